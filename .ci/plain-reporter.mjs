@@ -7,6 +7,8 @@ export default class PlainReporter {
       for (const test of tests) count[test.result().state] = (count[test.result().state] ?? 0) + 1
       if (tests.length === 0 && !module.ok()) count.failed++
     }
-    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`)
+    process.stdout.write(
+      `\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`,
+    )
   }
 }

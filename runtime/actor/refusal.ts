@@ -1,0 +1,30 @@
+/**
+ * Refusals: the business "no" as a value with a stable code. Inside a turn a refusal is returned,
+ * never thrown; a client's promise rejects with `Refused` (see `errors.ts`), everywhere the same.
+ */
+
+/** A refused command. Nothing of the turn that returned it remains, except what it emitted itself. */
+export interface Refusal<Code extends string = string> {
+  readonly refused: Code
+  /** One sentence that says what to do; constant per code, so that a replayed refusal is identical. */
+  readonly detail: string
+  /** Whether the idempotency key remembers it, so that a retry can never flip to done. @default true */
+  readonly sticky: boolean
+}
+
+/** What a command answers: its output, or a refusal. */
+export type Outcome<T> = T | Refusal
+
+/** Makes a refusal value. */
+export function refusal<Code extends string>(
+  code: Code,
+  detail: string,
+  sticky = true,
+): Refusal<Code> {
+  return { refused: code, detail, sticky }
+}
+
+/** Tells a refusal from an output. */
+export function isRefusal(outcome: unknown): outcome is Refusal {
+  return typeof outcome === 'object' && outcome !== null && 'refused' in outcome
+}

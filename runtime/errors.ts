@@ -1,0 +1,153 @@
+/**
+ * The register of the runtime's own codes and the three families of trouble, never mixed:
+ * a *refusal* is a business no, a *fault* is trouble of the infrastructure, a *bug* is ours.
+ * Across threads and nodes only `code` is identity. Codes are never reused.
+ */
+
+/** Whether a request may have taken effect. */
+export type OutcomeKnown = 'not_executed' | 'unknown'
+
+interface CodeEntry {
+  readonly retryable: boolean
+  readonly outcome: OutcomeKnown
+  /** One sentence that says what to do. */
+  readonly advice: string
+}
+
+/** Codes in order of precedence. */
+export const runtimeCodes = {
+  invalid_request: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'Correct the request and send it again.',
+  },
+  unknown_kind: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'No actor of this kind is defined; check the address.',
+  },
+  unknown_command: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'The kind has no such command or query; check its name.',
+  },
+  idempotency_conflict: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'This idempotency key was used for another request; use a new key.',
+  },
+  idempotency_key_expired: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'The key is older than the retention window; look the result up, then use a new key.',
+  },
+  not_ready: {
+    retryable: true,
+    outcome: 'not_executed',
+    advice: 'The runtime is not ready; try again shortly.',
+  },
+  overloaded: {
+    retryable: true,
+    outcome: 'not_executed',
+    advice: 'Too much work is waiting; try again after a pause.',
+  },
+  quarantined: {
+    retryable: true,
+    outcome: 'not_executed',
+    advice: 'This actor failed repeatedly and is set aside; an operator can release it.',
+  },
+  actor_failed: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'The actor failed on this command; nothing of it was done. Report it.',
+  },
+  outcome_unknown: {
+    retryable: true,
+    outcome: 'unknown',
+    advice: 'The answer did not arrive in time; ask again with the same idempotency key.',
+  },
+  closed: { retryable: false, outcome: 'not_executed', advice: 'The runtime is closed.' },
+  journal_failed: {
+    retryable: true,
+    outcome: 'unknown',
+    advice:
+      'The disk failed, so the runtime stopped; mend the disk, start again and ask with the same idempotency key.',
+  },
+  fenced: {
+    retryable: true,
+    outcome: 'unknown',
+    advice:
+      'Another process owns this data folder now; send the request there with the same idempotency key.',
+  },
+} as const satisfies Record<string, CodeEntry>
+
+export type RuntimeCode = keyof typeof runtimeCodes
+
+/** Anything a client's promise rejects with carries these. */
+export abstract class SuanpanError extends Error {
+  abstract readonly code: string
+  abstract readonly retryable: boolean
+  abstract readonly outcome: OutcomeKnown
+}
+
+/** A command was refused: the business no, typed. Thrown by clients only. */
+export class Refused extends SuanpanError {
+  override readonly name = 'Refused'
+  readonly retryable = false
+  readonly outcome = 'not_executed'
+  constructor(
+    readonly code: string,
+    detail: string,
+    /** True when this is the remembered answer of an earlier request with the same key. */
+    readonly replayed = false,
+  ) {
+    super(detail)
+  }
+}
+
+/** Infrastructure trouble. `outcome` says whether the request may have taken effect. */
+export class Fault extends SuanpanError {
+  override readonly name = 'Fault'
+  readonly retryable: boolean
+  readonly outcome: OutcomeKnown
+  constructor(
+    readonly code: RuntimeCode,
+    detail?: string,
+    options?: { cause?: unknown },
+  ) {
+    const entry = runtimeCodes[code]
+    super(detail ?? entry.advice, options)
+    this.retryable = entry.retryable
+    this.outcome = entry.outcome
+  }
+}
+
+/** The data folder can't be opened as it is; nothing was changed. */
+export class OpenRefused extends SuanpanError {
+  override readonly name = 'OpenRefused'
+  readonly retryable = false
+  readonly outcome = 'not_executed'
+  constructor(
+    readonly code: OpenRefusedCode,
+    detail: string,
+    /** Where the damage is, when it is one. */
+    readonly place?: { readonly file: string; readonly offset: number },
+  ) {
+    super(detail)
+  }
+}
+
+/** Why a data folder was not opened. */
+export type OpenRefusedCode =
+  | 'data_dir_in_use'
+  | 'damaged'
+  | 'newer_format'
+  | 'newer_version'
+  | 'shards_differ'
+  | 'journal_regressed'
+  | 'invalid_options'
+
+/** A rule of ours does not hold: a bug. The shard stops for good. */
+export class InvariantViolated extends Error {
+  override readonly name = 'InvariantViolated'
+}
