@@ -57,8 +57,8 @@ export interface ActorDefinition<
    */
   readonly home?: (key: string) => Address | number
   /**
-   * Rebuilds the answer of a command that was remembered with a note (see `Turn.remember`).
-   * `undefined` says that the key binds nothing any more and the request runs afresh.
+   * Builds the answer of a command that was remembered with a note (see `Turn.remember`), the first
+   * time and every later time. `view.unbound(answer)` says that the key binds nothing any more.
    */
   readonly replays?: Record<string, (view: QueryView<S>, note: number) => unknown>
   /** Commands that finish what was already begun: never shed under overload. */
@@ -123,19 +123,17 @@ export interface TallyDefinition<T = unknown> {
   initial(shard: number, shards: number): T
   /** Called for each event of a turn, in order, when the turn has succeeded. */
   observe(tally: T, change: Change): void
-  /** Called for each message this shard sends; the stamp travels with it. Must be plain data. */
+  /**
+   * Called for each message this shard sends, in order. The stamp travels with the message and must
+   * hold all that `received` needs; undefined when there is nothing to compare.
+   */
   sent(
     tally: T,
     target: number,
-    message: { address: Address; command: string; input: unknown },
+    message: { readonly address: Address; readonly command: string; readonly input: unknown },
   ): unknown
-  /** Called when a message is applied, with the sender's stamp. Returns what disagrees, if anything. */
-  received(
-    tally: T,
-    source: number,
-    message: { address: Address; command: string; input: unknown },
-    stamp: unknown,
-  ): string | undefined
+  /** Called when a message is applied, with its stamp. Returns what disagrees, if anything. */
+  received(tally: T, source: number, stamp: unknown): string | undefined
   /** Called before each frame is written. A sentence stops the shard for good: it is a bug. */
   check(tally: T): string | undefined
 }

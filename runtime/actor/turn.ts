@@ -56,6 +56,21 @@ export interface ShardView {
   historyAt(address: Address, time: number): HistoryRow | undefined
   /** Answer later: run this query, or build this answer, again when the token is woken. */
   park(token: string): Parked
+  /**
+   * Returned by a `replays` function: whoever waits gets this answer, but the key binds nothing any
+   * more, so that the next request with it runs afresh.
+   */
+  unbound(answer: unknown): Unbound
+}
+
+/** See {@link ShardView.unbound}. */
+export interface Unbound {
+  readonly unbound: unknown
+}
+
+/** Tells an unbound answer from others. */
+export function isUnbound(outcome: unknown): outcome is Unbound {
+  return typeof outcome === 'object' && outcome !== null && 'unbound' in outcome
 }
 
 /** Which rows of a history to read. */
@@ -159,6 +174,11 @@ export interface Turn<S, E extends Events<S> = Events<S>> {
 
 /** See {@link Turn.remember}. */
 export interface Remembered {
-  readonly note: number
-  readonly parkedOn?: string
+  readonly rememberedNote: number
+  readonly wakeOn: string | undefined
+}
+
+/** Tells a remembered answer from others. */
+export function isRemembered(outcome: unknown): outcome is Remembered {
+  return typeof outcome === 'object' && outcome !== null && 'rememberedNote' in outcome
 }

@@ -1,0 +1,132 @@
+/**
+ * The kinds a runtime knows: definitions checked once and laid out for fast look-up.
+ */
+import { kindOf, shardOfHome, type Address } from './address.js'
+import type { ActorDefinition, ActorModule, TallyDefinition } from './define-actor.js'
+import type { QueryView, ShardView, Turn } from './turn.js'
+import { OpenRefused } from '../errors.js'
+
+type CommandHandler = (turn: Turn<unknown>, input: unknown) => unknown
+type QueryHandler = (view: QueryView<unknown>, input: unknown) => unknown
+type Evolve = (state: unknown, data: unknown) => unknown
+type Replays = (view: ShardView, note: number) => unknown
+
+/** One event of a kind. */
+export interface EventHandler {
+  readonly name: string
+  readonly evolve: Evolve
+  /** Names kind, version and event in a frame's dictionary. */
+  readonly tag: string
+}
+
+/** One kind, ready to run. */
+export class Kind {
+  readonly name: string
+  readonly version: number
+  readonly initial: unknown
+  readonly definition: ActorDefinition
+  readonly events: ReadonlyMap<string, EventHandler>
+  readonly commands: ReadonlyMap<string, CommandHandler>
+  readonly queries: ReadonlyMap<string, QueryHandler>
+  readonly replays: ReadonlyMap<string, Replays>
+  readonly neverShed: ReadonlySet<string>
+  readonly passivateWhen: ((state: unknown) => boolean) | undefined
+  readonly passivateAfterIdleMs: number | undefined
+
+  constructor(definition: ActorDefinition) {
+    this.name = definition.kind
+    this.version = definition.version ?? 1
+    this.initial = deepFreeze(definition.state)
+    this.definition = definition
+    const tag = `${this.name}@${this.version}.`
+    this.events = mapOf<Evolve, EventHandler>(definition.events, (evolve, name) => ({
+      name,
+      evolve,
+      tag: tag + name,
+    }))
+    this.commands = mapOf<CommandHandler, CommandHandler>(definition.commands, (run) => run)
+    this.queries = mapOf<QueryHandler, QueryHandler>(definition.queries ?? {}, (run) => run)
+    this.replays = mapOf<Replays, Replays>(definition.replays ?? {}, (run) => run)
+    this.neverShed = new Set(definition.neverShed ?? [])
+    this.passivateWhen = definition.passivate?.when
+    this.passivateAfterIdleMs = definition.passivate?.afterIdleMs
+  }
+
+  /** Brings a state of an older version up to this one. */
+  upcastState(state: unknown, version: number): unknown {
+    let upcast = state
+    for (let v = version; v < this.version; v++) {
+      upcast = this.definition.upcast?.state?.[v]?.(upcast) ?? upcast
+    }
+    return upcast
+  }
+
+  /** Brings the data of an older event up to this version. */
+  upcastEvent(event: string, data: unknown, version: number): unknown {
+    let upcast = data
+    for (let v = version; v < this.version; v++) {
+      upcast = this.definition.upcast?.events?.[event]?.[v]?.(upcast) ?? upcast
+    }
+    return upcast
+  }
+}
+
+/** All kinds of a runtime. */
+export class Kinds {
+  readonly tally: TallyDefinition | undefined
+  private readonly byName = new Map<string, Kind>()
+
+  /** @throws OpenRefused invalid_options */
+  constructor(module: ActorModule) {
+    this.tally = module.tally
+    for (const definition of module.definitions) {
+      if (!/^[a-z][a-z0-9-]*$/.test(definition.kind)) {
+        throw new OpenRefused(
+          'invalid_options',
+          `The kind "${definition.kind}" needs a name of lower-case letters, digits and dashes.`,
+        )
+      }
+      if (this.byName.has(definition.kind)) {
+        throw new OpenRefused('invalid_options', `The kind "${definition.kind}" is defined twice.`)
+      }
+      this.byName.set(definition.kind, new Kind(definition))
+    }
+  }
+
+  get(name: string): Kind | undefined {
+    return this.byName.get(name)
+  }
+
+  of(address: Address): Kind | undefined {
+    return this.byName.get(kindOf(address))
+  }
+
+  /** The shard an address lives in: its own hash, or its home's. */
+  shardOf(address: Address, shards: number): number {
+    let home = address
+    // Homes of homes are followed; a loop ends at the bound and is as good a home as any.
+    for (let i = 0; i < 4; i++) {
+      const slash = home.indexOf('/')
+      const kind = this.byName.get(slash < 0 ? home : home.slice(0, slash))
+      const next = kind?.definition.home?.(home.slice(slash + 1))
+      if (next === undefined) break
+      if (typeof next === 'number') {
+        return Number.isSafeInteger(next) && next >= 0 ? next % shards : 0
+      }
+      home = next
+    }
+    return shardOfHome(home, shards)
+  }
+}
+
+function mapOf<F, T>(handlers: object, make: (handler: F, name: string) => T): Map<string, T> {
+  return new Map(Object.entries(handlers).map(([name, handler]) => [name, make(handler as F, name)]))
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
+    Object.freeze(value)
+    for (const field of Object.values(value)) deepFreeze(field)
+  }
+  return value
+}

@@ -1,0 +1,52 @@
+/**
+ * Every bound of the runtime, with its reason; their relations are asserted when this is loaded.
+ * Names are big-endian with the unit last.
+ */
+
+export const limits = {
+  /** Shards of a new data folder when none are asked for: enough for 64 threads, cheap on one. */
+  shardsDefault: 64,
+  /** A shard number fits two bytes in frames and ids. */
+  shardsMax: 65_535,
+  /** Waiting client requests a shard accepts before it sheds. */
+  mailboxMessagesMax: 16_384,
+  /** Unacknowledged messages of a shard before it sheds new requests; follow-ups always fit. */
+  outboxMessagesMax: 262_144,
+  /** Requests of one client process that may be unanswered, per thread: its memory, bounded. */
+  clientRequestsMax: 524_288,
+  /** Turns a thread runs before it lets I/O callbacks in. */
+  sliceTurnsMax: 1_024,
+  /** Turns a group may gather while the one before it is synced: bounds its size and latency. */
+  groupTurnsMax: 65_536,
+  /** Encoded size above which a group is written without waiting for more turns. */
+  addressBytesMax: 1_024,
+  /** Nested `call`s in one turn: deeper is a loop. */
+  callDepthMax: 16,
+  /** Throws in a row after which a key is quarantined. */
+  failuresBeforeQuarantine: 3,
+  /** ms after which unacknowledged messages are sent again. */
+  resendMs: 1_000,
+  /** Messages sent again at once per pair of shards. */
+  resendMessagesMax: 256,
+  /** ms the wall clock may run ahead of the monotonic one before the node is not ready. */
+  clockStepMsMax: 60_000,
+  /** Time an idempotency key is remembered when nothing else is asked for: 24 h. */
+  keyRetentionMsDefault: 86_400_000,
+  /** Keys a shard remembers; beyond it new keys are shed, never old ones forgotten. */
+  keysPerShardMax: 16_777_216,
+  /** Bytes of an idempotency key. */
+  keyBytesMax: 255,
+  /** ms until a client's promise rejects with `outcome_unknown`. */
+  requestTimeoutMsDefault: 30_000,
+  /** Journal bytes of a thread after which its shards are snapshotted. */
+  snapshotJournalBytes: 128 * 1024 * 1024,
+  /** Snapshots kept of each shard; the journal reaches back to the older one. */
+  snapshotsKept: 2,
+  /** Disagreements a shard remembers for the operator. */
+  disagreementsMax: 100,
+} as const
+
+if (limits.groupTurnsMax < limits.sliceTurnsMax) throw new Error('a slice must fit in a group')
+if (limits.outboxMessagesMax < limits.mailboxMessagesMax * 2) {
+  throw new Error('the outbox must hold the follow-ups of a full mailbox')
+}

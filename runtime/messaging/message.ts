@@ -1,0 +1,21 @@
+/**
+ * A message from one shard to another, as it stands in the frame that caused it.
+ */
+import type { Address } from '../actor/address.js'
+
+export interface Message {
+  readonly source: number
+  readonly target: number
+  /** Dense per ordered pair of shards, from 1. */
+  readonly number: number
+  readonly address: Address
+  /** '' marks a comparison of the pair's totals that no actor sees. */
+  readonly command: string
+  readonly input: unknown
+  /** The sender, when it wants the answer: its address, its `then` command, its context. */
+  readonly from: Address | undefined
+  readonly then: string | undefined
+  readonly context: unknown
+  /** What the sender's tally says about the pair after this message. */
+  readonly stamp: unknown
+}

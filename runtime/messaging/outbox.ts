@@ -1,0 +1,130 @@
+/**
+ * The outbox of a shard: messages owed to other shards, in the frames that caused them.
+ *
+ * O1. Per target the numbers are dense; a message stays until its target says it is durable there.
+ * O2. A message leaves only after the frame it is in is durable; until it is released it is not sent,
+ *     and not sent again either.
+ */
+import type { Message } from './message.js'
+
+/** Messages owed to one target. */
+class Lane {
+  /** Owed messages, oldest first; those before `head` are acknowledged. */
+  queue: Message[] = []
+  head = 0
+  /** Number of the newest message ever, and of the newest acknowledged one. */
+  last = 0
+  acknowledged = 0
+  /** Newest number that is durable here and may be sent (again). */
+  released = 0
+  /** Monotonic time of the last progress, to know when to send again. */
+  progressAt = 0
+}
+
+export class Outbox {
+  private readonly lanes: (Lane | undefined)[]
+  private owed = 0
+
+  constructor(shards: number) {
+    this.lanes = new Array<Lane | undefined>(shards).fill(undefined)
+  }
+
+  /** Messages not yet acknowledged. */
+  get size(): number {
+    return this.owed
+  }
+
+  /** Number the next message to a target will have. */
+  nextNumber(target: number): number {
+    return (this.lanes[target]?.last ?? 0) + 1
+  }
+
+  lastNumber(target: number): number {
+    return this.lanes[target]?.last ?? 0
+  }
+
+  /** Targets that were ever sent anything. */
+  targets(): number[] {
+    return [...this.lanes.keys()].filter((target) => this.lanes[target] !== undefined)
+  }
+
+  push(message: Message, monotonic: number): void {
+    const lane = (this.lanes[message.target] ??= new Lane())
+    if (lane.head === lane.queue.length) lane.progressAt = monotonic
+    lane.queue.push(message)
+    lane.last = message.number
+    this.owed++
+  }
+
+  /** A message is durable here: it may be sent, and sent again. */
+  release(target: number, number: number): void {
+    this.lanes[target]!.released = number
+  }
+
+  /** All messages are durable: they come from a recovered journal. */
+  releaseAll(): void {
+    for (const lane of this.lanes) if (lane !== undefined) lane.released = lane.last
+  }
+
+  /**
+   * The target has everything up to this number, durably.
+   * @returns false when it has more than was ever sent: this journal has lost something
+   */
+  acknowledge(target: number, number: number, monotonic: number): boolean {
+    const lane = this.lanes[target]
+    if (lane === undefined) return number === 0
+    if (number > lane.last) return false
+    if (number <= lane.acknowledged) return true
+    const count = number - lane.acknowledged
+    lane.acknowledged = number
+    lane.progressAt = monotonic
+    lane.head += count
+    this.owed -= count
+    if (lane.head > 256 && lane.head * 2 > lane.queue.length) {
+      lane.queue = lane.queue.slice(lane.head)
+      lane.head = 0
+    }
+    return true
+  }
+
+  /** Owed messages of all targets whose last progress is older than a moment, a bounded number each. */
+  overdue(before: number, atMost: number, monotonic: number): Message[] {
+    const messages: Message[] = []
+    for (const lane of this.lanes) {
+      if (lane === undefined || lane.head === lane.queue.length || lane.progressAt > before) continue
+      lane.progressAt = monotonic
+      for (let i = lane.head; i < lane.queue.length && i < lane.head + atMost; i++) {
+        if (lane.queue[i]!.number > lane.released) break
+        messages.push(lane.queue[i]!)
+      }
+    }
+    return messages
+  }
+
+  /** All owed messages and the numbers reached, as plain data for a snapshot. */
+  dump(): OutboxDump {
+    const lanes: [number, number, number][] = []
+    const messages: Message[] = []
+    this.lanes.forEach((lane, target) => {
+      if (lane === undefined) return
+      lanes.push([target, lane.last, lane.acknowledged])
+      for (let i = lane.head; i < lane.queue.length; i++) messages.push(lane.queue[i]!)
+    })
+    return { lanes, messages }
+  }
+
+  restore(dump: OutboxDump): void {
+    for (const message of dump.messages) this.push(message, 0)
+    for (const [target, last, acknowledged] of dump.lanes) {
+      const lane = (this.lanes[target] ??= new Lane())
+      lane.last = last
+      lane.acknowledged = acknowledged
+    }
+  }
+}
+
+export interface OutboxDump {
+  /** Target, newest number, newest acknowledged number. */
+  readonly lanes: readonly (readonly [number, number, number])[]
+  readonly messages: readonly Message[]
+}

@@ -1,0 +1,94 @@
+/**
+ * A byte arena: records appended to chunks outside the JavaScript heap, named by their position.
+ *
+ * R1. A record never moves and never crosses a chunk, so a position stays valid and a copy of the
+ *     chunk list with a length is a consistent cut while appends go on.
+ * R2. Positions are multiples of eight, counted in units of eight bytes, so that 32 bits reach 32 GiB.
+ */
+
+const chunkBytes = 256 * 1024
+const unitsPerChunk = chunkBytes / 8
+const firstChunkBytes = 4 * 1024
+
+/** Position of a record in units of eight bytes; 0 means none. */
+export type Position = number
+
+/** A cut of an arena: enough to write it down while it grows. */
+export interface ArenaCut {
+  readonly chunks: readonly Buffer[]
+  /** Bytes used of each chunk. */
+  readonly used: readonly number[]
+}
+
+export class Arena {
+  private chunks: Buffer[] = []
+  private used: number[] = []
+
+  /** Bytes in use, padding included. */
+  get bytes(): number {
+    return this.used.reduce((sum, used) => sum + used, 0)
+  }
+
+  /** Reserves room for a record. @returns its position; write it through {@link at} at once */
+  allocate(bytes: number): Position {
+    const size = (bytes + 7) & ~7
+    let index = this.chunks.length - 1
+    if (index < 0 || this.roomOf(index) < size) index = this.addChunk(size)
+    else this.growTo(index, this.used[index]! + size)
+    const offset = this.used[index]!
+    this.used[index] = offset + size
+    return index * unitsPerChunk + offset / 8
+  }
+
+  /** The chunk a position is in. */
+  chunkOf(position: Position): Buffer {
+    return this.chunks[Math.floor(position / unitsPerChunk)]!
+  }
+
+  /** The offset of a position in its chunk. */
+  offsetOf(position: Position): number {
+    return (position % unitsPerChunk) * 8
+  }
+
+  cut(): ArenaCut {
+    return { chunks: [...this.chunks], used: [...this.used] }
+  }
+
+  /** Takes a chunk over from a snapshot; chunks come in order. */
+  restoreChunk(bytes: Uint8Array): void {
+    const chunk = Buffer.allocUnsafeSlow(Math.max(bytes.length, 8))
+    chunk.set(bytes)
+    this.chunks.push(chunk)
+    this.used.push(bytes.length)
+  }
+
+  /** Calls back with the start of each chunk and its used length, in order. */
+  forEachChunk(visit: (base: Position, chunk: Buffer, used: number) => void): void {
+    this.chunks.forEach((chunk, index) => {
+      visit(index * unitsPerChunk, chunk, this.used[index]!)
+    })
+  }
+
+  private roomOf(index: number): number {
+    return Math.max(chunkBytes, this.chunks[index]!.length) - this.used[index]!
+  }
+
+  private addChunk(size: number): number {
+    const first = this.chunks.length === 0
+    // Position 0 means "none": the first record of the arena starts at unit 1.
+    const wanted = size + (first ? 8 : 0)
+    const bytes = Math.max(wanted, first ? firstChunkBytes : chunkBytes)
+    this.chunks.push(Buffer.allocUnsafeSlow(bytes))
+    this.used.push(first ? 8 : 0)
+    if (first) this.chunks[0]!.fill(0, 0, 8)
+    return this.chunks.length - 1
+  }
+
+  private growTo(index: number, bytes: number): void {
+    const chunk = this.chunks[index]!
+    if (bytes <= chunk.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(bytes, chunk.length * 2)))
+    chunk.copy(grown, 0, 0, this.used[index])
+    this.chunks[index] = grown
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Guards shard time against clocks that jump: wall time is trusted only while it moves with the
+ * monotonic clock. A step ahead of more than the bound is not followed: nothing expires by it, and
+ * the node says it is not ready until the clock is back or the process is started anew.
+ */
+import type { Clock } from '../env/env.js'
+import { limits } from '../limits.js'
+
+export class ClockGuard {
+  private readonly clock: Clock
+  private wall: number
+  private monotonic: number
+  /** True while the wall clock is too far ahead to be believed. */
+  jumped = false
+
+  constructor(clock: Clock) {
+    this.clock = clock
+    this.wall = clock.now()
+    this.monotonic = clock.monotonic()
+  }
+
+  /** Milliseconds since 1970 that may be used as shard time, whole. */
+  now(): number {
+    const wall = this.clock.now()
+    const monotonic = this.clock.monotonic()
+    const expected = this.wall + (monotonic - this.monotonic)
+    this.jumped = wall - expected > limits.clockStepMsMax
+    if (this.jumped) return Math.floor(expected)
+    this.wall = wall
+    this.monotonic = monotonic
+    return Math.floor(wall)
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * A lane: the shards that commit together, and the gate their outputs wait behind.
+ *
+ * G1. Answers, messages and acknowledgements leave only when the frames they depend on are durable.
+ * G2. One group is in flight at most; the next one fills meanwhile. No timer: the batch grows with
+ *     the load (group commit; DeWitt et al., 1984).
+ * G3. When an append fails, nothing leaves any more, for good.
+ */
+import type { FrameDraft, JournalLane } from '../journal/journal.js'
+import type { Message } from '../messaging/message.js'
+import type { ShardAnswer } from './requests.js'
+import type { Shard } from './shard.js'
+
+/** An acknowledgement: `target` has everything of `source` up to this number, durably. */
+export interface Acknowledgement {
+  readonly source: number
+  readonly target: number
+  readonly number: number
+}
+
+/** What leaves a lane, together. */
+export interface Released {
+  readonly answers: ShardAnswer[]
+  readonly messages: Message[]
+  readonly acknowledgements: Acknowledgement[]
+}
+
+/** What a lane needs from its host. */
+export interface LaneServices {
+  release(released: Released): void
+  /** The journal failed or a rule was broken: the process must end. */
+  fail(error: unknown): void
+  /** More turns may be waiting. */
+  wakeUp(): void
+}
+
+interface Group {
+  readonly answers: ShardAnswer[]
+  readonly messages: Message[]
+  readonly acknowledgements: Acknowledgement[]
+}
+
+export class Lane {
+  readonly shards: Shard[] = []
+  readonly journal: JournalLane
+  private readonly services: LaneServices
+  /** Ordinal of each shard up to which frames are durable. */
+  readonly durable = new Map<number, number>()
+  private inFlight: Group | undefined
+  /** Answers that depend on frames not cut yet. */
+  private open: ShardAnswer[] = []
+  /** Answers that depend on nothing in flight. */
+  private free: ShardAnswer[] = []
+  private failed = false
+  private readonly settled: (() => void)[] = []
+
+  constructor(journal: JournalLane, services: LaneServices) {
+    this.journal = journal
+    this.services = services
+  }
+
+  get busy(): boolean {
+    return this.inFlight !== undefined
+  }
+
+  /** Takes an answer and holds it back as long as it depends on anything not durable. */
+  answer(shard: Shard, answer: ShardAnswer, gated: boolean): void {
+    if (!gated) this.free.push(answer)
+    else if (shard.openTurns > 0) this.open.push(answer)
+    else if (this.inFlight !== undefined) this.inFlight.answers.push(answer)
+    else this.free.push(answer)
+  }
+
+  /** Lets go what may go, and writes what has gathered if nothing is in flight. */
+  flush(): void {
+    if (this.failed) return
+    if (this.free.length > 0) {
+      const answers = this.free
+      this.free = []
+      this.services.release({ answers, messages: [], acknowledgements: [] })
+    }
+    if (this.inFlight !== undefined) return
+    try {
+      this.writeGroup()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Resolves when everything the shards have done so far is durable, or the lane has failed. */
+  async quiet(): Promise<void> {
+    // What is in flight, then what had gathered behind it.
+    for (let groups = 0; groups < 2; groups++) {
+      this.flush()
+      if (this.failed || this.inFlight === undefined) return
+      await new Promise<void>((resolve) => this.settled.push(resolve))
+    }
+  }
+
+  private writeGroup(): void {
+    const frames: FrameDraft[] = []
+    const messages: Message[] = []
+    const acknowledgements: Acknowledgement[] = []
+    for (const shard of this.shards) {
+      const cut = shard.cutFrame()
+      if (cut === undefined) continue
+      frames.push(cut.frame)
+      for (const message of cut.messages) messages.push(message)
+      for (const source of cut.sources) {
+        const number = shard.state.cursors[source]!
+        acknowledgements.push({ source, target: shard.state.shard, number })
+      }
+    }
+    if (frames.length === 0) return
+    const group: Group = { answers: this.open, messages, acknowledgements }
+    this.open = []
+    this.inFlight = group
+    this.journal.append(frames).then(
+      () => this.becameDurable(group, frames),
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  private becameDurable(group: Group, frames: readonly FrameDraft[]): void {
+    if (this.failed) return
+    this.inFlight = undefined
+    for (const frame of frames) this.durable.set(frame.shard, frame.firstOrdinal + frame.count - 1)
+    this.services.release(group)
+    this.flush()
+    this.notifySettled()
+    this.services.wakeUp()
+  }
+
+  private fail(error: unknown): void {
+    if (this.failed) return
+    this.failed = true
+    this.services.fail(error)
+    this.notifySettled()
+  }
+
+  private notifySettled(): void {
+    for (const resolve of this.settled.splice(0)) resolve()
+  }
+}

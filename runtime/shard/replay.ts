@@ -1,0 +1,90 @@
+/**
+ * Replay: applies the frames of a journal to a shard's state. It never decides again; it goes
+ * through the same {@link ShardState.commit} as the live shard.
+ */
+import { keyOf, kindOf } from '../actor/address.js'
+import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
+import { OpenRefused } from '../errors.js'
+import type { Frame } from '../journal/journal.js'
+import { readFrameBody, type JournaledEvent } from './committed-turn.js'
+import type { AppliedChange, ShardState } from './shard-state.js'
+
+/**
+ * Applies the next frame. Frames the state already holds (from a snapshot) are passed over.
+ * @throws OpenRefused `damaged` for a gap, `newer_version` for what this code does not know
+ */
+export function replayFrame(state: ShardState, frame: Frame): void {
+  const last = frame.firstOrdinal + frame.count - 1
+  if (last <= state.ordinal) return
+  if (frame.firstOrdinal !== state.ordinal + 1) {
+    throw new OpenRefused(
+      'damaged',
+      `Shard ${frame.shard} has no journal between ordinals ${state.ordinal + 1} and ${frame.firstOrdinal - 1}.`,
+    )
+  }
+  const body = readBody(frame)
+  for (const turn of body.turns) {
+    const changes = turn.events.map((event) => evolve(state, event))
+    state.commit(turn, changes, turn.messages, frame.time, 0)
+  }
+  state.sequence = body.sequence
+}
+
+function readBody(frame: Frame): ReturnType<typeof readFrameBody> {
+  try {
+    return readFrameBody(frame.body, frame.shard)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new OpenRefused(
+      'newer_format',
+      `Shard ${frame.shard}, ordinal ${frame.firstOrdinal}: ${error.message} is newer than this program; install the newer one.`,
+    )
+  }
+}
+
+function evolve(state: ShardState, event: JournaledEvent): AppliedChange {
+  const { kind, handler, version } = handlerOf(state.kinds, event)
+  const { address } = event
+  const activation = state.load(address, kind)
+  state.attach(activation)
+  const data =
+    version === kind.version ? event.data : kind.upcastEvent(handler.name, event.data, version)
+  const before = activation.state
+  const after = handler.evolve(before, data)
+  activation.state = after
+  const change = {
+    address,
+    kind: kind.name,
+    key: keyOf(address),
+    event: handler.name,
+    data,
+    before,
+    after,
+  }
+  return { ...change, activation, row: kind.definition.history?.(change) }
+}
+
+/** Finds the code for a journaled event. */
+function handlerOf(
+  kinds: Kinds,
+  event: JournaledEvent,
+): { kind: Kind; handler: EventHandler; version: number } {
+  const [, name = '', written = '', eventName = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(event.tag) ?? []
+  const version = Number(written)
+  const kind = kinds.get(name === '' ? kindOf(event.address) : name)
+  if (kind === undefined) {
+    throw new OpenRefused('newer_version', `The journal has events of the kind "${name}", which this program does not define.`)
+  }
+  if (version > kind.version) {
+    throw new OpenRefused(
+      'newer_version',
+      `The journal has the event "${name}.${eventName}" of version ${version}; this program knows the kind "${name}" up to version ${kind.version}. Install the newer program.`,
+    )
+  }
+  const handler = kind.events.get(eventName)
+  if (handler === undefined) {
+    throw new OpenRefused('newer_version', `The journal has the event "${name}.${eventName}", which this program does not define.`)
+  }
+  return { kind, handler, version }
+}
+

@@ -1,0 +1,229 @@
+/**
+ * How a shard serves client requests: idempotency keys, parking, answers.
+ *
+ * Q3. A key and the effect of its request stand in one frame; the first answer and every later one
+ *     are built by the same code from the same data, so they are the same.
+ * Q4. A request that waits holds nothing: when its token is woken it runs again from the start, and
+ *     a key it left behind leads it to its answer.
+ */
+import { isRefusal, refusal } from '../actor/refusal.js'
+import { isParked, isRemembered, isUnbound, type ShardView } from '../actor/turn.js'
+import { runtimeCodes, type RuntimeCode } from '../errors.js'
+import { limits } from '../limits.js'
+import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
+import { pack, unpack } from '../../transport/index.js'
+import type { KeyInsert } from './committed-turn.js'
+import { answerKinds, type ShardRequest } from './requests.js'
+import { ActorView } from './shard-view.js'
+import type { Shard } from './shard.js'
+import type { Wake } from './transaction.js'
+
+/** A request that has left its key behind and waits for its own answer. */
+interface Waiting {
+  readonly request: ShardRequest
+  /** True when this very request caused the effect: its answer is not a replayed one. */
+  readonly first: boolean
+}
+
+export class RequestRunner {
+  private readonly shard: Shard
+  private readonly waiting = new Map<string, Waiting[]>()
+  /** Requests parked now; they count as the mailbox's. */
+  parked = 0
+
+  constructor(shard: Shard) {
+    this.shard = shard
+  }
+
+  handle(request: ShardRequest): void {
+    const kind = this.shard.state.kinds.of(request.address)
+    if (kind === undefined) {
+      this.fault(request, 'unknown_kind', `No kind is defined for the address "${request.address}".`)
+    } else if (request.type === 'query') this.query(request)
+    else if (!kind.commands.has(request.name)) {
+      this.fault(request, 'unknown_command', `${kind.name} has no command "${request.name}".`)
+    } else if (!this.answerKnownKey({ request, first: false }, true)) this.command(request)
+  }
+
+  /** Requests that are never shed: what ends something begun, and keys already known. */
+  mustAccept(request: ShardRequest): boolean {
+    const kind = this.shard.state.kinds.of(request.address)
+    if (kind?.neverShed.has(request.name) === true) return true
+    return request.hashes !== undefined && this.shard.state.keys.find(request.hashes, 0) !== undefined
+  }
+
+  /** Runs again what waits for a token. */
+  wake(wake: Wake): void {
+    const waiting = this.waiting.get(wake.token)
+    if (waiting === undefined) return
+    this.waiting.delete(wake.token)
+    this.parked -= waiting.length
+    for (const one of waiting) {
+      // A request that left its key is answered right here, in the state of this turn.
+      if (one.first && this.answerKnownKey(one, !wake.settledElsewhere)) continue
+      this.shard.resubmit(one.request)
+    }
+  }
+
+  fault(request: ShardRequest, code: RuntimeCode, detail: string = runtimeCodes[code].advice): void {
+    this.answer(request, answerKinds.fault, [code, detail], false)
+  }
+
+  private query(request: ShardRequest): void {
+    const { state } = this.shard
+    const kind = state.kinds.of(request.address)!
+    const run = kind.queries.get(request.name)
+    if (run === undefined) {
+      this.fault(request, 'unknown_command', `${kind.name} has no query "${request.name}".`)
+      return
+    }
+    try {
+      const outcome = run(new ActorView(state, request.address, this.shard.now()), request.input)
+      if (isParked(outcome)) this.park({ request, first: false }, outcome.parkedOn)
+      else if (isRefusal(outcome)) {
+        this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
+      } else this.answer(request, answerKinds.value, outcome, true)
+    } catch (error) {
+      this.shard.services.report('actor_failed', { address: request.address, query: request.name, error })
+      this.fault(request, 'actor_failed')
+    }
+  }
+
+  private command(request: ShardRequest): void {
+    const { shard } = this
+    const { address, hashes } = request
+    if (shard.state.quarantine.has(address)) {
+      this.fault(request, 'quarantined')
+      return
+    }
+    if (hashes !== undefined && shard.state.keys.size >= shard.bounds.keysMax) {
+      this.fault(request, 'overloaded', 'The shard remembers as many keys as it may; try again later.')
+      return
+    }
+    const tx = shard.begin()
+    const { outcome, threw } = shard.attempt(tx, address, request.name, request.input)
+    if (threw) {
+      if (isRefusal(outcome) && outcome.refused === 'unknown_command') {
+        this.fault(request, 'unknown_command', outcome.detail)
+        return
+      }
+      this.fault(request, 'actor_failed')
+      shard.countFailure(address)
+      return
+    }
+    if (isParked(outcome)) {
+      this.park({ request, first: false }, outcome.parkedOn)
+      return
+    }
+    const key = hashes === undefined ? undefined : keyOf(hashes, outcome)
+    if (tx.dirty || key !== undefined) {
+      shard.commit(tx, { type: 'request' }, key === undefined ? [] : [key])
+    }
+    this.answerOutcome(request, outcome)
+  }
+
+  private answerOutcome(request: ShardRequest, outcome: unknown): void {
+    if (isRemembered(outcome)) {
+      const waiting = { request, first: true }
+      if (outcome.wakeOn !== undefined) this.park(waiting, outcome.wakeOn)
+      else this.answerNote(waiting, outcome.rememberedNote, true)
+    } else if (isRefusal(outcome)) {
+      this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
+    } else this.answer(request, answerKinds.value, outcome, true)
+  }
+
+  /** @returns false when the request has no key, or one that binds nothing */
+  private answerKnownKey(waiting: Waiting, gated: boolean): boolean {
+    const { request, first } = waiting
+    if (request.hashes === undefined) return false
+    const { keys, refusals } = this.shard.state
+    const record = keys.find(request.hashes, 0)
+    if (record === undefined) return false
+    if (record.kind === recordKinds.note) return this.answerRecord(waiting, record, gated)
+    if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
+    else if (record.kind === recordKinds.refusal) {
+      this.answer(
+        request,
+        first ? answerKinds.refused : answerKinds.refusedReplayed,
+        refusals[record.note],
+        gated,
+      )
+    } else {
+      this.answer(request, answerKinds.replayed, unpack(keys.answerOf(record.number)!), gated)
+    }
+    return true
+  }
+
+  private answerRecord(waiting: Waiting, record: KeyRecord, gated: boolean): boolean {
+    const { request, first } = waiting
+    const answer = this.replay(request, record.note)
+    // The one that caused the effect is answered even when its key binds nothing any more.
+    if (isUnbound(answer) && !first) return false
+    if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
+    else this.answerReplay(waiting, answer, gated)
+    return true
+  }
+
+  private answerNote(waiting: Waiting, note: number, gated: boolean): void {
+    this.answerReplay(waiting, this.replay(waiting.request, note), gated)
+  }
+
+  private answerReplay(waiting: Waiting, replayed: unknown, gated: boolean): void {
+    const { request, first } = waiting
+    const answer = isUnbound(replayed) ? replayed.unbound : replayed
+    if (isParked(answer)) this.park(waiting, answer.parkedOn)
+    else if (isRefusal(answer)) {
+      const kind = first ? answerKinds.refused : answerKinds.refusedReplayed
+      if (answer.refused === 'actor_failed') this.fault(request, 'actor_failed')
+      else this.answer(request, kind, [answer.refused, answer.detail], gated)
+    } else this.answer(request, first ? answerKinds.value : answerKinds.replayed, answer, gated)
+  }
+
+  /** Builds the answer a note stands for. A `replays` function that throws is a bug of the kind. */
+  private replay(request: ShardRequest, note: number): unknown {
+    const { state } = this.shard
+    const replays = state.kinds.of(request.address)!.replays.get(request.name)
+    const view: ShardView = new ActorView(state, request.address, this.shard.now())
+    try {
+      if (replays === undefined) throw new Error(`${request.name} remembers notes but has no replays`)
+      return replays(view, note)
+    } catch (error) {
+      this.shard.services.report('actor_failed', { address: request.address, replay: request.name, error })
+      return refusal('actor_failed', runtimeCodes.actor_failed.advice, false)
+    }
+  }
+
+  private park(waiting: Waiting, token: string): void {
+    const others = this.waiting.get(token)
+    if (others === undefined) this.waiting.set(token, [waiting])
+    else if (others.length >= limits.mailboxMessagesMax) {
+      this.fault(waiting.request, waiting.first ? 'outcome_unknown' : 'overloaded')
+      return
+    } else others.push(waiting)
+    this.parked++
+  }
+
+  private answer(
+    request: ShardRequest,
+    kind: (typeof answerKinds)[keyof typeof answerKinds],
+    value: unknown,
+    gated: boolean,
+  ): void {
+    this.shard.services.answer({ id: request.id, kind, value }, gated)
+  }
+}
+
+/** What a key remembers of an outcome; undefined when nothing: the request may be tried again. */
+function keyOf(hashes: Uint32Array, outcome: unknown): KeyInsert | undefined {
+  const bytes = new Uint8Array(hashes.buffer, hashes.byteOffset, hashes.byteLength)
+  if (isRemembered(outcome)) {
+    return { hashes: bytes, kind: recordKinds.note, note: outcome.rememberedNote }
+  }
+  if (isRefusal(outcome)) {
+    if (!outcome.sticky) return undefined
+    const refused = [outcome.refused, outcome.detail] as const
+    return { hashes: bytes, kind: recordKinds.refusal, note: 0, refusal: refused }
+  }
+  return { hashes: bytes, kind: recordKinds.bytes, note: 0, answer: pack(outcome) }
+}
+

@@ -1,0 +1,231 @@
+/**
+ * The state of one shard: everything its journal says, and nothing else.
+ *
+ * S1. It changes by committed turns alone ({@link ShardState.commit}), live and in a replay, so a
+ *     replay gives the live state byte for byte.
+ * S2. Actor states are immutable values: rolling a turn back and cutting a snapshot are a matter of
+ *     keeping the old ones.
+ */
+import type { Address } from '../actor/address.js'
+import { keyOf } from '../actor/address.js'
+import type { Change } from '../actor/define-actor.js'
+import type { Kind, Kinds } from '../actor/kinds.js'
+import { assert } from '../assert.js'
+import { limits } from '../limits.js'
+import { hashWords, IdempotencyTable } from '../messaging/idempotency-table.js'
+import type { Message } from '../messaging/message.js'
+import { Outbox } from '../messaging/outbox.js'
+import { ShapedCodec } from '../../transport/index.js'
+import type { Position } from './arena.js'
+import type { CommittedTurn, KeyInsert } from './committed-turn.js'
+import { DurableTimers } from './durable-timers.js'
+import { HistoryLog } from './history-log.js'
+import { PackedStore, type StoredActor } from './packed-store.js'
+import { Quarantine } from './quarantine.js'
+
+/** An actor in memory. */
+export class Activation {
+  readonly address: Address
+  readonly kind: Kind
+  readonly key: string
+  state: unknown
+  /** Number of events so far. */
+  version: number
+  /** Newest row of its history; 0 when there is none. */
+  history: Position
+  /** Shard time of its last turn. */
+  touchedAt: number
+
+  constructor(address: Address, kind: Kind, state: unknown, version: number, history: Position) {
+    this.address = address
+    this.kind = kind
+    this.key = keyOf(address)
+    this.state = state
+    this.version = version
+    this.history = history
+    this.touchedAt = 0
+  }
+}
+
+/** One event as it changed one actor. */
+export interface AppliedChange extends Change {
+  readonly activation: Activation
+  /** The row it adds to the actor's history. */
+  readonly row: unknown
+}
+
+export interface ShardStateOptions {
+  readonly shard: number
+  readonly shards: number
+  readonly kinds: Kinds
+  /** ms a key is remembered, in shard time. */
+  readonly keyRetentionMs: number
+}
+
+export class ShardState {
+  readonly shard: number
+  readonly shards: number
+  readonly kinds: Kinds
+  readonly keyRetentionMs: number
+  readonly actors = new Map<Address, Activation>()
+  readonly store = new PackedStore()
+  readonly keys = new IdempotencyTable()
+  readonly outbox: Outbox
+  /** Number of the last message applied, by source. */
+  readonly cursors: Float64Array
+  readonly timers = new DurableTimers()
+  readonly quarantine = new Quarantine()
+  history = new HistoryLog()
+  /** Shapes of packed states. */
+  codec = new ShapedCodec()
+  tally: unknown
+  /** Codes and details of remembered refusals; a key record's note is a position in it. */
+  readonly refusals: (readonly [string, string])[] = []
+  readonly disagreements: string[] = []
+  /** Ordinal of the last committed turn. */
+  ordinal = 0
+  /** Shard time of the last frame, ms since 1970. */
+  time = 0
+  /** Next number of `sequence()`. */
+  sequence = 1
+
+  constructor(options: ShardStateOptions) {
+    this.shard = options.shard
+    this.shards = options.shards
+    this.kinds = options.kinds
+    this.keyRetentionMs = options.keyRetentionMs
+    this.outbox = new Outbox(options.shards)
+    this.cursors = new Float64Array(options.shards)
+    this.tally = options.kinds.tally?.initial(options.shard, options.shards)
+  }
+
+  /** An actor, from memory, from the store, or new. Not kept: {@link attach} does that. */
+  load(address: Address, kind: Kind): Activation {
+    const live = this.actors.get(address)
+    if (live !== undefined) return live
+    const stored = this.store.peek(address)
+    return stored === undefined
+      ? new Activation(address, kind, kind.initial, 0, 0)
+      : this.unpackActor(stored, kind)
+  }
+
+  /** Keeps an actor in memory, because it is about to change. */
+  attach(activation: Activation): void {
+    if (this.actors.get(activation.address) === activation) return
+    this.store.take(activation.address)
+    this.actors.set(activation.address, activation)
+  }
+
+  /** Moves an actor to the packed store. */
+  passivate(activation: Activation): void {
+    this.actors.delete(activation.address)
+    if (activation.version === 0) return
+    this.store.put({
+      address: activation.address,
+      kindVersion: activation.kind.version,
+      version: activation.version,
+      history: activation.history,
+      state: this.codec.pack(activation.state),
+    })
+  }
+
+  unpackActor(stored: StoredActor, kind: Kind): Activation {
+    const state = kind.upcastState(this.codec.unpack(stored.state), stored.kindVersion)
+    return new Activation(stored.address, kind, state, stored.version, stored.history)
+  }
+
+  /**
+   * Makes a turn part of the state. Its events have been applied to the activations already.
+   * @param changes the turn's events with the states before and after
+   * @param messages by target and number; stamps are filled in when they are new
+   * @returns the messages as they are now in the outbox
+   */
+  commit(
+    turn: Omit<CommittedTurn, 'events' | 'messages'>,
+    changes: readonly AppliedChange[],
+    messages: readonly Message[],
+    time: number,
+    monotonic: number,
+  ): Message[] {
+    this.ordinal++
+    this.time = time
+    const tally = this.kinds.tally
+    this.consumeCause(turn.cause)
+    for (const change of changes) {
+      const { activation } = change
+      activation.version++
+      activation.touchedAt = time
+      if (change.row !== undefined) {
+        activation.history = this.history.append(activation.history, time, change.row)
+      }
+      tally?.observe(this.tally, change)
+    }
+    const sent = messages.map((message) => this.send(message, monotonic))
+    for (const key of turn.keys) this.remember(key, time)
+    for (const timer of turn.timers) {
+      if (timer.type === 'set') this.timers.set(timer.timer)
+      else this.timers.remove(timer.id)
+    }
+    for (const change of turn.quarantine) {
+      if (change.type === 'add') this.quarantine.add(change.address, time, change.reason)
+      else if (change.type === 'park') this.quarantine.park(change.address, change)
+      else this.quarantine.release(change.address)
+    }
+    this.keys.forgetBefore(time - this.keyRetentionMs, 2 + turn.keys.length)
+    this.passivateFinished(changes)
+    return sent
+  }
+
+  /** Number of a refusal in the list key records point to. */
+  refusalNumber(code: string, detail: string): number {
+    const at = this.refusals.findIndex(([c, d]) => c === code && d === detail)
+    if (at >= 0) return at
+    this.refusals.push([code, detail])
+    return this.refusals.length - 1
+  }
+
+  private consumeCause(cause: CommittedTurn['cause']): void {
+    if (cause.type === 'message') {
+      assert(this.cursors[cause.source] === cause.number - 1, 'a message was applied out of turn')
+      this.cursors[cause.source] = cause.number
+      if (cause.stamp !== undefined) {
+        const finding = this.kinds.tally?.received(this.tally, cause.source, cause.stamp)
+        if (finding !== undefined && this.disagreements.length < limits.disagreementsMax) {
+          this.disagreements.push(finding)
+        }
+      }
+    } else if (cause.type === 'timer') {
+      this.timers.remove(cause.id)
+    } else if (cause.type === 'waiting') {
+      this.quarantine.unpark(cause.address)
+    }
+  }
+
+  private send(message: Message, monotonic: number): Message {
+    const number = this.outbox.nextNumber(message.target)
+    const stamp = this.kinds.tally?.sent(this.tally, message.target, message)
+    const sent: Message = { ...message, number, stamp: message.stamp ?? stamp }
+    this.outbox.push(sent, monotonic)
+    return sent
+  }
+
+  private remember(key: KeyInsert, time: number): void {
+    const note =
+      key.refusal === undefined ? key.note : this.refusalNumber(key.refusal[0], key.refusal[1])
+    this.keys.insert(wordsOf(key.hashes), 0, time, key.kind, note, key.answer)
+  }
+
+  private passivateFinished(changes: readonly AppliedChange[]): void {
+    for (const { activation } of changes) {
+      const { kind } = activation
+      if (kind.passivateWhen === undefined || !kind.passivateWhen(activation.state)) continue
+      if (this.actors.get(activation.address) === activation) this.passivate(activation)
+    }
+  }
+}
+
+function wordsOf(hashes: Uint8Array): Uint32Array {
+  const words = new Uint32Array(hashWords)
+  new Uint8Array(words.buffer).set(hashes)
+  return words
+}

@@ -1,0 +1,318 @@
+/**
+ * One shard: one mailbox, one writer, one order. It runs turns and gathers them into a frame; when
+ * the frame is cut, written and durable is the lane's business (`lane.ts`).
+ *
+ * S3. Messages of other shards and due timers go before client requests: what was begun is ended
+ *     before new work starts, and only new work is ever shed.
+ * S4. A turn that throws leaves nothing behind; whatever happens, its cause is consumed once.
+ */
+import type { Address } from '../actor/address.js'
+import { isRefusal, refusal } from '../actor/refusal.js'
+import { isParked } from '../actor/turn.js'
+import { InvariantViolated, runtimeCodes } from '../errors.js'
+import { limits } from '../limits.js'
+import type { Message } from '../messaging/message.js'
+import type { FrameDraft } from '../journal/journal.js'
+import { Deque } from './deque.js'
+import {
+  FrameBody,
+  type Cause,
+  type CommittedTurn,
+  type KeyInsert,
+  type QuarantineChange,
+} from './committed-turn.js'
+import { RequestRunner } from './request-runner.js'
+import type { AnswerSink, ShardRequest } from './requests.js'
+import type { ShardState } from './shard-state.js'
+import { Transaction, UnknownCommand, type TransactionServices } from './transaction.js'
+
+/** What a shard needs from its host. */
+export interface ShardServices extends TransactionServices, AnswerSink {
+  monotonic(): number
+  /** Clock for a new frame, ms since 1970, already guarded against jumps. */
+  now(): number
+  /** Says something to the operator. */
+  report(event: string, detail: Record<string, unknown>): void
+}
+
+export interface ShardBounds {
+  readonly mailboxMessagesMax: number
+  readonly keysMax: number
+}
+
+/** The outcome of a turn that may have thrown. */
+export interface TurnResult {
+  readonly outcome: unknown
+  readonly threw: boolean
+}
+
+export class Shard {
+  readonly state: ShardState
+  readonly services: ShardServices
+  readonly bounds: ShardBounds
+  private readonly messages = new Deque<Message>()
+  private readonly requests = new Deque<ShardRequest>()
+  private readonly runner: RequestRunner
+  private readonly body = new FrameBody()
+  /** Messages and causes of the frame that is being filled. */
+  private openMessages: Message[] = []
+  private openSources = new Set<number>()
+  private frameTime = 0
+
+  constructor(state: ShardState, services: ShardServices, bounds: ShardBounds) {
+    this.state = state
+    this.services = services
+    this.bounds = bounds
+    this.runner = new RequestRunner(this)
+  }
+
+  /** Turns gathered in the frame that is being filled. */
+  get openTurns(): number {
+    return this.body.count
+  }
+
+  get mailboxLength(): number {
+    return this.requests.length + this.messages.length + this.runner.parked
+  }
+
+  get idle(): boolean {
+    return this.requests.length === 0 && this.messages.length === 0
+  }
+
+  /** Takes a client's request in, or sheds it. */
+  submit(request: ShardRequest): void {
+    if (this.overloaded && !this.runner.mustAccept(request)) this.runner.fault(request, 'overloaded')
+    else this.requests.push(request)
+  }
+
+  /** Takes a request in that waited and was woken: before all others. */
+  resubmit(request: ShardRequest): void {
+    this.requests.unshift(request)
+  }
+
+  /** Takes a message of another shard in. */
+  receive(message: Message): void {
+    this.messages.push(message)
+  }
+
+  /** Runs up to `turns` turns. @returns how many it ran */
+  run(turns: number): number {
+    let ran = 0
+    while (ran < turns) {
+      const message = this.messages.shift()
+      if (message !== undefined) this.handleMessage(message)
+      else {
+        const request = this.requests.shift()
+        if (request === undefined) break
+        this.runner.handle(request)
+      }
+      ran++
+    }
+    return ran
+  }
+
+  /** Fires timers that are due by shard time. @returns how many */
+  fireTimers(atMost: number): number {
+    let fired = 0
+    for (; fired < atMost; fired++) {
+      const timer = this.state.timers.dueAt(this.now())
+      if (timer === undefined) break
+      this.mustApply({ type: 'timer', id: timer.id }, timer.address, timer.command, timer.input)
+    }
+    return fired
+  }
+
+  /** Shard time: the same for all turns of a frame, never going back. */
+  now(): number {
+    if (this.body.count === 0) this.frameTime = Math.max(this.state.time, this.services.now())
+    return this.frameTime
+  }
+
+  /** Runs the waiting commands of a quarantined actor and releases it. @returns false if one fails */
+  release(address: Address): boolean {
+    for (;;) {
+      const waiting = this.state.quarantine.firstWaiting(address)
+      if (waiting === undefined) break
+      const tx = this.begin()
+      const { threw } = this.attempt(tx, address, waiting.command, waiting.input)
+      if (threw) return false
+      this.commit(tx, { type: 'waiting', address })
+    }
+    if (!this.state.quarantine.has(address)) return false
+    this.commit(this.begin(), { type: 'request' }, [], [{ type: 'release', address }])
+    return true
+  }
+
+  /** Sends the pair-comparison message to every shard this one ever sent to. */
+  comparePairs(): void {
+    const tx = this.begin()
+    for (const target of this.state.outbox.targets()) {
+      tx.messages.push({
+        source: this.state.shard,
+        target,
+        number: 0,
+        address: '',
+        command: '',
+        input: undefined,
+        from: undefined,
+        then: undefined,
+        context: undefined,
+        stamp: undefined,
+      })
+    }
+    if (tx.messages.length > 0) this.commit(tx, { type: 'request' })
+  }
+
+  /**
+   * Ends the frame that is being filled.
+   * @returns the frame with what may leave once it is durable; undefined when nothing happened
+   * @throws InvariantViolated when the tally does not check: a bug, nothing of it may be written
+   */
+  cutFrame(): { frame: FrameDraft; messages: Message[]; sources: Set<number> } | undefined {
+    const count = this.body.count
+    if (count === 0) return undefined
+    const problem = this.state.kinds.tally?.check(this.state.tally)
+    if (problem !== undefined) {
+      throw new InvariantViolated(`shard ${this.state.shard}: ${problem}`)
+    }
+    const frame: FrameDraft = {
+      shard: this.state.shard,
+      firstOrdinal: this.state.ordinal - count + 1,
+      count,
+      time: this.frameTime,
+      body: this.body.take({ sequence: this.state.sequence }),
+    }
+    const cut = { frame, messages: this.openMessages, sources: this.openSources }
+    this.openMessages = []
+    this.openSources = new Set()
+    return cut
+  }
+
+  begin(): Transaction {
+    return new Transaction(this.state, this.services, this.now())
+  }
+
+  /** Runs a handler; one that throws is rolled back and counted. */
+  attempt(tx: Transaction, address: Address, command: string, input: unknown): TurnResult {
+    try {
+      const outcome = tx.run(address, command, input)
+      if (tx.failure !== undefined) throw tx.failure
+      if (isParked(outcome) && tx.dirty) throw new Error('a turn that parks must not change anything')
+      this.state.quarantine.succeeded(address)
+      return { outcome, threw: false }
+    } catch (error) {
+      tx.rollback()
+      if (error instanceof UnknownCommand) {
+        return { outcome: refusal('unknown_command', error.message, false), threw: true }
+      }
+      this.services.report('actor_failed', { address, command, error })
+      return { outcome: failed, threw: true }
+    }
+  }
+
+  /** Makes a turn part of the state and of the open frame, and wakes what waits for it. */
+  commit(
+    tx: Transaction | undefined,
+    cause: Cause,
+    keys: readonly KeyInsert[] = [],
+    quarantine: readonly QuarantineChange[] = [],
+    extraMessages: readonly Message[] = [],
+  ): void {
+    const time = this.now()
+    const turn = { cause, keys, timers: tx?.timers ?? [], quarantine }
+    const messages = [...(tx?.messages ?? []), ...extraMessages]
+    const sent = this.state.commit(turn, tx?.changes ?? [], messages, time, this.services.monotonic())
+    const committed: CommittedTurn = { ...turn, events: tx?.events ?? [], messages: sent }
+    this.body.add(committed)
+    for (const message of sent) this.openMessages.push(message)
+    if (cause.type === 'message') this.openSources.add(cause.source)
+    for (const wake of tx?.wakes ?? []) this.runner.wake(wake)
+  }
+
+  /** Counts a failure of a client's command; too many in a row set the key aside. */
+  countFailure(address: Address): void {
+    if (!this.state.quarantine.failed(address)) return
+    const reason = `failed ${limits.failuresBeforeQuarantine} times in a row`
+    this.services.report('quarantined', { address, reason })
+    this.commit(undefined, { type: 'request' }, [], [{ type: 'add', address, reason }])
+  }
+
+  private get overloaded(): boolean {
+    return (
+      this.requests.length + this.runner.parked >= this.bounds.mailboxMessagesMax ||
+      this.state.outbox.size >= limits.outboxMessagesMax
+    )
+  }
+
+  private handleMessage(message: Message): void {
+    const next = this.state.cursors[message.source]! + 1
+    // Older ones were applied; newer ones come again after the missing one.
+    if (message.number !== next) {
+      if (message.number < next) this.openSources.add(message.source)
+      return
+    }
+    const cause = {
+      type: 'message',
+      source: message.source,
+      number: message.number,
+      stamp: message.stamp,
+    } as const
+    if (message.command === '') this.commit(undefined, cause)
+    else if (message.then === undefined) {
+      this.mustApply(cause, message.address, message.command, message.input)
+    } else this.answerMessage(cause, message)
+  }
+
+  /** A command that has to be applied: when it can't be, it waits durably with its quarantined actor. */
+  private mustApply(cause: Cause, address: Address, command: string, input: unknown): void {
+    const park = { type: 'park', address, command, input } as const
+    if (this.state.quarantine.has(address)) {
+      this.commit(undefined, cause, [], [park])
+      return
+    }
+    const tx = this.begin()
+    const { outcome, threw } = this.attempt(tx, address, command, input)
+    if (!threw && !isParked(outcome)) {
+      this.commit(tx, cause)
+      return
+    }
+    const reason = `failed on "${command}", which must be applied`
+    this.services.report('quarantined', { address, reason })
+    this.commit(undefined, cause, [], [{ type: 'add', address, reason }, park])
+  }
+
+  /** A refusable message: its outcome goes back to the sender, whatever it is. */
+  private answerMessage(cause: Cause, message: Message): void {
+    if (this.state.quarantine.has(message.address)) {
+      const outcome = refusal('quarantined', runtimeCodes.quarantined.advice)
+      this.commit(undefined, cause, [], [], [this.answerTo(message, outcome)])
+      return
+    }
+    const tx = this.begin()
+    const { outcome, threw } = this.attempt(tx, message.address, message.command, message.input)
+    if (threw) {
+      this.commit(undefined, cause, [], [], [this.answerTo(message, outcome)])
+      if (isRefusal(outcome) && outcome.refused === 'actor_failed') this.countFailure(message.address)
+    } else {
+      const answer = isParked(outcome) ? failed : outcome
+      this.commit(tx, cause, [], [], [this.answerTo(message, answer)])
+    }
+  }
+
+  private answerTo(message: Message, outcome: unknown): Message {
+    return {
+      source: this.state.shard,
+      target: message.source,
+      number: 0,
+      address: message.from!,
+      command: message.then!,
+      input: { outcome, context: message.context },
+      from: undefined,
+      then: undefined,
+      context: undefined,
+      stamp: undefined,
+    }
+  }
+}
+
+const failed = refusal('actor_failed', runtimeCodes.actor_failed.advice, false)

@@ -1,0 +1,110 @@
+/**
+ * Snapshots as files: written under a temporary name, synced, renamed, the folder synced; two kept.
+ *
+ * N3. A file without its last block, or with a wrong checksum, is no snapshot; the older one is used.
+ * N4. A snapshot gets its name only when the ordinal it was cut at is durable.
+ */
+import { crc32 } from 'node:zlib'
+import { join } from 'node:path'
+import type { Disk } from '../env/env.js'
+import { OpenRefused } from '../errors.js'
+import { limits } from '../limits.js'
+
+/** A snapshot found on disk. */
+export interface SnapshotFile {
+  readonly path: string
+  readonly ordinal: number
+  readonly epoch: number
+}
+
+const blockHeaderBytes = 8
+const magic = Buffer.from('SUANSNAP')
+
+/** Snapshots of one shard, newest first. Temporary and foreign files are passed over. */
+export async function listSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
+  const found: SnapshotFile[] = []
+  for (const name of await disk.list(folder)) {
+    const match = /^(\d{16})-(\d{8})\.snap$/.exec(name)
+    if (match === null) continue
+    found.push({ path: join(folder, name), ordinal: Number(match[1]), epoch: Number(match[2]) })
+  }
+  return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
+}
+
+/**
+ * Writes a snapshot.
+ * @param durable resolves when the ordinal is durable in the journal
+ */
+export async function writeSnapshot(
+  disk: Disk,
+  folder: string,
+  cut: { readonly ordinal: number; readonly epoch: number; readonly blocks: Iterable<Uint8Array> },
+  durable: () => Promise<void>,
+): Promise<void> {
+  const name = `${String(cut.ordinal).padStart(16, '0')}-${String(cut.epoch).padStart(8, '0')}.snap`
+  const path = join(folder, name)
+  const temporary = `${path}.${cut.epoch}.tmp`
+  await disk.makeFolder(folder)
+  if (disk.existsNow(temporary)) await disk.remove(temporary)
+  const file = await disk.open(temporary, 'create')
+  try {
+    let position = magic.length
+    await file.write(magic, 0)
+    for (const block of cut.blocks) {
+      const framed = Buffer.allocUnsafe(blockHeaderBytes + block.length)
+      framed.writeUInt32LE(block.length, 0)
+      framed.writeUInt32LE(crc32(block), 4)
+      framed.set(block, blockHeaderBytes)
+      await file.write(framed, position)
+      position += framed.length
+    }
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await durable()
+  await disk.rename(temporary, path)
+  await disk.syncFolder(folder)
+}
+
+/** Removes all but the newest snapshots that are kept, and temporary files of earlier processes. */
+export async function removeOldSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
+  const snapshots = await listSnapshots(disk, folder)
+  for (const old of snapshots.slice(limits.snapshotsKept)) await disk.remove(old.path)
+  return snapshots.slice(0, limits.snapshotsKept)
+}
+
+/**
+ * Reads a snapshot block by block.
+ * @throws OpenRefused damaged, with file and offset, when a checksum does not fit
+ */
+export async function readSnapshot(
+  disk: Disk,
+  path: string,
+  onBlock: (block: Uint8Array) => void,
+): Promise<void> {
+  const file = await disk.open(path, 'read')
+  try {
+    const size = await file.size()
+    const start = Buffer.from(await file.read(0, magic.length))
+    if (!start.equals(magic)) throw damaged(path, 0)
+    for (let position = magic.length; position < size; ) {
+      const header = Buffer.from(await file.read(position, blockHeaderBytes))
+      const length = header.length < blockHeaderBytes ? Infinity : header.readUInt32LE(0)
+      if (position + blockHeaderBytes + length > size) throw damaged(path, position)
+      const block = await file.read(position + blockHeaderBytes, length)
+      if (crc32(block) !== header.readUInt32LE(4)) throw damaged(path, position)
+      onBlock(block)
+      position += blockHeaderBytes + length
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+function damaged(path: string, offset: number): OpenRefused {
+  return new OpenRefused('damaged', `The snapshot ${path} is damaged at offset ${offset}.`, {
+    file: path,
+    offset,
+  })
+}

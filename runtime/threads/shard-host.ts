@@ -1,0 +1,339 @@
+/**
+ * The host of the shards of one thread: runs them in slices, moves what leaves them, ticks.
+ * It holds no policy of shards or lanes; it only decides who runs next.
+ */
+import type { Address } from '../actor/address.js'
+import type { QuarantinedActor, ShardStatus } from '../actor/client.js'
+import type { Kinds } from '../actor/kinds.js'
+import type { Env, TimerHandle } from '../env/env.js'
+import { OpenRefused } from '../errors.js'
+import type { JournalLane } from '../journal/journal.js'
+import { limits } from '../limits.js'
+import type { Message } from '../messaging/message.js'
+import { ClockGuard } from '../shard/clock-guard.js'
+import { Lane, type Acknowledgement, type Released } from '../shard/lane.js'
+import { sweepIdleActors } from '../shard/passivation.js'
+import type { ShardAnswer, ShardRequest } from '../shard/requests.js'
+import type { ShardState } from '../shard/shard-state.js'
+import { Shard, type ShardBounds } from '../shard/shard.js'
+
+/** What two threads tell each other, in one batch. */
+export interface PeerBatch {
+  readonly messages: readonly Message[]
+  readonly acknowledgements: readonly Acknowledgement[]
+}
+
+/** Where the host's outputs go. */
+export interface HostLinks {
+  answers(answers: readonly ShardAnswer[]): void
+  peers(thread: number, batch: PeerBatch): void
+  report(event: string, detail: Record<string, unknown>): void
+  /** The thread must end: its journal failed or a rule was broken. */
+  fail(error: unknown): void
+}
+
+export interface HostOptions {
+  readonly thread: number
+  readonly threads: number
+  readonly kinds: Kinds
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly bounds: ShardBounds
+}
+
+const tickMs = 50
+
+export class ShardHost {
+  private readonly env: Env
+  private readonly options: HostOptions
+  private readonly links: HostLinks
+  private readonly clock: ClockGuard
+  private readonly shards = new Map<number, Shard>()
+  private readonly laneOf = new Map<number, Lane>()
+  private readonly lanes: Lane[] = []
+  private ready: Shard[] = []
+  private readonly scheduled = new Set<Shard>()
+  private pumping = false
+  private serving = false
+  private stopped = false
+  private tick: TimerHandle | undefined
+  /** Called on every tick; snapshots hang here. */
+  onTick: () => void = () => undefined
+
+  constructor(env: Env, options: HostOptions, links: HostLinks) {
+    this.env = env
+    this.options = options
+    this.links = links
+    this.clock = new ClockGuard(env.clock)
+  }
+
+  /** Adds a lane with its recovered shards. */
+  addLane(journal: JournalLane, states: readonly ShardState[]): Lane {
+    const lane = new Lane(journal, {
+      release: (released) => this.release(released),
+      fail: (error) => this.fail(error),
+      wakeUp: () => this.schedulePump(),
+    })
+    for (const state of states) {
+      const shard: Shard = new Shard(
+        state,
+        {
+          random: () => this.env.chance.next(),
+          settings: this.options.settings,
+          monotonic: () => this.env.clock.monotonic(),
+          now: () => this.clock.now(),
+          report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
+          answer: (answer, gated) => lane.answer(shard, answer, gated),
+        },
+        this.options.bounds,
+      )
+      lane.shards.push(shard)
+      lane.durable.set(state.shard, state.ordinal)
+      this.shards.set(state.shard, shard)
+      this.laneOf.set(state.shard, lane)
+    }
+    this.lanes.push(lane)
+    return lane
+  }
+
+  /** True when this thread may be sent work. */
+  get isReady(): boolean {
+    return this.serving && !this.stopped && !this.clock.jumped
+  }
+
+  /** Tells all peers how far their messages are durable here. */
+  greet(): void {
+    const acknowledgements: Acknowledgement[] = []
+    for (const { state } of this.shards.values()) {
+      state.cursors.forEach((number, source) => {
+        if (number > 0) acknowledgements.push({ source, target: state.shard, number })
+      })
+    }
+    this.release({ answers: [], messages: [], acknowledgements })
+  }
+
+  /** Starts to serve: what is owed is sent again, timers run. */
+  serve(): void {
+    this.serving = true
+    for (const { state } of this.shards.values()) state.outbox.releaseAll()
+    this.resend(Infinity, Infinity)
+    this.scheduleTick()
+    this.schedulePump()
+  }
+
+  /** Takes requests of the client in. */
+  submit(shard: number, request: ShardRequest): void {
+    const owner = this.shards.get(shard)
+    if (owner === undefined || this.stopped) return
+    owner.submit(request)
+    this.markReady(owner)
+  }
+
+  /** Takes a batch of another thread in. */
+  receive(batch: PeerBatch): void {
+    for (const ack of batch.acknowledgements) this.acknowledge(ack)
+    for (const message of batch.messages) this.deliver(message)
+    this.schedulePump()
+  }
+
+  async status(): Promise<ShardStatus[]> {
+    // The tally shows turns that are not durable yet; copy it now, wait, then hand it out.
+    const statuses = [...this.shards.values()].map((shard) => this.statusOf(shard))
+    for (const lane of this.lanes) await lane.quiet()
+    return statuses
+  }
+
+  quarantined(): QuarantinedActor[] {
+    return [...this.shards.values()].flatMap(({ state }) =>
+      state.quarantine.all().map((entry) => ({
+        address: entry.address,
+        shard: state.shard,
+        since: entry.since,
+        reason: entry.reason,
+        parkedMessages: entry.waiting.length,
+      })),
+    )
+  }
+
+  /** @returns false when a waiting command failed again */
+  async releaseActor(shard: number, address: Address): Promise<boolean> {
+    const owner = this.shards.get(shard)!
+    const released = owner.release(address)
+    await this.laneOf.get(shard)!.quiet()
+    this.schedulePump()
+    return released
+  }
+
+  comparePairs(): void {
+    for (const shard of this.shards.values()) shard.comparePairs()
+    this.schedulePump()
+  }
+
+  /** True when no shard owes any other a message. */
+  get allAcknowledged(): boolean {
+    return [...this.shards.values()].every((shard) => shard.idle && shard.state.outbox.size === 0)
+  }
+
+  /** True when nothing is queued or being written. */
+  get isQuiet(): boolean {
+    return (
+      this.ready.length === 0 &&
+      this.lanes.every((lane) => !lane.busy && lane.shards.every((shard) => shard.openTurns === 0))
+    )
+  }
+
+  /** Stops running turns, waits for what is in flight and seals the journal. */
+  async seal(): Promise<void> {
+    this.stopped = true
+    this.tick?.cancel()
+    for (const lane of this.lanes) {
+      await lane.quiet()
+      await lane.journal.seal()
+    }
+  }
+
+  private statusOf(shard: Shard): ShardStatus {
+    const { state } = shard
+    return {
+      shard: state.shard,
+      thread: this.options.thread,
+      state: this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering',
+      ordinal: state.ordinal,
+      actors: state.actors.size,
+      storedActors: state.store.size,
+      idempotencyKeys: state.keys.size,
+      outboxMessages: state.outbox.size,
+      mailbox: shard.mailboxLength,
+      tally: structuredClone(state.tally),
+      disagreements: [...state.disagreements],
+    }
+  }
+
+  private markReady(shard: Shard): void {
+    if (this.scheduled.has(shard)) return
+    this.scheduled.add(shard)
+    this.ready.push(shard)
+    this.schedulePump()
+  }
+
+  private schedulePump(): void {
+    if (this.pumping || this.stopped || !this.serving) return
+    this.pumping = true
+    this.env.timers.soon(() => {
+      this.pumping = false
+      this.pump()
+    })
+  }
+
+  /** Runs shards for one slice, then lets go and writes what has gathered. */
+  private pump(): void {
+    if (this.stopped) return
+    try {
+      const shards = this.ready
+      this.ready = []
+      this.scheduled.clear()
+      const share = Math.max(16, Math.ceil(limits.sliceTurnsMax / Math.max(1, shards.length)))
+      for (const shard of shards) {
+        shard.run(share)
+        if (!shard.idle) this.markReady(shard)
+      }
+      for (const lane of this.lanes) lane.flush()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  private release(released: Released): void {
+    if (released.answers.length > 0) this.links.answers(released.answers)
+    for (const message of released.messages) {
+      this.shards.get(message.source)!.state.outbox.release(message.target, message.number)
+    }
+    this.send(released.messages, released.acknowledgements)
+  }
+
+  /** Moves messages and acknowledgements to their shards, here or in other threads. */
+  private send(messages: readonly Message[], acknowledgements: readonly Acknowledgement[]): void {
+    const remote = new Map<number, { messages: Message[]; acknowledgements: Acknowledgement[] }>()
+    const batchFor = (shard: number): { messages: Message[]; acknowledgements: Acknowledgement[] } => {
+      const thread = this.threadOf(shard)
+      let batch = remote.get(thread)
+      if (batch === undefined) remote.set(thread, (batch = { messages: [], acknowledgements: [] }))
+      return batch
+    }
+    for (const message of messages) {
+      if (this.isLocal(message.target)) this.deliver(message)
+      else batchFor(message.target).messages.push(message)
+    }
+    for (const ack of acknowledgements) {
+      if (this.isLocal(ack.source)) this.acknowledge(ack)
+      else batchFor(ack.source).acknowledgements.push(ack)
+    }
+    for (const [thread, batch] of remote) this.links.peers(thread, batch)
+  }
+
+  private deliver(message: Message): void {
+    const shard = this.shards.get(message.target)
+    if (shard === undefined) return
+    shard.receive(message)
+    this.markReady(shard)
+  }
+
+  private acknowledge(ack: Acknowledgement): void {
+    const shard = this.shards.get(ack.source)
+    if (shard === undefined) return
+    const known = shard.state.outbox.acknowledge(ack.target, ack.number, this.env.clock.monotonic())
+    if (known) return
+    this.fail(
+      new OpenRefused(
+        'journal_regressed',
+        `Shard ${ack.target} has message ${ack.number} of shard ${ack.source}, which that shard's journal does not hold: the journal has lost its end. Restore the lost files.`,
+      ),
+    )
+  }
+
+  private resend(olderMs: number, atMost: number): void {
+    const monotonic = this.env.clock.monotonic()
+    const before = olderMs === Infinity ? Infinity : monotonic - olderMs
+    for (const shard of this.shards.values()) {
+      const messages = shard.state.outbox.overdue(before, atMost, monotonic)
+      if (messages.length > 0) this.send(messages, [])
+    }
+  }
+
+  private scheduleTick(): void {
+    this.tick = this.env.timers.after(tickMs, () => {
+      if (this.stopped) return
+      this.runTick()
+      this.scheduleTick()
+    })
+  }
+
+  private runTick(): void {
+    try {
+      this.resend(limits.resendMs, limits.resendMessagesMax)
+      this.clock.now()
+      for (const shard of this.shards.values()) {
+        if (!this.clock.jumped) shard.fireTimers(limits.sliceTurnsMax)
+        sweepIdleActors(shard.state, shard.now())
+      }
+      for (const lane of this.lanes) lane.flush()
+      this.onTick()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  private threadOf(shard: number): number {
+    return shard % this.options.threads
+  }
+
+  private isLocal(shard: number): boolean {
+    return this.threadOf(shard) === this.options.thread
+  }
+
+  private fail(error: unknown): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.tick?.cancel()
+    this.links.fail(error)
+  }
+}
