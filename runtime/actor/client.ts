@@ -74,6 +74,12 @@ export interface ShardStatus {
   readonly disagreements: readonly string[]
 }
 
+/** A pair of shards of which one owes the other an acknowledgement for too long. */
+export interface SilentPair {
+  readonly from: number
+  readonly to: number
+}
+
 /** The part of a runtime that clients of a domain are built on. */
 export interface RuntimeClient {
   readonly shards: number
@@ -96,10 +102,11 @@ export interface RuntimeClient {
   /** Status of every shard, at one moment each; waits until what it shows is durable. */
   shardStatus(): Promise<ShardStatus[]>
   /**
-   * Makes every pair of shards that ever exchanged messages exchange one more, and resolves when
-   * all have been applied: after it, both sides of each pair have been compared at equal numbers.
+   * Makes every pair of shards that ever exchanged messages exchange one more: after it, both sides
+   * of each pair have been compared at equal message numbers.
+   * @returns the pairs that did not answer in time, empty when all is well
    */
-  comparePairs(): Promise<void>
+  comparePairs(options?: { timeoutMs?: number }): Promise<SilentPair[]>
   quarantined(): Promise<QuarantinedActor[]>
   /** Lets a quarantined actor work again; its parked messages are handled first. */
   release(address: Address): Promise<void>

@@ -120,7 +120,9 @@ export class Kinds {
 }
 
 function mapOf<F, T>(handlers: object, make: (handler: F, name: string) => T): Map<string, T> {
-  return new Map(Object.entries(handlers).map(([name, handler]) => [name, make(handler as F, name)]))
+  return new Map(
+    Object.entries(handlers).map(([name, handler]) => [name, make(handler as F, name)]),
+  )
 }
 
 function deepFreeze<T>(value: T): T {

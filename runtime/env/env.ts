@@ -68,6 +68,8 @@ export interface Disk {
 export interface Processes {
   /** Identity of this process. */
   readonly self: ProcessIdentity
+  /** Processor cores this process may use. */
+  readonly cores: number
   /** What became of a process: `unknown` when it can't be seen from here (other machine or namespace). */
   fate(identity: ProcessIdentity): 'running' | 'paused' | 'gone' | 'unknown'
 }

@@ -8,7 +8,6 @@
  */
 import { assert } from '../assert.js'
 
-
 /** Kinds of records: what `note` means. */
 export const recordKinds = {
   /** `note` goes to the kind's `replays` function. */
@@ -133,7 +132,7 @@ export class IdempotencyTable {
   /** A consistent cut of everything, as plain data; the table may go on changing while it is read. */
   dump(): Generator<KeyChunkDump> {
     const pieces: { first: number; count: number; chunk: Chunk }[] = []
-    for (let number = this.first; number < this.next; ) {
+    for (let number = this.first; number < this.next;) {
       const end = Math.min(this.next, (Math.floor(number / chunkRecords) + 1) * chunkRecords)
       pieces.push({ first: number, count: end - number, chunk: this.chunkOf(number) })
       number = end
@@ -154,7 +153,14 @@ export class IdempotencyTable {
     const answers = new Map(dump.answers)
     for (let i = 0; i < dump.kinds.length; i++) {
       const answer = answers.get(dump.first + i)
-      this.insert(words, i * hashWords, seconds[i]! * 1000, dump.kinds[i] as RecordKind, notes[i]!, answer)
+      this.insert(
+        words,
+        i * hashWords,
+        seconds[i]! * 1000,
+        dump.kinds[i] as RecordKind,
+        notes[i]!,
+        answer,
+      )
     }
   }
 

@@ -43,6 +43,10 @@ export class Outbox {
     return this.lanes[target]?.last ?? 0
   }
 
+  acknowledgedNumber(target: number): number {
+    return this.lanes[target]?.acknowledged ?? 0
+  }
+
   /** Targets that were ever sent anything. */
   targets(): number[] {
     return [...this.lanes.keys()].filter((target) => this.lanes[target] !== undefined)
@@ -91,7 +95,8 @@ export class Outbox {
   overdue(before: number, atMost: number, monotonic: number): Message[] {
     const messages: Message[] = []
     for (const lane of this.lanes) {
-      if (lane === undefined || lane.head === lane.queue.length || lane.progressAt > before) continue
+      if (lane === undefined || lane.head === lane.queue.length || lane.progressAt > before)
+        continue
       lane.progressAt = monotonic
       for (let i = lane.head; i < lane.queue.length && i < lane.head + atMost; i++) {
         if (lane.queue[i]!.number > lane.released) break

@@ -11,7 +11,12 @@ import type { DurableTimer } from './durable-timers.js'
 /** What started a turn. */
 export type Cause =
   | { readonly type: 'request' }
-  | { readonly type: 'message'; readonly source: number; readonly number: number; readonly stamp: unknown }
+  | {
+      readonly type: 'message'
+      readonly source: number
+      readonly number: number
+      readonly stamp: unknown
+    }
   | { readonly type: 'timer'; readonly id: number }
   /** A command that waited for a quarantined actor. */
   | { readonly type: 'waiting'; readonly address: Address }
@@ -42,7 +47,12 @@ export type TimerChange =
 /** A change of the quarantine. */
 export type QuarantineChange =
   | { readonly type: 'add'; readonly address: Address; readonly reason: string }
-  | { readonly type: 'park'; readonly address: Address; readonly command: string; readonly input: unknown }
+  | {
+      readonly type: 'park'
+      readonly address: Address
+      readonly command: string
+      readonly input: unknown
+    }
   | { readonly type: 'release'; readonly address: Address }
 
 export interface CommittedTurn {
@@ -81,7 +91,12 @@ export class FrameBody {
       turn.messages.length === 0 ? 0 : turn.messages.flatMap(messageFields),
       turn.keys.length === 0
         ? 0
-        : turn.keys.flatMap((key) => [key.hashes, key.kind, key.note, key.refusal ?? key.answer ?? 0]),
+        : turn.keys.flatMap((key) => [
+            key.hashes,
+            key.kind,
+            key.note,
+            key.refusal ?? key.answer ?? 0,
+          ]),
       turn.timers.length === 0 ? 0 : turn.timers,
       turn.quarantine.length === 0 ? 0 : turn.quarantine,
     ])
@@ -106,7 +121,10 @@ export class FrameBody {
 }
 
 /** Reads a frame body back. @throws RangeError for a body of a newer version */
-export function readFrameBody(bytes: Uint8Array, shard: number): FrameMeta & { turns: CommittedTurn[] } {
+export function readFrameBody(
+  bytes: Uint8Array,
+  shard: number,
+): FrameMeta & { turns: CommittedTurn[] } {
   const [version, sequence, tags, turns] = unpack(bytes) as [number, number, string[], unknown[][]]
   if (version !== bodyVersion) throw new RangeError(`frame body version ${version}`)
   return { sequence, turns: turns.map((turn) => readTurn(turn, tags, shard)) }
@@ -143,7 +161,8 @@ const messageFieldCount = 9
 function readCause(packed: unknown): Cause {
   if (packed === causeCodes.request) return { type: 'request' }
   const [code, first, second, third] = packed as [number, never, never, unknown]
-  if (code === causeCodes.message) return { type: 'message', source: first, number: second, stamp: third }
+  if (code === causeCodes.message)
+    return { type: 'message', source: first, number: second, stamp: third }
   if (code === causeCodes.timer) return { type: 'timer', id: first }
   return { type: 'waiting', address: first }
 }

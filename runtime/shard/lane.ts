@@ -53,6 +53,7 @@ export class Lane {
   private free: ShardAnswer[] = []
   private failed = false
   private readonly settled: (() => void)[] = []
+  private atBoundary: { readonly shard: Shard; readonly run: (failed: boolean) => void }[] = []
 
   constructor(journal: JournalLane, services: LaneServices) {
     this.journal = journal
@@ -97,6 +98,25 @@ export class Lane {
     }
   }
 
+  /**
+   * Runs a function when a shard is between two frames: now, or when its open frame is cut.
+   * @returns undefined when the lane failed before
+   */
+  atFrameBoundary<T>(shard: Shard, run: () => T): Promise<T | undefined> {
+    if (this.failed) return Promise.resolve(undefined)
+    if (shard.openTurns === 0) return Promise.resolve(run())
+    return new Promise((resolve) => {
+      this.atBoundary.push({ shard, run: (failed) => resolve(failed ? undefined : run()) })
+    })
+  }
+
+  /** Resolves when an ordinal of a shard is durable. Never resolves after a failure. */
+  async whenDurable(shard: number, ordinal: number): Promise<void> {
+    while (this.durable.get(shard)! < ordinal || this.failed) {
+      await new Promise<void>((resolve) => this.settled.push(resolve))
+    }
+  }
+
   private writeGroup(): void {
     const frames: FrameDraft[] = []
     const messages: Message[] = []
@@ -104,6 +124,7 @@ export class Lane {
     for (const shard of this.shards) {
       const cut = shard.cutFrame()
       if (cut === undefined) continue
+      if (this.atBoundary.length > 0) this.runAtBoundary(shard)
       frames.push(cut.frame)
       for (const message of cut.messages) messages.push(message)
       for (const source of cut.sources) {
@@ -135,7 +156,14 @@ export class Lane {
     if (this.failed) return
     this.failed = true
     this.services.fail(error)
+    for (const waiting of this.atBoundary.splice(0)) waiting.run(true)
     this.notifySettled()
+  }
+
+  private runAtBoundary(shard: Shard): void {
+    const due = this.atBoundary.filter((waiting) => waiting.shard === shard)
+    this.atBoundary = this.atBoundary.filter((waiting) => waiting.shard !== shard)
+    for (const waiting of due) waiting.run(false)
   }
 
   private notifySettled(): void {

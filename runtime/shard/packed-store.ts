@@ -67,7 +67,8 @@ export class PackedStore {
     const actor = this.recordAt(this.slots[slot]!)
     this.wastedBytes += headerBytes + address.length + actor.state.length
     this.removeSlot(slot)
-    if (this.wastedBytes > compactionBytesMin && this.wastedBytes * 2 > this.arena.bytes) this.compact()
+    if (this.wastedBytes > compactionBytesMin && this.wastedBytes * 2 > this.arena.bytes)
+      this.compact()
     return actor
   }
 
@@ -78,7 +79,11 @@ export class PackedStore {
   }
 
   /** A consistent list of all stored actors, read lazily: later changes of the store don't show. */
-  cut(): { readonly count: number; read(visit: (actor: StoredActor) => void, from: number, to: number): void; readonly slots: number } {
+  cut(): {
+    readonly count: number
+    read(visit: (actor: StoredActor) => void, from: number, to: number): void
+    readonly slots: number
+  } {
     const slots = this.slots.slice()
     const arena = this.arena
     return {
@@ -181,7 +186,8 @@ function place(slots: Uint32Array, hash: number, position: Position): void {
 
 function hashOf(address: string): number {
   let hash = 0x811c9dc5
-  for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193)
+  for (let i = 0; i < address.length; i++)
+    hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193)
   hash ^= hash >>> 15
   return (Math.imul(hash, 0x2c1b3c6d) ^ (hash >>> 12)) >>> 0
 }

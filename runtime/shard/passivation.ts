@@ -2,7 +2,10 @@
 import type { ShardState } from './shard-state.js'
 
 const actorsPerSweep = 512
-const cursors = new WeakMap<ShardState, MapIterator<ShardState['actors'] extends Map<infer _K, infer V> ? V : never>>()
+const cursors = new WeakMap<
+  ShardState,
+  MapIterator<ShardState['actors'] extends Map<infer _K, infer V> ? V : never>
+>()
 
 /** Looks at the next few actors of a shard and stores those that are idle. */
 export function sweepIdleActors(state: ShardState, now: number): void {

@@ -73,7 +73,10 @@ function handlerOf(
   const version = Number(written)
   const kind = kinds.get(name === '' ? kindOf(event.address) : name)
   if (kind === undefined) {
-    throw new OpenRefused('newer_version', `The journal has events of the kind "${name}", which this program does not define.`)
+    throw new OpenRefused(
+      'newer_version',
+      `The journal has events of the kind "${name}", which this program does not define.`,
+    )
   }
   if (version > kind.version) {
     throw new OpenRefused(
@@ -83,8 +86,10 @@ function handlerOf(
   }
   const handler = kind.events.get(eventName)
   if (handler === undefined) {
-    throw new OpenRefused('newer_version', `The journal has the event "${name}.${eventName}", which this program does not define.`)
+    throw new OpenRefused(
+      'newer_version',
+      `The journal has the event "${name}.${eventName}", which this program does not define.`,
+    )
   }
   return { kind, handler, version }
 }
-

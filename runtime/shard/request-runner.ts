@@ -38,7 +38,11 @@ export class RequestRunner {
   handle(request: ShardRequest): void {
     const kind = this.shard.state.kinds.of(request.address)
     if (kind === undefined) {
-      this.fault(request, 'unknown_kind', `No kind is defined for the address "${request.address}".`)
+      this.fault(
+        request,
+        'unknown_kind',
+        `No kind is defined for the address "${request.address}".`,
+      )
     } else if (request.type === 'query') this.query(request)
     else if (!kind.commands.has(request.name)) {
       this.fault(request, 'unknown_command', `${kind.name} has no command "${request.name}".`)
@@ -49,7 +53,9 @@ export class RequestRunner {
   mustAccept(request: ShardRequest): boolean {
     const kind = this.shard.state.kinds.of(request.address)
     if (kind?.neverShed.has(request.name) === true) return true
-    return request.hashes !== undefined && this.shard.state.keys.find(request.hashes, 0) !== undefined
+    return (
+      request.hashes !== undefined && this.shard.state.keys.find(request.hashes, 0) !== undefined
+    )
   }
 
   /** Runs again what waits for a token. */
@@ -65,7 +71,11 @@ export class RequestRunner {
     }
   }
 
-  fault(request: ShardRequest, code: RuntimeCode, detail: string = runtimeCodes[code].advice): void {
+  fault(
+    request: ShardRequest,
+    code: RuntimeCode,
+    detail: string = runtimeCodes[code].advice,
+  ): void {
     this.answer(request, answerKinds.fault, [code, detail], false)
   }
 
@@ -84,7 +94,11 @@ export class RequestRunner {
         this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
       } else this.answer(request, answerKinds.value, outcome, true)
     } catch (error) {
-      this.shard.services.report('actor_failed', { address: request.address, query: request.name, error })
+      this.shard.services.report('actor_failed', {
+        address: request.address,
+        query: request.name,
+        error,
+      })
       this.fault(request, 'actor_failed')
     }
   }
@@ -97,7 +111,11 @@ export class RequestRunner {
       return
     }
     if (hashes !== undefined && shard.state.keys.size >= shard.bounds.keysMax) {
-      this.fault(request, 'overloaded', 'The shard remembers as many keys as it may; try again later.')
+      this.fault(
+        request,
+        'overloaded',
+        'The shard remembers as many keys as it may; try again later.',
+      )
       return
     }
     const tx = shard.begin()
@@ -185,10 +203,15 @@ export class RequestRunner {
     const replays = state.kinds.of(request.address)!.replays.get(request.name)
     const view: ShardView = new ActorView(state, request.address, this.shard.now())
     try {
-      if (replays === undefined) throw new Error(`${request.name} remembers notes but has no replays`)
+      if (replays === undefined)
+        throw new Error(`${request.name} remembers notes but has no replays`)
       return replays(view, note)
     } catch (error) {
-      this.shard.services.report('actor_failed', { address: request.address, replay: request.name, error })
+      this.shard.services.report('actor_failed', {
+        address: request.address,
+        replay: request.name,
+        error,
+      })
       return refusal('actor_failed', runtimeCodes.actor_failed.advice, false)
     }
   }
@@ -226,4 +249,3 @@ function keyOf(hashes: Uint32Array, outcome: unknown): KeyInsert | undefined {
   }
   return { hashes: bytes, kind: recordKinds.bytes, note: 0, answer: pack(outcome) }
 }
-

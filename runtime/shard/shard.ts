@@ -81,7 +81,8 @@ export class Shard {
 
   /** Takes a client's request in, or sheds it. */
   submit(request: ShardRequest): void {
-    if (this.overloaded && !this.runner.mustAccept(request)) this.runner.fault(request, 'overloaded')
+    if (this.overloaded && !this.runner.mustAccept(request))
+      this.runner.fault(request, 'overloaded')
     else this.requests.push(request)
   }
 
@@ -143,24 +144,15 @@ export class Shard {
     return true
   }
 
-  /** Sends the pair-comparison message to every shard this one ever sent to. */
-  comparePairs(): void {
-    const tx = this.begin()
-    for (const target of this.state.outbox.targets()) {
-      tx.messages.push({
-        source: this.state.shard,
-        target,
-        number: 0,
-        address: '',
-        command: '',
-        input: undefined,
-        from: undefined,
-        then: undefined,
-        context: undefined,
-        stamp: undefined,
-      })
-    }
-    if (tx.messages.length > 0) this.commit(tx, { type: 'request' })
+  /**
+   * Sends the pair-comparison message to every shard this one ever sent to.
+   * @returns by target, the number that has to be acknowledged
+   */
+  comparePairs(): Map<number, number> {
+    const { outbox } = this.state
+    const messages = outbox.targets().map((target) => comparison(this.state.shard, target))
+    if (messages.length > 0) this.commit(undefined, { type: 'request' }, [], [], messages)
+    return new Map(messages.map(({ target }) => [target, outbox.lastNumber(target)]))
   }
 
   /**
@@ -197,7 +189,8 @@ export class Shard {
     try {
       const outcome = tx.run(address, command, input)
       if (tx.failure !== undefined) throw tx.failure
-      if (isParked(outcome) && tx.dirty) throw new Error('a turn that parks must not change anything')
+      if (isParked(outcome) && tx.dirty)
+        throw new Error('a turn that parks must not change anything')
       this.state.quarantine.succeeded(address)
       return { outcome, threw: false }
     } catch (error) {
@@ -221,7 +214,13 @@ export class Shard {
     const time = this.now()
     const turn = { cause, keys, timers: tx?.timers ?? [], quarantine }
     const messages = [...(tx?.messages ?? []), ...extraMessages]
-    const sent = this.state.commit(turn, tx?.changes ?? [], messages, time, this.services.monotonic())
+    const sent = this.state.commit(
+      turn,
+      tx?.changes ?? [],
+      messages,
+      time,
+      this.services.monotonic(),
+    )
     const committed: CommittedTurn = { ...turn, events: tx?.events ?? [], messages: sent }
     this.body.add(committed)
     for (const message of sent) this.openMessages.push(message)
@@ -292,7 +291,8 @@ export class Shard {
     const { outcome, threw } = this.attempt(tx, message.address, message.command, message.input)
     if (threw) {
       this.commit(undefined, cause, [], [], [this.answerTo(message, outcome)])
-      if (isRefusal(outcome) && outcome.refused === 'actor_failed') this.countFailure(message.address)
+      if (isRefusal(outcome) && outcome.refused === 'actor_failed')
+        this.countFailure(message.address)
     } else {
       const answer = isParked(outcome) ? failed : outcome
       this.commit(tx, cause, [], [], [this.answerTo(message, answer)])
@@ -312,6 +312,22 @@ export class Shard {
       context: undefined,
       stamp: undefined,
     }
+  }
+}
+
+/** A message no actor sees: it only carries the stamp of its pair. */
+function comparison(source: number, target: number): Message {
+  return {
+    source,
+    target,
+    number: 0,
+    address: '',
+    command: '',
+    input: undefined,
+    from: undefined,
+    then: undefined,
+    context: undefined,
+    stamp: undefined,
   }
 }
 

@@ -160,7 +160,10 @@ class TurnContext implements Turn<unknown> {
     return this.activation.state
   }
   get version(): number {
-    return this.activation.version + this.tx.changes.filter((c) => c.activation === this.activation).length
+    return (
+      this.activation.version +
+      this.tx.changes.filter((c) => c.activation === this.activation).length
+    )
   }
   get now(): number {
     return this.tx.now
@@ -258,4 +261,3 @@ class TurnContext implements Turn<unknown> {
     return this.tx.shardOf(address)
   }
 }
-

@@ -88,7 +88,7 @@ export async function readSnapshot(
     const size = await file.size()
     const start = Buffer.from(await file.read(0, magic.length))
     if (!start.equals(magic)) throw damaged(path, 0)
-    for (let position = magic.length; position < size; ) {
+    for (let position = magic.length; position < size;) {
       const header = Buffer.from(await file.read(position, blockHeaderBytes))
       const length = header.length < blockHeaderBytes ? Infinity : header.readUInt32LE(0)
       if (position + blockHeaderBytes + length > size) throw damaged(path, position)

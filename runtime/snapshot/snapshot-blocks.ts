@@ -37,7 +37,13 @@ interface Meta {
   readonly historyShapes: readonly (readonly string[])[]
 }
 
-type ActorRow = readonly [address: string, kindVersion: number, version: number, history: number, state: unknown]
+type ActorRow = readonly [
+  address: string,
+  kindVersion: number,
+  version: number,
+  history: number,
+  state: unknown,
+]
 type Block =
   | readonly ['meta', Meta]
   | readonly ['actors', readonly ActorRow[]]
@@ -126,10 +132,14 @@ export class SnapshotRestore {
     this.state.store.put({ address, kindVersion, version, history, state: state as Uint8Array })
   }
 
-  private kindOf(address: string, version: number): NonNullable<ReturnType<ShardState['kinds']['of']>> {
+  private kindOf(
+    address: string,
+    version: number,
+  ): NonNullable<ReturnType<ShardState['kinds']['of']>> {
     const kind = this.state.kinds.of(address)
     if (kind === undefined || version > kind.version) {
-      const known = kind === undefined ? 'does not define it' : `knows it up to version ${kind.version}`
+      const known =
+        kind === undefined ? 'does not define it' : `knows it up to version ${kind.version}`
       throw new OpenRefused(
         'newer_version',
         `A snapshot holds "${address}" in version ${version} of its kind; this program ${known}. Install the newer program.`,
@@ -172,7 +182,10 @@ function restoreMeta(state: ShardState, meta: Meta): void {
     )
   }
   if (meta.shard !== state.shard || meta.shards !== state.shards) {
-    throw new OpenRefused('damaged', `A snapshot of shard ${meta.shard} of ${meta.shards} is in the place of shard ${state.shard} of ${state.shards}.`)
+    throw new OpenRefused(
+      'damaged',
+      `A snapshot of shard ${meta.shard} of ${meta.shards} is in the place of shard ${state.shard} of ${state.shards}.`,
+    )
   }
   state.ordinal = meta.ordinal
   state.time = meta.time

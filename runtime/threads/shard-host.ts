@@ -3,7 +3,7 @@
  * It holds no policy of shards or lanes; it only decides who runs next.
  */
 import type { Address } from '../actor/address.js'
-import type { QuarantinedActor, ShardStatus } from '../actor/client.js'
+import type { QuarantinedActor, ShardStatus, SilentPair } from '../actor/client.js'
 import type { Kinds } from '../actor/kinds.js'
 import type { Env, TimerHandle } from '../env/env.js'
 import { OpenRefused } from '../errors.js'
@@ -56,6 +56,8 @@ export class ShardHost {
   private serving = false
   private stopped = false
   private tick: TimerHandle | undefined
+  /** By shard and target: the message number that ends the running comparison. */
+  private compared = new Map<Shard, Map<number, number>>()
   /** Called on every tick; snapshots hang here. */
   onTick: () => void = () => undefined
 
@@ -163,22 +165,22 @@ export class ShardHost {
     return released
   }
 
+  /** Begins a comparison of all pairs this thread's shards send on. */
   comparePairs(): void {
-    for (const shard of this.shards.values()) shard.comparePairs()
+    this.compared = new Map()
+    for (const shard of this.shards.values()) this.compared.set(shard, shard.comparePairs())
     this.schedulePump()
   }
 
-  /** True when no shard owes any other a message. */
-  get allAcknowledged(): boolean {
-    return [...this.shards.values()].every((shard) => shard.idle && shard.state.outbox.size === 0)
-  }
-
-  /** True when nothing is queued or being written. */
-  get isQuiet(): boolean {
-    return (
-      this.ready.length === 0 &&
-      this.lanes.every((lane) => !lane.busy && lane.shards.every((shard) => shard.openTurns === 0))
-    )
+  /** Pairs whose comparison has not been acknowledged yet. */
+  silentPairs(): SilentPair[] {
+    const silent: SilentPair[] = []
+    for (const [{ state }, numbers] of this.compared) {
+      for (const [to, number] of numbers) {
+        if (state.outbox.acknowledgedNumber(to) < number) silent.push({ from: state.shard, to })
+      }
+    }
+    return silent
   }
 
   /** Stops running turns, waits for what is in flight and seals the journal. */
@@ -253,7 +255,9 @@ export class ShardHost {
   /** Moves messages and acknowledgements to their shards, here or in other threads. */
   private send(messages: readonly Message[], acknowledgements: readonly Acknowledgement[]): void {
     const remote = new Map<number, { messages: Message[]; acknowledgements: Acknowledgement[] }>()
-    const batchFor = (shard: number): { messages: Message[]; acknowledgements: Acknowledgement[] } => {
+    const batchFor = (
+      shard: number,
+    ): { messages: Message[]; acknowledgements: Acknowledgement[] } => {
       const thread = this.threadOf(shard)
       let batch = remote.get(thread)
       if (batch === undefined) remote.set(thread, (batch = { messages: [], acknowledgements: [] }))

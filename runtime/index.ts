@@ -1,0 +1,46 @@
+/** The public face of the runtime: `suanpan`. */
+export { addressOf, keyOf, kindOf } from './actor/address.js'
+export { defineActor } from './actor/define-actor.js'
+export { isRefusal, refusal } from './actor/refusal.js'
+export { isParked, isRemembered, isUnbound } from './actor/turn.js'
+export { assert, assertNever } from './assert.js'
+export {
+  Fault,
+  InvariantViolated,
+  OpenRefused,
+  Refused,
+  runtimeCodes,
+  SuanpanError,
+} from './errors.js'
+
+export type { Address, Protocol } from './actor/address.js'
+export type {
+  ActorClient,
+  Answered,
+  CommandOptions,
+  QuarantinedActor,
+  RuntimeClient,
+  ShardStatus,
+} from './actor/client.js'
+export type {
+  ActorDefinition,
+  ActorModule,
+  Answer,
+  Change,
+  ProtocolOf,
+  TallyDefinition,
+} from './actor/define-actor.js'
+export type { Outcome, Refusal } from './actor/refusal.js'
+export type {
+  EventData,
+  Events,
+  HistoryOptions,
+  HistoryRow,
+  Parked,
+  QueryView,
+  Remembered,
+  ShardView,
+  TimerId,
+  Turn,
+} from './actor/turn.js'
+export type { OpenRefusedCode, OutcomeKnown, RuntimeCode } from './errors.js'

@@ -1,0 +1,130 @@
+/**
+ * Options of a runtime: units, defaults, checked once.
+ */
+import type { ActorModule } from './actor/define-actor.js'
+import { OpenRefused } from './errors.js'
+import { limits } from './limits.js'
+import type { KeyTimeFormat } from './messaging/key-time.js'
+
+/** Options of {@link createRuntime}. */
+export interface RuntimeOptions {
+  /** Folder of journal and snapshots; made when it is missing. One runtime at a time owns it. */
+  readonly dataDir: string
+  /** The kinds to run. With a `module` they can run on worker threads. */
+  readonly actors: ActorModule
+  /**
+   * Worker threads for shards; 0 runs them in the calling thread. May differ from run to run.
+   * @default cores − 1, at least 1; 0 when `actors` has no module
+   */
+  readonly threads?: number
+  /** Number of shards, fixed when the folder is made and checked afterwards. @default 64 */
+  readonly shards?: number
+  /** Plain data every turn can read as `turn.settings`. @default {} */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** ms of shard time an idempotency key is remembered. @default 24 h */
+  readonly idempotencyRetentionMs?: number
+  /** Format of keys that carry their own time; older ones than the retention are refused. @default 'none' */
+  readonly idempotencyKeyTime?: KeyTimeFormat
+  /** Keys a shard remembers; beyond it new keys are shed. @default 16,777,216 */
+  readonly idempotencyKeysPerShard?: number
+  /** Waiting requests a shard accepts before it answers `overloaded`. @default 16,384 */
+  readonly mailboxMessages?: number
+  /** ms until a request without an answer rejects with `outcome_unknown`. @default 30,000 */
+  readonly requestTimeoutMs?: number
+  /** Journal bytes per thread after which snapshots are made. @default 128 MiB */
+  readonly snapshotJournalBytes?: number
+  /** Size of a journal segment in bytes. @default chosen by the journal */
+  readonly segmentBytes?: number
+  /** Takes the folder over from a process that is alive but silent; that one is fenced off. @default false */
+  readonly takeOver?: boolean
+  /**
+   * Called when the runtime has stopped for good: disk failure, lost ownership, a broken rule.
+   * @default prints one sentence and ends the process, because what memory holds can't be trusted
+   */
+  readonly onFailure?: (error: Error) => void
+  /** Called with what an operator should know: failed actors, quarantine, snapshots. */
+  readonly onReport?: (event: string, detail: Record<string, unknown>) => void
+}
+
+/** Options with every default filled in. */
+export interface ResolvedOptions {
+  readonly dataDir: string
+  readonly actors: ActorModule
+  readonly threads: number
+  readonly shards: number | undefined
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly idempotencyRetentionMs: number
+  readonly idempotencyKeyTime: KeyTimeFormat
+  readonly idempotencyKeysPerShard: number
+  readonly mailboxMessages: number
+  readonly requestTimeoutMs: number
+  readonly snapshotJournalBytes: number
+  readonly segmentBytes: number | undefined
+  readonly takeOver: boolean
+}
+
+/** @throws OpenRefused invalid_options, with a sentence */
+export function resolveOptions(options: RuntimeOptions, cores: number): ResolvedOptions {
+  const worker = options.actors.module !== undefined
+  const threads = options.threads ?? (worker ? Math.max(1, cores - 1) : 0)
+  if (threads > 0 && !worker) {
+    throw new OpenRefused(
+      'invalid_options',
+      'Worker threads need actors with a module: give `actors` the URL of a module that exports them, or use threads: 0.',
+    )
+  }
+  if (typeof options.dataDir !== 'string' || options.dataDir === '') {
+    throw new OpenRefused('invalid_options', 'dataDir must name a folder.')
+  }
+  return {
+    dataDir: options.dataDir,
+    actors: options.actors,
+    threads: whole('threads', threads, 0, 256),
+    shards:
+      options.shards === undefined
+        ? undefined
+        : whole('shards', options.shards, 1, limits.shardsMax),
+    settings: options.settings ?? {},
+    idempotencyRetentionMs: whole(
+      'idempotencyRetentionMs',
+      options.idempotencyRetentionMs ?? limits.keyRetentionMsDefault,
+      1_000,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    idempotencyKeyTime: options.idempotencyKeyTime ?? 'none',
+    idempotencyKeysPerShard: whole(
+      'idempotencyKeysPerShard',
+      options.idempotencyKeysPerShard ?? limits.keysPerShardMax,
+      1,
+      limits.keysPerShardMax,
+    ),
+    mailboxMessages: whole(
+      'mailboxMessages',
+      options.mailboxMessages ?? limits.mailboxMessagesMax,
+      1,
+      limits.mailboxMessagesMax * 16,
+    ),
+    requestTimeoutMs: whole(
+      'requestTimeoutMs',
+      options.requestTimeoutMs ?? limits.requestTimeoutMsDefault,
+      1,
+      86_400_000,
+    ),
+    snapshotJournalBytes: whole(
+      'snapshotJournalBytes',
+      options.snapshotJournalBytes ?? limits.snapshotJournalBytes,
+      4_096,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    segmentBytes: options.segmentBytes,
+    takeOver: options.takeOver ?? false,
+  }
+}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+  throw new OpenRefused(
+    'invalid_options',
+    `${name} must be a whole number from ${min} to ${max}; it is ${String(value)}.`,
+  )
+}

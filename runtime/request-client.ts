@@ -1,0 +1,234 @@
+/**
+ * The client's side of requests: numbers them, sends them in batches, matches answers, gives up.
+ *
+ * L1. Every request ends once: with its answer, or with `outcome_unknown` when its time is over.
+ * L2. What a client may have unanswered is bounded; beyond it requests are shed, not queued.
+ */
+import type { Address } from './actor/address.js'
+import type { Answered, CommandOptions } from './actor/client.js'
+import type { Kinds } from './actor/kinds.js'
+import type { Env, TimerHandle } from './env/env.js'
+import { Fault, Refused, runtimeCodes, type RuntimeCode } from './errors.js'
+import { keyTimeOf, type KeyTimeFormat } from './messaging/key-time.js'
+import { canonicalText, type KeyedHash } from './messaging/keyed-hash.js'
+import { hashWords } from './messaging/idempotency-table.js'
+import { limits } from './limits.js'
+import { answerKinds, type AnswerKind } from './shard/requests.js'
+import { readAnswers, RequestBatch } from './threads/batches.js'
+
+interface Pending {
+  readonly resolve: (answered: Answered<unknown>) => void
+  readonly reject: (error: Error) => void
+  /** Monotonic ms. */
+  readonly deadline: number
+}
+
+export interface RequestClientOptions {
+  readonly shards: number
+  readonly threads: number
+  readonly kinds: Kinds
+  readonly hash: KeyedHash
+  readonly requestTimeoutMs: number
+  readonly keyRetentionMs: number
+  readonly keyTime: KeyTimeFormat
+  /** Sends a batch to a thread. */
+  readonly send: (thread: number, bytes: Uint8Array) => void
+}
+
+const sweepMs = 100
+
+export class RequestClient {
+  private readonly env: Env
+  private readonly options: RequestClientOptions
+  private readonly batches: RequestBatch[]
+  private readonly pending = new Map<number, Pending>()
+  private nextId = 1
+  private flushing = false
+  private sweep: TimerHandle | undefined
+  private ended: Fault | undefined
+  private readonly scratch = new Uint32Array(8)
+  private readonly idleWaiters: (() => void)[] = []
+
+  constructor(env: Env, options: RequestClientOptions) {
+    this.env = env
+    this.options = options
+    this.batches = Array.from({ length: options.threads }, () => new RequestBatch())
+  }
+
+  /** Requests that have no answer yet. */
+  get unanswered(): number {
+    return this.pending.size
+  }
+
+  command(
+    address: Address,
+    name: string,
+    input: unknown,
+    options?: CommandOptions,
+  ): Promise<Answered<unknown>> {
+    return this.request('command', address, name, input, options)
+  }
+
+  query(
+    address: Address,
+    name: string,
+    input: unknown,
+    options?: { timeoutMs?: number },
+  ): Promise<Answered<unknown>> {
+    return this.request('query', address, name, input, options)
+  }
+
+  /** Takes a batch of answers in. */
+  receive(bytes: Uint8Array): void {
+    readAnswers(bytes, (id, kind, value) => {
+      const pending = this.pending.get(id)
+      if (pending === undefined) return
+      this.pending.delete(id)
+      settle(pending, kind, value)
+    })
+    if (this.pending.size === 0) this.becameIdle()
+  }
+
+  /** Resolves when everything sent has been answered. */
+  async idle(): Promise<void> {
+    if (this.pending.size === 0) return
+    await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
+  }
+
+  /** Ends the client: what is unanswered is unknown, what comes later is refused. */
+  end(fault: Fault): void {
+    if (this.ended !== undefined) return
+    this.ended = fault
+    this.sweep?.cancel()
+    for (const pending of this.pending.values()) {
+      pending.reject(fault.code === 'closed' ? new Fault('outcome_unknown') : fault)
+    }
+    this.pending.clear()
+    this.becameIdle()
+  }
+
+  private request(
+    type: 'command' | 'query',
+    address: Address,
+    name: string,
+    input: unknown,
+    options: CommandOptions | undefined,
+  ): Promise<Answered<unknown>> {
+    return new Promise((resolve, reject) => {
+      const problem = this.problemWith(address, options)
+      if (problem !== undefined) {
+        reject(problem)
+        return
+      }
+      const id = this.nextId++
+      const key = options?.idempotencyKey
+      const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
+      const shard = this.options.kinds.shardOf(address, this.options.shards)
+      const deadline =
+        this.env.clock.monotonic() + (options?.timeoutMs ?? this.options.requestTimeoutMs)
+      this.pending.set(id, { resolve, reject, deadline })
+      this.batches[shard % this.options.threads]!.add({
+        id,
+        shard,
+        type,
+        address,
+        name,
+        input,
+        hashes,
+      })
+      this.scheduleFlush()
+      this.scheduleSweep()
+    })
+  }
+
+  private problemWith(address: Address, options: CommandOptions | undefined): Fault | undefined {
+    if (this.ended !== undefined) return this.ended
+    if (this.pending.size >= limits.clientRequestsMax * this.options.threads) {
+      return new Fault('overloaded')
+    }
+    if (address.length > limits.addressBytesMax || !address.includes('/')) {
+      return new Fault(
+        'invalid_request',
+        `"${address.slice(0, 64)}" is no address of the form kind/key.`,
+      )
+    }
+    const key = options?.idempotencyKey
+    if (key === undefined) return undefined
+    if (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key)) {
+      return new Fault(
+        'invalid_request',
+        'An idempotency key has 1 to 255 printable ASCII characters.',
+      )
+    }
+    return this.problemWithKeyTime(key)
+  }
+
+  private problemWithKeyTime(key: string): Fault | undefined {
+    if (this.options.keyTime === 'none') return undefined
+    const time = keyTimeOf(key, this.options.keyTime)
+    if (time === undefined) {
+      return new Fault('invalid_request', `Idempotency keys are ${this.options.keyTime} here.`)
+    }
+    const oldest = this.env.clock.now() - this.options.keyRetentionMs
+    return time < oldest ? new Fault('idempotency_key_expired') : undefined
+  }
+
+  private hashesOf(address: Address, name: string, key: string, input: unknown): Uint32Array {
+    const { hash } = this.options
+    const words = new Uint32Array(hashWords)
+    hash.text(`${address}\n${name}\n${key}`, this.scratch, 0)
+    hash.text(canonicalText(input), this.scratch, 4)
+    words.set(this.scratch.subarray(0, hashWords))
+    return words
+  }
+
+  private scheduleFlush(): void {
+    if (this.flushing) return
+    this.flushing = true
+    this.env.timers.soon(() => {
+      this.flushing = false
+      this.batches.forEach((batch, thread) => {
+        if (!batch.empty) this.options.send(thread, batch.take())
+      })
+    })
+  }
+
+  private scheduleSweep(): void {
+    this.sweep ??= this.env.timers.after(sweepMs, () => {
+      this.sweep = undefined
+      const now = this.env.clock.monotonic()
+      for (const [id, pending] of this.pending) {
+        if (pending.deadline > now) continue
+        this.pending.delete(id)
+        pending.reject(new Fault('outcome_unknown'))
+      }
+      if (this.pending.size > 0) this.scheduleSweep()
+      else this.becameIdle()
+    })
+  }
+
+  private becameIdle(): void {
+    for (const resolve of this.idleWaiters.splice(0)) resolve()
+  }
+}
+
+function settle(pending: Pending, kind: AnswerKind, value: unknown): void {
+  switch (kind) {
+    case answerKinds.value:
+      pending.resolve({ value, replayed: false })
+      return
+    case answerKinds.replayed:
+      pending.resolve({ value, replayed: true })
+      return
+    case answerKinds.refused:
+    case answerKinds.refusedReplayed: {
+      const [code, detail] = value as [string, string]
+      pending.reject(new Refused(code, detail, kind === answerKinds.refusedReplayed))
+      return
+    }
+    case answerKinds.fault: {
+      const [code, detail] = value as [RuntimeCode, string]
+      pending.reject(new Fault(code in runtimeCodes ? code : 'actor_failed', detail))
+    }
+  }
+}

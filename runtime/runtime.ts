@@ -1,0 +1,316 @@
+/**
+ * `createRuntime`: opens a data folder, starts the shard threads, offers the client, closes. It wires
+ * the parts; every decision is made in them.
+ */
+import { resolve as resolvePath } from 'node:path'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import type { Address } from './actor/address.js'
+import { actorClient } from './actor/actor-client.js'
+import type {
+  ActorClient,
+  Answered,
+  CommandOptions,
+  QuarantinedActor,
+  RuntimeClient,
+  ShardStatus,
+  SilentPair,
+} from './actor/client.js'
+import type { ActorDefinition } from './actor/define-actor.js'
+import { Kinds } from './actor/kinds.js'
+import type { Env } from './env/env.js'
+import { nodeEnv } from './env/node-env.js'
+import { Fault } from './errors.js'
+import { openFolder, type JournalFolder } from './journal/file/index.js'
+import type { RecoveryReport } from './journal/journal.js'
+import { KeyedHash } from './messaging/keyed-hash.js'
+import { resolveOptions, type ResolvedOptions, type RuntimeOptions } from './options.js'
+import { RequestClient } from './request-client.js'
+import { memoryLinkPair, PortLink, type Link } from '../transport/index.js'
+import {
+  openInline,
+  openWorker,
+  type ThreadHandle,
+  type ThreadListener,
+} from './threads/thread-handle.js'
+import type { Order, ThreadStart } from './threads/thread-protocol.js'
+
+/** A running runtime. */
+export interface Runtime extends RuntimeClient {
+  /** What opening the data folder found. */
+  readonly recovery: RecoveryReport
+  /** Fencing number of this owner of the folder. */
+  readonly epoch: number
+  readonly threads: number
+  /** True while requests are served: recovered, not closed, not failed, clock to be believed. */
+  ready(): Promise<boolean>
+  /** Writes snapshots of all shards now, so that the next start is quick. */
+  snapshot(): Promise<void>
+  /** Ends: answers what was asked, makes everything durable, seals the journal, stops the threads. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a data folder and runs actors on it.
+ * @throws OpenRefused when the folder is in use, damaged, newer than this code or differently sharded
+ */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const env = nodeEnv()
+  const resolved = resolveOptions(options, env.processes.cores)
+  const kinds = new Kinds(resolved.actors)
+  const folder = await openFolder(env, {
+    dataDir: resolvePath(resolved.dataDir),
+    takeOver: resolved.takeOver,
+    ...(resolved.shards === undefined ? {} : { shards: resolved.shards }),
+    ...(resolved.segmentBytes === undefined ? {} : { segmentBytes: resolved.segmentBytes }),
+  })
+  const runtime = new EmbeddedRuntime(env, resolved, options, kinds, folder)
+  try {
+    await runtime.start()
+  } catch (error) {
+    await runtime.abandon()
+    throw error
+  }
+  return runtime
+}
+
+class EmbeddedRuntime implements Runtime {
+  readonly shards: number
+  readonly threads: number
+  private readonly env: Env
+  private readonly options: ResolvedOptions
+  private readonly callbacks: RuntimeOptions
+  private readonly kinds: Kinds
+  private readonly folder: JournalFolder
+  private readonly client: RequestClient
+  private readonly links: Link[] = []
+  private handles: ThreadHandle[] = []
+  private state: 'opening' | 'serving' | 'closing' | 'closed' | 'failed' = 'opening'
+  private closing: Promise<void> | undefined
+
+  constructor(
+    env: Env,
+    options: ResolvedOptions,
+    callbacks: RuntimeOptions,
+    kinds: Kinds,
+    folder: JournalFolder,
+  ) {
+    this.env = env
+    this.options = options
+    this.callbacks = callbacks
+    this.kinds = kinds
+    this.folder = folder
+    this.shards = folder.manifest.shards
+    this.threads = Math.min(options.threads, this.shards)
+    this.client = new RequestClient(env, {
+      shards: this.shards,
+      threads: Math.max(1, this.threads),
+      kinds,
+      hash: new KeyedHash(Buffer.from(folder.manifest.secret, 'hex')),
+      requestTimeoutMs: options.requestTimeoutMs,
+      keyRetentionMs: options.idempotencyRetentionMs,
+      keyTime: options.idempotencyKeyTime,
+      send: (thread, bytes) => {
+        this.links[thread]!.send(bytes)
+      },
+    })
+  }
+
+  get recovery(): RecoveryReport {
+    return this.folder.report
+  }
+
+  get epoch(): number {
+    return this.folder.epoch
+  }
+
+  async start(): Promise<void> {
+    this.handles = this.threads === 0 ? [await this.startInline()] : await this.startWorkers()
+    await this.all({ type: 'greet' })
+    await this.all({ type: 'serve' })
+    if (this.state === 'opening') this.state = 'serving'
+  }
+
+  /** Opening failed: nothing was served, so nothing has to be sealed. */
+  async abandon(): Promise<void> {
+    this.state = 'closed'
+    this.client.end(new Fault('closed'))
+    await Promise.all(this.handles.map((handle) => handle.stop()))
+    await this.folder.abandon()
+  }
+
+  actor<D extends ActorDefinition>(definition: D, key: string): ActorClient<D> {
+    return actorClient(this, definition, key)
+  }
+
+  command(
+    address: Address,
+    command: string,
+    input: unknown,
+    options?: CommandOptions,
+  ): Promise<Answered<unknown>> {
+    return this.client.command(address, command, input, options)
+  }
+
+  async query(
+    address: Address,
+    query: string,
+    input: unknown,
+    options?: { timeoutMs?: number },
+  ): Promise<unknown> {
+    return (await this.client.query(address, query, input, options)).value
+  }
+
+  async ready(): Promise<boolean> {
+    if (this.state !== 'serving') return false
+    return (await this.shardStatus()).every(({ state }) => state === 'active')
+  }
+
+  async shardStatus(): Promise<ShardStatus[]> {
+    const statuses = await this.gather<ShardStatus>({ type: 'status' })
+    return statuses.sort((a, b) => a.shard - b.shard)
+  }
+
+  async comparePairs(options?: { timeoutMs?: number }): Promise<SilentPair[]> {
+    await this.all({ type: 'comparePairs' })
+    const deadline = this.env.clock.monotonic() + (options?.timeoutMs ?? 10_000)
+    for (;;) {
+      const silent = await this.gather<SilentPair>({ type: 'silentPairs' })
+      if (silent.length === 0 || this.env.clock.monotonic() > deadline) return silent
+      await new Promise<void>((resolve) => this.env.timers.after(5, resolve))
+    }
+  }
+
+  quarantined(): Promise<QuarantinedActor[]> {
+    return this.gather<QuarantinedActor>({ type: 'quarantined' })
+  }
+
+  async release(address: Address): Promise<void> {
+    const shard = this.kinds.shardOf(address, this.shards)
+    const thread = shard % Math.max(1, this.threads)
+    const released = await this.handles[thread]!.order({ type: 'release', shard, address })
+    if (released === true) return
+    throw new Fault(
+      'quarantined',
+      `${address} is not quarantined, or failed again on a message it must take.`,
+    )
+  }
+
+  async snapshot(): Promise<void> {
+    await this.all({ type: 'snapshot' })
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.finish()
+    return this.closing
+  }
+
+  private async finish(): Promise<void> {
+    if (this.state === 'failed') {
+      await Promise.all(this.handles.map((handle) => handle.stop()))
+      return
+    }
+    this.state = 'closing'
+    await this.client.idle()
+    this.client.end(new Fault('closed'))
+    await this.all({ type: 'seal' })
+    await this.folder.close()
+    for (const link of this.links) link.close()
+    await Promise.all(this.handles.map((handle) => handle.stop()))
+    this.state = 'closed'
+  }
+
+  private async startInline(): Promise<ThreadHandle> {
+    const [near, far] = memoryLinkPair((run) => {
+      this.env.timers.soon(run)
+    })
+    this.connect(near)
+    return openInline(this.env, this.threadStart(0, 1), this.options.actors, far, this.listener())
+  }
+
+  private async startWorkers(): Promise<ThreadHandle[]> {
+    const count = this.threads
+    const ports = peerPorts(count)
+    const starts = Array.from({ length: count }, (_, thread) => {
+      const channel = new MessageChannel()
+      this.connect(new PortLink(channel.port1))
+      const start = {
+        ...this.threadStart(thread, count),
+        module: this.options.actors.module!,
+        clientPort: channel.port2,
+        peerPorts: ports[thread]!,
+      }
+      const moved = ports[thread]!.filter((port) => port !== undefined)
+      return openWorker(start, [channel.port2, ...moved], this.listener())
+    })
+    return Promise.all(starts)
+  }
+
+  private threadStart(thread: number, threads: number): ThreadStart {
+    return {
+      thread,
+      threads,
+      shards: this.shards,
+      dataDir: resolvePath(this.options.dataDir),
+      plan: this.folder.plan,
+      settings: this.options.settings,
+      keyRetentionMs: this.options.idempotencyRetentionMs,
+      mailboxMessagesMax: this.options.mailboxMessages,
+      keysMax: this.options.idempotencyKeysPerShard,
+      snapshotJournalBytes: this.options.snapshotJournalBytes,
+    }
+  }
+
+  private connect(link: Link): void {
+    link.onBatch((bytes) => {
+      this.client.receive(bytes)
+    })
+    this.links.push(link)
+  }
+
+  private listener(): ThreadListener {
+    return {
+      report: (event, detail) => this.callbacks.onReport?.(event, detail),
+      fail: (error) => {
+        this.fail(error instanceof Error ? error : new Error(String(error)))
+      },
+    }
+  }
+
+  /** Stops for good: what is unanswered is unknown, and nothing is acknowledged any more. */
+  private fail(error: Error): void {
+    if (this.state === 'failed' || this.state === 'closed') return
+    this.state = 'failed'
+    this.client.end(error instanceof Fault ? error : new Fault('journal_failed', error.message))
+    this.folder.stopHeartbeat()
+    if (this.callbacks.onFailure !== undefined) this.callbacks.onFailure(error)
+    else endProcess(error)
+  }
+
+  private async all(order: Order): Promise<unknown[]> {
+    return Promise.all(this.handles.map((handle) => handle.order(order)))
+  }
+
+  private async gather<T>(order: Order): Promise<T[]> {
+    return ((await this.all(order)) as T[][]).flat()
+  }
+}
+
+/** A port for each ordered pair of threads, by thread and peer. */
+function peerPorts(count: number): (MessagePort | undefined)[][] {
+  const ports = Array.from({ length: count }, () =>
+    new Array<MessagePort | undefined>(count).fill(undefined),
+  )
+  for (let a = 0; a < count; a++) {
+    for (let b = a + 1; b < count; b++) {
+      const channel = new MessageChannel()
+      ports[a]![b] = channel.port1
+      ports[b]![a] = channel.port2
+    }
+  }
+  return ports
+}
+
+function endProcess(error: Error): never {
+  process.stderr.write(`suanpan: stopped: ${error.message}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,140 @@
+/**
+ * The thread's side of a runtime: recovers its shards, hosts them, obeys orders. The same class runs
+ * in a worker (`shard-worker.ts`) and, with no threads, in the caller's.
+ */
+import { join } from 'node:path'
+import { Kinds } from '../actor/kinds.js'
+import type { ActorModule } from '../actor/define-actor.js'
+import type { Env } from '../env/env.js'
+import { openLane } from '../journal/file/index.js'
+import type { JournalLane } from '../journal/journal.js'
+import type { ShardAnswer } from '../shard/requests.js'
+import type { ShardState } from '../shard/shard-state.js'
+import { Snapshotter } from '../snapshot/snapshotter.js'
+import { pack, unpack, type Link } from '../../transport/index.js'
+import { packAnswers, readRequests } from './batches.js'
+import { recoverShards } from './recover-shards.js'
+import { ShardHost, type PeerBatch } from './shard-host.js'
+import type { Order, ThreadStart } from './thread-protocol.js'
+
+/** Links and callbacks of a shard thread. */
+export interface ShardThreadPorts {
+  readonly client: Link
+  /** By thread number; none for the thread itself. */
+  readonly peers: readonly (Link | undefined)[]
+  report(event: string, detail: Record<string, unknown>): void
+  fail(error: unknown): void
+}
+
+export class ShardThread {
+  private readonly host: ShardHost
+  private readonly snapshotter: Snapshotter
+
+  private constructor(host: ShardHost, snapshotter: Snapshotter) {
+    this.host = host
+    this.snapshotter = snapshotter
+  }
+
+  /** Recovers the thread's shards and connects them. @throws OpenRefused */
+  static async open(
+    env: Env,
+    start: ThreadStart,
+    actors: ActorModule,
+    ports: ShardThreadPorts,
+  ): Promise<ShardThread> {
+    const kinds = new Kinds(actors)
+    const states = await recoverShards(env, start, kinds)
+    const lane = await openLane(env, start.plan, start.thread, new Set(states.map((s) => s.shard)))
+    const host = makeHost(env, start, kinds, ports)
+    const snapshotter = attachLane(env, start, host, lane, states, ports)
+    ports.client.onBatch((bytes) => {
+      readRequests(bytes, (request) => {
+        host.submit(request.shard, request)
+      })
+    })
+    for (const peer of ports.peers) {
+      peer?.onBatch((bytes) => {
+        host.receive(unpack(bytes) as PeerBatch)
+      })
+    }
+    return new ShardThread(host, snapshotter)
+  }
+
+  /** Obeys one order. */
+  async obey(order: Order): Promise<unknown> {
+    switch (order.type) {
+      case 'greet':
+        this.host.greet()
+        return undefined
+      case 'serve':
+        this.host.serve()
+        return undefined
+      case 'status':
+        return this.host.status()
+      case 'quarantined':
+        return this.host.quarantined()
+      case 'release':
+        return this.host.releaseActor(order.shard, order.address)
+      case 'comparePairs':
+        this.host.comparePairs()
+        return undefined
+      case 'silentPairs':
+        return this.host.silentPairs()
+      case 'snapshot':
+        await this.snapshotter.snapshotAll()
+        return undefined
+      case 'seal':
+        await this.snapshotter.stop()
+        await this.host.seal()
+        return undefined
+    }
+  }
+}
+
+function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThreadPorts): ShardHost {
+  const bounds = { mailboxMessagesMax: start.mailboxMessagesMax, keysMax: start.keysMax }
+  return new ShardHost(
+    env,
+    { thread: start.thread, threads: start.threads, kinds, settings: start.settings, bounds },
+    {
+      answers: (answers: readonly ShardAnswer[]) => {
+        ports.client.send(packAnswers(answers))
+      },
+      peers: (thread, batch) => {
+        ports.peers[thread]?.send(pack(batch))
+      },
+      report: (event, detail) => {
+        ports.report(event, detail)
+      },
+      fail: (error) => {
+        ports.fail(error)
+      },
+    },
+  )
+}
+
+function attachLane(
+  env: Env,
+  start: ThreadStart,
+  host: ShardHost,
+  journal: JournalLane,
+  states: readonly ShardState[],
+  ports: ShardThreadPorts,
+): Snapshotter {
+  const lane = host.addLane(journal, states)
+  const snapshotter = new Snapshotter(env, lane, {
+    folder: join(start.dataDir, 'snapshots'),
+    epoch: start.plan.epoch,
+    journalBytes: start.snapshotJournalBytes,
+    report: (event, detail) => {
+      ports.report(event, detail)
+    },
+    fail: (error) => {
+      ports.fail(error)
+    },
+  })
+  host.onTick = () => {
+    snapshotter.tick()
+  }
+  return snapshotter
+}

@@ -1,0 +1,50 @@
+/**
+ * Entry of a worker that runs shards. It only wires ports and orders to {@link ShardThread}.
+ */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { PortLink } from '../../transport/index.js'
+import type { ActorModule } from '../actor/define-actor.js'
+import { nodeEnv } from '../env/node-env.js'
+import { ShardThread } from './shard-thread.js'
+import { flattenError } from './thread-error.js'
+import type { Notice, NumberedOrder, WorkerStart } from './thread-protocol.js'
+
+if (isMainThread || parentPort === null) {
+  throw new Error('shard-worker is the entry of a worker thread; use createRuntime instead')
+}
+const main = parentPort
+const tell = (notice: Notice): void => {
+  main.postMessage(notice)
+}
+const start = workerData as WorkerStart
+
+const report = (event: string, detail: Record<string, unknown>): void => {
+  const { error, ...rest } = detail
+  const plain = error === undefined ? rest : { ...rest, error: flattenError(error) }
+  tell({ type: 'report', event, detail: plain })
+}
+
+try {
+  const { actors } = (await import(start.module)) as { actors: ActorModule }
+  const thread = await ShardThread.open(nodeEnv(), start, actors, {
+    client: new PortLink(start.clientPort),
+    peers: start.peerPorts.map((port) => (port === undefined ? undefined : new PortLink(port))),
+    report,
+    fail: (error) => {
+      tell({ type: 'failed', error: flattenError(error) })
+    },
+  })
+  main.on('message', ({ number, order }: NumberedOrder) => {
+    thread.obey(order).then(
+      (value) => {
+        tell({ type: 'done', number, value })
+      },
+      (error: unknown) => {
+        tell({ type: 'refused', number, error: flattenError(error) })
+      },
+    )
+  })
+  tell({ type: 'opened' })
+} catch (error) {
+  tell({ type: 'openFailed', error: flattenError(error) })
+}

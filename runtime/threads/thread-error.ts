@@ -1,0 +1,40 @@
+/** Errors across threads: flattened to data, and rebuilt by code, never by class. */
+import {
+  Fault,
+  OpenRefused,
+  runtimeCodes,
+  type OpenRefusedCode,
+  type RuntimeCode,
+} from '../errors.js'
+import type { ThreadError } from './thread-protocol.js'
+
+export function flattenError(error: unknown): ThreadError {
+  if (error instanceof OpenRefused) {
+    const { code, message, place } = error
+    return place === undefined ? { code, message } : { code, message, place }
+  }
+  if (error instanceof Fault) return { code: error.code, message: error.message }
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+  return { code: name, message, ...(stack === undefined ? {} : { stack }) }
+}
+
+const openRefusedCodes: readonly string[] = [
+  'data_dir_in_use',
+  'damaged',
+  'newer_format',
+  'newer_version',
+  'shards_differ',
+  'journal_regressed',
+  'invalid_options',
+] satisfies OpenRefusedCode[]
+
+export function rebuildError(error: ThreadError): Error {
+  if (openRefusedCodes.includes(error.code)) {
+    return new OpenRefused(error.code as OpenRefusedCode, error.message, error.place)
+  }
+  if (error.code in runtimeCodes) return new Fault(error.code as RuntimeCode, error.message)
+  const bug = new Error(error.message)
+  bug.name = error.code
+  if (error.stack !== undefined) bug.stack = error.stack
+  return bug
+}

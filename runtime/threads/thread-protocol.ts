@@ -1,0 +1,68 @@
+/**
+ * What the main thread and a shard thread tell each other, both directions, as plain data. Payments
+ * do not travel here but in batches over links.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { Address } from '../actor/address.js'
+import type { FolderPlan } from '../journal/file/index.js'
+
+/** All a shard thread is started with. */
+export interface ThreadStart {
+  readonly thread: number
+  readonly threads: number
+  readonly shards: number
+  readonly dataDir: string
+  readonly plan: FolderPlan
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly keyRetentionMs: number
+  readonly mailboxMessagesMax: number
+  readonly keysMax: number
+  readonly snapshotJournalBytes: number
+}
+
+/** A shard thread of its own: with ports to the client and to each other thread. */
+export interface WorkerStart extends ThreadStart {
+  /** Module that exports the actors as `actors`. */
+  readonly module: string
+  readonly clientPort: MessagePort
+  /** By thread number; none for the thread itself. */
+  readonly peerPorts: readonly (MessagePort | undefined)[]
+}
+
+/** Orders to a shard thread; each is answered by a `done` of the same number. */
+export type Order =
+  | { readonly type: 'greet' }
+  | { readonly type: 'serve' }
+  | { readonly type: 'status' }
+  | { readonly type: 'quarantined' }
+  | { readonly type: 'release'; readonly shard: number; readonly address: Address }
+  | { readonly type: 'comparePairs' }
+  | { readonly type: 'silentPairs' }
+  | { readonly type: 'snapshot' }
+  /** Stops, makes everything durable and seals the journal. */
+  | { readonly type: 'seal' }
+
+/** To a shard thread. */
+export interface NumberedOrder {
+  readonly number: number
+  readonly order: Order
+}
+
+/** An error as data: across threads `code` is identity. */
+export interface ThreadError {
+  readonly code: string
+  readonly message: string
+  readonly stack?: string
+  readonly place?: { readonly file: string; readonly offset: number }
+}
+
+/** From a shard thread. */
+export type Notice =
+  /** The shards are recovered. */
+  | { readonly type: 'opened' }
+  | { readonly type: 'openFailed'; readonly error: ThreadError }
+  | { readonly type: 'done'; readonly number: number; readonly value: unknown }
+  | { readonly type: 'refused'; readonly number: number; readonly error: ThreadError }
+  /** The journal failed or a rule was broken: the thread serves nothing any more. */
+  | { readonly type: 'failed'; readonly error: ThreadError }
+  | { readonly type: 'report'; readonly event: string; readonly detail: Record<string, unknown> }
