@@ -16,9 +16,7 @@ export const limits = {
   clientRequestsMax: 524_288,
   /** Turns a thread runs before it lets I/O callbacks in. */
   sliceTurnsMax: 1_024,
-  /** Turns a group may gather while the one before it is synced: bounds its size and latency. */
-  groupTurnsMax: 65_536,
-  /** Encoded size above which a group is written without waiting for more turns. */
+  /** Length of an address: a key of any reasonable scheme fits. */
   addressBytesMax: 1_024,
   /** Nested `call`s in one turn: deeper is a loop. */
   callDepthMax: 16,
@@ -34,8 +32,6 @@ export const limits = {
   keyRetentionMsDefault: 86_400_000,
   /** Keys a shard remembers; beyond it new keys are shed, never old ones forgotten. */
   keysPerShardMax: 16_777_216,
-  /** Bytes of an idempotency key. */
-  keyBytesMax: 255,
   /** ms until a client's promise rejects with `outcome_unknown`. */
   requestTimeoutMsDefault: 30_000,
   /** Journal bytes of a thread after which its shards are snapshotted. */
@@ -46,7 +42,8 @@ export const limits = {
   disagreementsMax: 100,
 } as const
 
-if (limits.groupTurnsMax < limits.sliceTurnsMax) throw new Error('a slice must fit in a group')
-if (limits.outboxMessagesMax < limits.mailboxMessagesMax * 2) {
-  throw new Error('the outbox must hold the follow-ups of a full mailbox')
-}
+const relations: readonly (readonly [boolean, string])[] = [
+  [limits.outboxMessagesMax >= 2 * limits.mailboxMessagesMax, 'follow-ups of a full mailbox fit'],
+  [limits.snapshotsKept >= 2, 'an unreadable snapshot has an older one behind it'],
+]
+for (const [holds, relation] of relations) if (!holds) throw new Error(`limits: ${relation}`)

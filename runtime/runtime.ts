@@ -283,7 +283,7 @@ class EmbeddedRuntime implements Runtime {
     this.client.end(error instanceof Fault ? error : new Fault('journal_failed', error.message))
     this.folder.stopHeartbeat()
     if (this.callbacks.onFailure !== undefined) this.callbacks.onFailure(error)
-    else endProcess(error)
+    else this.env.processes.end(`suanpan: stopped: ${error.message}`)
   }
 
   private async all(order: Order): Promise<unknown[]> {
@@ -308,9 +308,4 @@ function peerPorts(count: number): (MessagePort | undefined)[][] {
     }
   }
   return ports
-}
-
-function endProcess(error: Error): never {
-  process.stderr.write(`suanpan: stopped: ${error.message}\n`)
-  process.exit(1)
 }

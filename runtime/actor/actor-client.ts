@@ -10,7 +10,7 @@ export function actorClient<D extends ActorDefinition>(
 ): ActorClient<D> {
   const address = addressOf(definition.kind, key)
   const client: Record<string, (input: unknown, options?: CommandOptions) => Promise<unknown>> = {}
-  for (const name of Object.keys(definition.queries ?? {})) {
+  for (const name of Object.keys((definition.queries ?? {}) as object)) {
     client[name] = (input, options) => runtime.query(address, name, input, options)
   }
   for (const name of Object.keys(definition.commands as object)) {

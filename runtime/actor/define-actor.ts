@@ -33,12 +33,7 @@ export interface Upcasters {
 }
 
 /** An actor's definition. */
-export interface ActorDefinition<
-  S = any,
-  E extends Events<S> = Events<any>,
-  C extends Commands<S, E> = any,
-  Q extends Queries<S> = any,
-> {
+export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C = any, Q = any> {
   /** Name of the kind, `[a-z][a-z0-9-]*`. */
   readonly kind: string
   /** Version of this kind's events and state. A journal with a newer one is refused. @default 1 */
@@ -92,13 +87,27 @@ export interface ActorDefinition<
  *   queries: { value: (view) => view.self.value },
  * })
  */
-export function defineActor<
-  S,
-  E extends Events<S>,
-  C extends Commands<S, E>,
-  Q extends Queries<S> = Record<never, never>,
->(definition: ActorDefinition<S, E, C, Q>): ActorDefinition<S, E, C, Q> {
+export function defineActor<S, E extends Events<S>, C, Q = NoQueries>(
+  definition: ActorLiteral<S, E, C, Q>,
+): ActorDefinition<S, E, C, Q> {
   return definition
+}
+
+/** No queries at all. */
+export type NoQueries = Readonly<Record<string, never>>
+
+/**
+ * The literal `defineActor` takes. Each handler map is intersected with its general shape, which is
+ * what gives `state`, `turn` and `view` their types inside the literal.
+ */
+type ActorLiteral<S, E extends Events<S>, C, Q> = Omit<
+  ActorDefinition<S, E, C, Q>,
+  'state' | 'events' | 'commands' | 'queries'
+> & {
+  readonly state: S
+  readonly events: E & Events<S>
+  readonly commands: C & Commands<S, E>
+  readonly queries?: Q & Queries<S>
 }
 
 /** What a client sees of an answer: parked and remembered answers arrive as what they become. */

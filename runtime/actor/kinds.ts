@@ -44,8 +44,14 @@ export class Kind {
       evolve,
       tag: tag + name,
     }))
-    this.commands = mapOf<CommandHandler, CommandHandler>(definition.commands, (run) => run)
-    this.queries = mapOf<QueryHandler, QueryHandler>(definition.queries ?? {}, (run) => run)
+    this.commands = mapOf<CommandHandler, CommandHandler>(
+      definition.commands as object,
+      (run) => run,
+    )
+    this.queries = mapOf<QueryHandler, QueryHandler>(
+      (definition.queries ?? {}) as object,
+      (run) => run,
+    )
     this.replays = mapOf<Replays, Replays>(definition.replays ?? {}, (run) => run)
     this.neverShed = new Set(definition.neverShed ?? [])
     this.passivateWhen = definition.passivate?.when

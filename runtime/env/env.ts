@@ -70,6 +70,8 @@ export interface Processes {
   readonly self: ProcessIdentity
   /** Processor cores this process may use. */
   readonly cores: number
+  /** Says one sentence to the operator and ends this process with exit code 1. */
+  end(sentence: string): never
   /** What became of a process: `unknown` when it can't be seen from here (other machine or namespace). */
   fate(identity: ProcessIdentity): 'running' | 'paused' | 'gone' | 'unknown'
 }

@@ -12,9 +12,11 @@ interface Purse {
   readonly refusedBy?: string
 }
 
+const empty: Purse = { coins: 0 }
+
 const purse = defineActor({
   kind: 'purse',
-  state: { coins: 0 } as Purse,
+  state: empty,
   events: {
     filled: (state, data: { coins: number }) => ({ ...state, coins: state.coins + data.coins }),
     taken: (state, data: { coins: number }) => ({ ...state, coins: state.coins - data.coins }),

@@ -188,7 +188,7 @@ export class Shard {
   attempt(tx: Transaction, address: Address, command: string, input: unknown): TurnResult {
     try {
       const outcome = tx.run(address, command, input)
-      if (tx.failure !== undefined) throw tx.failure
+      if (tx.failure !== undefined) throw new Error('a call failed', { cause: tx.failure })
       if (isParked(outcome) && tx.dirty)
         throw new Error('a turn that parks must not change anything')
       this.state.quarantine.succeeded(address)

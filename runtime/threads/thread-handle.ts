@@ -124,7 +124,8 @@ class WorkerHandle implements ThreadHandle {
       case 'report':
         listener.report(notice.event, notice.detail)
         return
-      default:
+      case 'opened':
+      case 'openFailed':
     }
   }
 

@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { hashWords, IdempotencyTable, recordKinds } from './idempotency-table.js'
+import { canonicalText, KeyedHash } from './keyed-hash.js'
+
+/** Hash words of a small number; few distinct low words, so that probe sequences collide. */
+function wordsOf(key: number, meaning = 0): Uint32Array {
+  const words = new Uint32Array(hashWords)
+  words.set([(key % 7) * 64, key, 0, 0, meaning, 0, 0])
+  return words
+}
+
+describe('the idempotency table', () => {
+  it('K1: takes at most 64 bytes a key', () => {
+    const table = new IdempotencyTable()
+    const hash = new KeyedHash(new Uint8Array(16))
+    const words = new Uint32Array(8)
+    for (let i = 0; i < 100_000; i++) {
+      hash.text(`order-${i}`, words, 0)
+      table.insert(words, 0, 1000, recordKinds.note, i)
+    }
+    expect(table.size).toBe(100_000)
+    expect(table.bytes / table.size).toBeLessThanOrEqual(64)
+  })
+
+  it('K2, K3: knows exactly the keys of the window, like a plain map does', () => {
+    const step = fc.oneof(
+      fc.record({ type: fc.constant('insert' as const), key: fc.nat(60), meaning: fc.nat(3) }),
+      fc.record({ type: fc.constant('forget' as const), age: fc.nat(20) }),
+      fc.record({ type: fc.constant('restore' as const) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        let table = new IdempotencyTable()
+        const model = new Map<number, { meaning: number; note: number; time: number }>()
+        let time = 100
+        steps.forEach((s, i) => {
+          time++
+          if (s.type === 'insert') {
+            table.insert(wordsOf(s.key, s.meaning), 0, time * 1000, recordKinds.note, i)
+            model.set(s.key, { meaning: s.meaning, note: i, time })
+          } else if (s.type === 'forget') {
+            table.forgetBefore((time - s.age) * 1000, 1_000)
+            for (const [key, entry] of model) if (entry.time < time - s.age) model.delete(key)
+          } else {
+            const copy = new IdempotencyTable()
+            for (const chunk of table.dump()) copy.restore(chunk)
+            table = copy
+          }
+          for (let key = 0; key <= 60; key++) {
+            const expected = model.get(key)
+            const found = table.find(wordsOf(key, 1), 0)
+            expect(found?.note).toBe(expected?.note)
+            if (found !== undefined) expect(found.sameRequest).toBe(expected?.meaning === 1)
+          }
+        })
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('keeps answers as bytes beside the table, over a dump too', () => {
+    const table = new IdempotencyTable()
+    table.insert(wordsOf(5), 0, 1000, recordKinds.bytes, 0, Uint8Array.of(1, 2, 3))
+    const copy = new IdempotencyTable()
+    for (const chunk of table.dump()) copy.restore(chunk)
+    expect([...copy.answerOf(copy.find(wordsOf(5), 0)!.number)!]).toEqual([1, 2, 3])
+  })
+})
+
+describe('what a request means', () => {
+  it('does not depend on how its fields are ordered, and does on everything else', () => {
+    expect(canonicalText({ b: 1, a: 'x' })).toBe(canonicalText({ a: 'x', b: 1, c: undefined }))
+    const different = [
+      { a: 1 },
+      { a: '1' },
+      { a: null },
+      {},
+      { a: [1, 2] },
+      { a: [2, 1] },
+      { b: 1 },
+      1,
+      '1',
+    ]
+    expect(new Set(different.map(canonicalText)).size).toBe(different.length)
+  })
+
+  it('is hashed by the secret: another secret, another hash', () => {
+    const [one, other] = [new Uint32Array(4), new Uint32Array(4)]
+    new KeyedHash(new Uint8Array(16)).text('order-42', one, 0)
+    new KeyedHash(new Uint8Array(16).fill(1)).text('order-42', other, 0)
+    expect([...one]).not.toEqual([...other])
+    new KeyedHash(new Uint8Array(16)).text('order-43', other, 0)
+    expect(one.filter((word, i) => word === other[i])).toHaveLength(0)
+  })
+})

@@ -1,0 +1,74 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { PackedStore } from './packed-store.js'
+
+const stored = (
+  address: string,
+  version: number,
+  bytes: number,
+): Parameters<PackedStore['put']>[0] => ({
+  address,
+  kindVersion: 1,
+  version,
+  history: version * 3,
+  state: new Uint8Array(bytes).fill(version),
+})
+
+describe('the packed store', () => {
+  it('finds what was put and nothing else, like a plain map does', () => {
+    const step = fc.record({
+      take: fc.boolean(),
+      key: fc.nat(80),
+      bytes: fc.oneof(
+        { weight: 9, arbitrary: fc.nat(300) },
+        { weight: 1, arbitrary: fc.nat(300_000) },
+      ),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+        const store = new PackedStore()
+        const model = new Map<string, number>()
+        steps.forEach(({ take, key, bytes }, i) => {
+          const address = `purse/秘-${key}`
+          if (take) {
+            const taken = store.take(address)
+            expect(taken?.version).toBe(model.get(address))
+            model.delete(address)
+          } else if (!model.has(address)) {
+            store.put(stored(address, i + 1, bytes))
+            model.set(address, i + 1)
+          }
+        })
+        expect(store.size).toBe(model.size)
+        for (const [address, version] of model) {
+          const found = store.peek(address)!
+          expect([found.version, found.history, found.state.at(-1) ?? version % 256]).toEqual([
+            version,
+            version * 3,
+            version % 256,
+          ])
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('P2: a cut shows what was stored when it was taken', () => {
+    const store = new PackedStore()
+    for (let i = 1; i <= 100; i++) store.put(stored(`a/${i}`, i, 50))
+    const cut = store.cut()
+    for (let i = 1; i <= 90; i++) store.take(`a/${i}`)
+    for (let i = 1; i <= 5_000; i++) store.put(stored(`b/${i}`, i, 2_000))
+    for (let i = 1; i <= 5_000; i++) store.take(`b/${i}`)
+    const seen: string[] = []
+    cut.read(
+      (actor) => seen.push(`${actor.address}:${actor.version}:${actor.state.length}`),
+      0,
+      cut.slots,
+    )
+    expect(seen.sort()).toEqual(
+      Array.from({ length: 100 }, (_, i) => `a/${i + 1}:${i + 1}:50`).sort(),
+    )
+    expect(store.size).toBe(10)
+  })
+})
