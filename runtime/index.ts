@@ -4,6 +4,7 @@ export { defineActor } from './actor/define-actor.js'
 export { isRefusal, refusal } from './actor/refusal.js'
 export { isParked, isRemembered, isUnbound } from './actor/turn.js'
 export { assert, assertNever } from './assert.js'
+export { nodeEnv } from './env/node-env.js'
 export {
   Fault,
   InvariantViolated,
@@ -12,6 +13,7 @@ export {
   runtimeCodes,
   SuanpanError,
 } from './errors.js'
+export { createRuntime } from './runtime.js'
 
 export type { Address, Protocol } from './actor/address.js'
 export type {
@@ -21,6 +23,7 @@ export type {
   QuarantinedActor,
   RuntimeClient,
   ShardStatus,
+  SilentPair,
 } from './actor/client.js'
 export type {
   ActorDefinition,
@@ -44,3 +47,7 @@ export type {
   Turn,
 } from './actor/turn.js'
 export type { OpenRefusedCode, OutcomeKnown, RuntimeCode } from './errors.js'
+export type { RecoveryReport } from './journal/journal.js'
+export type { KeyTimeFormat } from './messaging/key-time.js'
+export type { RuntimeOptions } from './options.js'
+export type { Runtime } from './runtime.js'

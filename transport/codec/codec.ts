@@ -9,11 +9,13 @@ import { Packr } from 'msgpackr'
 
 const packr = new Packr({ useRecords: true, moreTypes: false, int64AsType: 'number' })
 
-/**
- * Packs plain data. The result is a view that stays valid; copy it before transferring its buffer.
- */
+/** Where values are packed before they are copied out at their size: large batches never regrow it. */
+const arena = Buffer.allocUnsafeSlow(4 * 1024 * 1024)
+
+/** Packs plain data. The bytes are the caller's own; small ones may share a pooled buffer. */
 export function pack(value: unknown): Uint8Array {
-  return packr.pack(value)
+  packr.useBuffer(arena)
+  return Buffer.from(packr.pack(value))
 }
 
 /** Unpacks what {@link pack} wrote. @throws when the bytes are not whole */

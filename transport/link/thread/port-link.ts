@@ -14,7 +14,7 @@ export class PortLink implements Link {
   send(bytes: Uint8Array): void {
     // The codec's buffers are shared by many batches: move a copy of exactly this one.
     const copy = bytes.slice()
-    this.port.postMessage(copy, [copy.buffer as ArrayBuffer])
+    this.port.postMessage(copy, [copy.buffer])
   }
 
   onBatch(receive: (bytes: Uint8Array) => void): void {
