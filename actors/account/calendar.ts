@@ -1,0 +1,62 @@
+/**
+ * Calendar days of a time zone: what "per day" means in a limit.
+ *
+ * Y1. The day of a moment depends on the moment, the zone and the zone's rules alone. The day is
+ *     stored in the event that used it, so a replay never asks again.
+ */
+
+/** Days of one zone. Finding a day asks the zone's rules once per quarter of an hour of time. */
+class Calendar {
+  private readonly format: Intl.DateTimeFormat
+  private sliceStart = Number.NaN
+  private sliceDay = 0
+
+  constructor(timeZone: string) {
+    this.format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      calendar: 'gregory',
+      numberingSystem: 'latn',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+    })
+  }
+
+  dayOf(time: number): number {
+    const start = Math.floor(time / sliceMs) * sliceMs
+    if (start !== this.sliceStart) {
+      this.sliceDay = this.lookUp(start)
+      this.sliceStart = start
+    }
+    return this.sliceDay
+  }
+
+  private lookUp(time: number): number {
+    let year = 0
+    let month = 0
+    let day = 0
+    for (const part of this.format.formatToParts(time)) {
+      if (part.type === 'year') year = Number(part.value)
+      else if (part.type === 'month') month = Number(part.value)
+      else if (part.type === 'day') day = Number(part.value)
+    }
+    return year * 10_000 + month * 100 + day
+  }
+}
+
+/** Every zone in use since 1972 changes its day at a full quarter of an hour of UTC. */
+const sliceMs = 15 * 60 * 1000
+
+// A memo of a pure function, not state: the same question has the same answer in every thread.
+const calendars = new Map<string, Calendar>()
+
+/** @returns the calendar day of a moment as yyyymmdd. @throws RangeError for an unknown zone */
+export function dayOf(time: number, timeZone: unknown): number {
+  const zone = typeof timeZone === 'string' ? timeZone : 'UTC'
+  let calendar = calendars.get(zone)
+  if (calendar === undefined) {
+    calendar = new Calendar(zone)
+    calendars.set(zone, calendar)
+  }
+  return calendar.dayOf(time)
+}

@@ -1,0 +1,73 @@
+/**
+ * Capture: all or part of a hold becomes the payee's money.
+ *
+ * C1. A capture is journaled on the payment before its credit leaves for another shard.
+ * C2. A payee that refuses ends that capture only; an automatic payment has no other and fails.
+ */
+import { assert, isRefusal, type Outcome, type Turn } from '../../runtime/index.js'
+import type { Moved } from '../account/account-protocol.js'
+import { isAmount } from '../money/minor-units.js'
+import { refusalFor, refuse } from '../refusals.js'
+import { expireIfDue } from './expiry.js'
+import { accountOf, endedRefusals, releaseRest, stepFor } from './payment-sides.js'
+import type { PaymentEvents, PaymentState } from './payment-state.js'
+
+type PaymentTurn = Turn<PaymentState, PaymentEvents>
+
+export function capture(turn: PaymentTurn, input: { amount?: number; final?: boolean }) {
+  const { state } = turn
+  if (state.pending !== null) return turn.park(turn.key)
+  if (state.progress !== 'held') return endedRefusals[state.progress]
+  const left = state.amount - state.captured
+  const amount = input.amount ?? left
+  if (!isAmount(amount)) return refuse('invalid_request')
+  if (amount > left) return refuse('amount_exceeds_capturable')
+
+  const final = amount === left || input.final === true
+  const number = state.steps.length
+  if (turn.shardOf(state.payee) === turn.shard) {
+    const outcome = turn.call(accountOf(state.payee), 'credit', stepFor(turn, 'payee', amount))
+    if (isRefusal(outcome)) return refusalFor(outcome.refused)
+    finish(turn, amount, final, outcome[0])
+    return turn.remember(number)
+  }
+  turn.emit('captureStarted', { amount, final })
+  sendCredit(turn, amount)
+  return turn.remember(number, turn.key)
+}
+
+/** Sends the captured money on its way. */
+export function sendCredit(turn: PaymentTurn, amount: number): void {
+  turn.send(accountOf(turn.state.payee), 'credit', stepFor(turn, 'payee', amount), {
+    then: 'credited',
+  })
+}
+
+/** The payee's answer to the capture in flight. */
+export function credited(turn: PaymentTurn, input: { outcome: Outcome<Moved> }): void {
+  const { pending, automatic } = turn.state
+  assert(pending !== null, 'an answer to a capture finds none in flight')
+  assert(pending.type === 'capture', 'an answer to a capture finds a refund in flight')
+  const { outcome } = input
+  if (!isRefusal(outcome)) {
+    assert(outcome[1] === pending.amount, 'the payee credited another amount than was captured')
+    finish(turn, pending.amount, pending.final, outcome[0])
+  } else if (automatic) fail(turn, outcome.refused)
+  else turn.emit('captureRefused', { code: outcome.refused })
+  expireIfDue(turn)
+  turn.wake(turn.key, { settledElsewhere: true })
+}
+
+/** The credit is done: post it, and release what a final capture leaves. */
+function finish(turn: PaymentTurn, amount: number, final: boolean, at: number): void {
+  turn.emit('captured', { amount, final, at })
+  turn.call(accountOf(turn.state.payer), 'post', stepFor(turn, 'payer', amount))
+  if (!final) return
+  releaseRest(turn)
+  if (turn.state.timer !== 0) turn.cancel(turn.state.timer)
+}
+
+function fail(turn: PaymentTurn, code: string): void {
+  turn.emit('failed', { code })
+  releaseRest(turn)
+}
