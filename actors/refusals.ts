@@ -64,7 +64,8 @@ export const paymentCodes = {
     sticky: true,
   },
   account_frozen: {
-    detail: 'The account of the payer or the payee is frozen; have it unfrozen, then use a new key.',
+    detail:
+      'The account of the payer or the payee is frozen; have it unfrozen, then use a new key.',
     retryable: false,
     outcome: 'not_executed',
     sticky: true,
@@ -112,7 +113,8 @@ export const paymentCodes = {
     sticky: true,
   },
   account_not_empty: {
-    detail: 'The account has a balance, holds or money in flight; bring all to zero, then close it.',
+    detail:
+      'The account has a balance, holds or money in flight; bring all to zero, then close it.',
     retryable: false,
     outcome: 'not_executed',
     sticky: true,

@@ -85,10 +85,11 @@ export const accountEvents = {
   frozen: (state: AccountState, _data: null): AccountState => ({ ...state, status: 'frozen' }),
   unfrozen: (state: AccountState, _data: null): AccountState => ({ ...state, status: 'open' }),
   closed: (state: AccountState, _data: null): AccountState => ({ ...state, status: 'closed' }),
-  limitsSet: (
-    state: AccountState,
-    data: { perPayment: number; perDay: number },
-  ): AccountState => ({ ...state, perPayment: data.perPayment, perDay: data.perDay }),
+  limitsSet: (state: AccountState, data: { perPayment: number; perDay: number }): AccountState => ({
+    ...state,
+    perPayment: data.perPayment,
+    perDay: data.perDay,
+  }),
 
   deposited: (s: AccountState, d: Movement) => moved(s, d.amount, 0, 0, 0, 1),
   withdrawn: (s: AccountState, d: Movement) => moved(s, d.amount, 0, 1, 0, 0),

@@ -99,12 +99,9 @@ export function balanceAt(
 
 /**
  * Recomputes the counters from the newest entries.
- * @returns a sentence when they disagree with the account
+ * @returns a sentence when they disagree with the account, '' when they agree
  */
-export function recount(
-  view: QueryView<AccountState>,
-  input: { entries: number },
-): string | undefined {
+export function recount(view: QueryView<AccountState>, input: { entries: number }): string {
   const rows = view.history(view.address, { limit: input.entries + 1 }) as HistoryRow<Row>[]
   const { self } = view
   let expected: readonly number[] = [
@@ -123,7 +120,7 @@ export function recount(
       return `${view.address} has entries that add up to ${expected.join(', ')} more than its counters.`
     }
   }
-  return undefined
+  return ''
 }
 
 const zeroRow: Row = [0, 0, '', '', 0, 0, 0, 0]

@@ -64,7 +64,10 @@ export function takeMoney(tally: LedgerTally, source: number, stamp: unknown): s
   const [currency, amount, total] = stamp as MoneyStamp
   const pair = pairOf(tally, currency, source)
   addTo(pair.totals, totals.received, amount)
-  if (equals(pair.totals, totals.received, total) && equals(pair.totals, totals.missingMessages, 0)) {
+  if (
+    equals(pair.totals, totals.received, total) &&
+    equals(pair.totals, totals.missingMessages, 0)
+  ) {
     return undefined
   }
   return compareMessages(tally, pair, source, currency, total)

@@ -284,7 +284,8 @@ function viewAt(id: string, state: PaymentState, moment: Moment): PaymentView {
 }
 
 function statusOf({ progress, captured, refunded }: Moment): PaymentStatus {
-  if (progress === 'none') throw new InvariantViolated('a payment that was not opened has no status')
+  if (progress === 'none')
+    throw new InvariantViolated('a payment that was not opened has no status')
   if (progress !== 'settled' || refunded === 0) return progress
   return refunded === captured ? 'refunded' : 'partially_refunded'
 }

@@ -1,0 +1,242 @@
+/**
+ * From what a caller hands over to what an actor is asked: every field checked, addresses completed,
+ * defaults filled in, so that the same request always has the same meaning and the same fingerprint.
+ *
+ * Q1. A request with an unknown field, or a field of the wrong shape, is refused before it is sent.
+ */
+import { Refused, type Address } from '../runtime/index.js'
+import type { PayCommand } from './account/pay.js'
+import type { Leg, Limits, OpenAccount, Pay } from './bank.js'
+import { isCurrency } from './money/currency.js'
+import { isAmount } from './money/minor-units.js'
+import { partsOf } from './payment/derived-ids.js'
+import { paymentCodes, type PaymentCode } from './refusals.js'
+
+/** Legs of one transfer. */
+export const legsMax = 16
+/** Characters of a memo. */
+export const memoCharactersMax = 256
+/** Entries of one page of history, and how many when none are asked for. */
+export const historyEntriesMax = 1_000
+export const historyEntriesDefault = 100
+/** Of a hold when nothing else is asked for: 7 days. At most a year. */
+export const expiresInSecondsDefault = 7 * 24 * 60 * 60
+export const expiresInSecondsMax = 366 * 24 * 60 * 60
+
+const idPattern = /^[A-Za-z0-9._:@-]{1,128}$/
+const addressPattern = /^(?:account|merchant)\/[A-Za-z0-9._:@-]{1,128}$/
+const keyPattern = /^[\x20-\x7e]{1,255}$/
+
+/** The refusal of a code, as clients throw it. */
+export function refused(code: PaymentCode, detail: string = paymentCodes[code].detail): Refused {
+  return new Refused(code, detail)
+}
+
+function invalid(detail: string): Refused {
+  return refused('invalid_request', detail)
+}
+
+/** Refuses what is no object, and fields that are not among `known`. */
+function checkFields(request: unknown, known: ReadonlySet<string>): void {
+  if (typeof request !== 'object' || request === null || Array.isArray(request)) {
+    throw invalid('The request must be an object.')
+  }
+  for (const field in request) {
+    if (!known.has(field)) throw invalid(`The field "${field.slice(0, 64)}" is unknown.`)
+  }
+}
+
+export function checkId(value: unknown, field = 'id'): string {
+  if (typeof value === 'string' && idPattern.test(value)) return value
+  throw invalid(
+    `${field} must be 1 to 128 characters of A-Z, a-z, 0-9, ".", "_", ":", "@" and "-".`,
+  )
+}
+
+/** Completes an address: a bare id is one of `kind`. */
+export function checkAddress(value: unknown, field: string, kind: 'account' | 'merchant'): Address {
+  if (typeof value === 'string') {
+    if (addressPattern.test(value)) return value
+    if (idPattern.test(value)) return `${kind}/${value}`
+  }
+  throw invalid(
+    `${field} must be an id, or "account/" or "merchant/" and an id, of 1 to 128 characters of A-Z, a-z, 0-9, ".", "_", ":", "@" and "-".`,
+  )
+}
+
+function checkAmount(value: unknown, field = 'amount'): number {
+  if (isAmount(value)) return value
+  throw invalid(`${field} must be a whole number of minor units from 1 to 9007199254740991.`)
+}
+
+function checkCurrency(value: unknown): string {
+  if (isCurrency(value)) return value
+  throw invalid('currency must be a code of ISO 4217 such as "CNY".')
+}
+
+function checkWhole(value: unknown, field: string, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) {
+    return value as number
+  }
+  throw invalid(`${field} must be a whole number from ${min} to ${max}.`)
+}
+
+/** Checks an idempotency key. */
+export function checkKey(value: unknown): string {
+  if (typeof value === 'string' && keyPattern.test(value)) return value
+  if (value === undefined) throw refused('idempotency_key_missing')
+  throw invalid('idempotencyKey must be 1 to 255 printable ASCII characters.')
+}
+
+/** Checks the id of a payment: what can't be one names nothing. */
+export function checkPaymentId(value: unknown, shards: number): string {
+  if (typeof value !== 'string') throw invalid('payment must be the id of a payment.')
+  const parts = partsOf('p', value)
+  if (parts === undefined || parts.shard >= shards) throw refused('not_found')
+  return value
+}
+
+const accountFields = new Set(['id', 'currency', 'creditLimit'])
+const merchantFields = new Set(['id', 'currency'])
+
+export function openInput(request: OpenAccount, kind: 'account' | 'merchant') {
+  checkFields(request, kind === 'account' ? accountFields : merchantFields)
+  const { creditLimit } = request
+  return {
+    id: checkId(request.id),
+    currency: checkCurrency(request.currency),
+    creditLimit:
+      creditLimit === undefined
+        ? 0
+        : checkWhole(creditLimit, 'creditLimit', 0, Number.MAX_SAFE_INTEGER),
+  }
+}
+
+const limitFields = new Set(['perPayment', 'perDay'])
+
+export function limitsInput(limits: Limits): { perPayment: number; perDay: number } {
+  checkFields(limits, limitFields)
+  const { perPayment, perDay } = limits
+  return {
+    perPayment: perPayment === undefined ? 0 : checkAmount(perPayment, 'perPayment'),
+    perDay: perDay === undefined ? 0 : checkAmount(perDay, 'perDay'),
+  }
+}
+
+const cashFields = new Set(['account', 'amount', 'currency', 'idempotencyKey'])
+
+export function cashInput(request: { amount: number; currency: string }) {
+  checkFields(request, cashFields)
+  return { amount: checkAmount(request.amount), currency: checkCurrency(request.currency) }
+}
+
+const payFields = new Set([
+  'payer',
+  'payee',
+  'amount',
+  'currency',
+  'capture',
+  'expiresInSeconds',
+  'memo',
+  'idempotencyKey',
+])
+
+/** @param payer the payer's full address */
+export function payInput(request: Pay, payer: Address): PayCommand {
+  checkFields(request, payFields)
+  const { capture, expiresInSeconds, memo } = request
+  const payee = checkAddress(request.payee, 'payee', 'merchant')
+  if (payee === payer) throw invalid('payer and payee must be two accounts.')
+  const manual = capture === 'manual'
+  if (!manual && capture !== undefined && capture !== 'automatic') {
+    throw invalid('capture must be "automatic" or "manual".')
+  }
+  const seconds =
+    expiresInSeconds === undefined
+      ? expiresInSecondsDefault
+      : checkWhole(expiresInSeconds, 'expiresInSeconds', 1, expiresInSecondsMax)
+  if (memo !== undefined && (typeof memo !== 'string' || memo.length > memoCharactersMax)) {
+    throw invalid(`memo must be a text of at most ${memoCharactersMax} characters.`)
+  }
+  return {
+    payee,
+    amount: checkAmount(request.amount),
+    currency: checkCurrency(request.currency),
+    manual,
+    expiresInMs: manual ? seconds * 1000 : 0,
+    memo: memo ?? '',
+  }
+}
+
+const captureFields = new Set(['payment', 'amount', 'final', 'idempotencyKey'])
+
+export function captureInput(request: { amount?: number; final?: boolean }) {
+  checkFields(request, captureFields)
+  const { amount, final } = request
+  if (final !== undefined && typeof final !== 'boolean') {
+    throw invalid('final must be true or false.')
+  }
+  return {
+    ...(amount === undefined ? {} : { amount: checkAmount(amount) }),
+    ...(final === true ? { final } : {}),
+  }
+}
+
+const voidFields = new Set(['payment', 'idempotencyKey'])
+
+export function voidInput(request: object): null {
+  checkFields(request, voidFields)
+  return null
+}
+
+const refundFields = new Set(['payment', 'amount', 'idempotencyKey'])
+
+export function refundInput(request: { amount?: number }) {
+  checkFields(request, refundFields)
+  return request.amount === undefined ? {} : { amount: checkAmount(request.amount) }
+}
+
+const transferFields = new Set(['legs', 'idempotencyKey'])
+const legFields = new Set(['payer', 'payee', 'amount', 'currency'])
+
+export function transferInput(request: { legs: readonly Leg[] }): { legs: readonly Leg[] } {
+  checkFields(request, transferFields)
+  const { legs } = request
+  if (!Array.isArray(legs) || legs.length < 1 || legs.length > legsMax) {
+    throw invalid(`legs must be a list of 1 to ${legsMax} legs.`)
+  }
+  return { legs: (legs as readonly Leg[]).map(legInput) }
+}
+
+function legInput(leg: Leg): Leg {
+  checkFields(leg, legFields)
+  const payer = checkAddress(leg.payer, 'payer', 'account')
+  const payee = checkAddress(leg.payee, 'payee', 'merchant')
+  if (payer === payee) throw invalid('payer and payee of a leg must be two accounts.')
+  return {
+    payer,
+    payee,
+    amount: checkAmount(leg.amount),
+    currency: checkCurrency(leg.currency),
+  }
+}
+
+const historyFields = new Set(['limit', 'before'])
+
+export function historyInput(options: { limit?: number; before?: number }) {
+  checkFields(options, historyFields)
+  const { limit, before } = options
+  return {
+    limit:
+      limit === undefined
+        ? historyEntriesDefault
+        : checkWhole(limit, 'limit', 1, historyEntriesMax),
+    ...(before === undefined
+      ? {}
+      : { before: checkWhole(before, 'before', 1, Number.MAX_SAFE_INTEGER) }),
+  }
+}
+
+export function atInput(at: number): { at: number } {
+  return { at: checkWhole(at, 'at', 0, Number.MAX_SAFE_INTEGER) }
+}
