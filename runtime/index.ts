@@ -42,6 +42,7 @@ export type {
   Parked,
   QueryView,
   Remembered,
+  SendOptions,
   ShardView,
   TimerId,
   Turn,

@@ -20,7 +20,7 @@ import { Kinds } from './actor/kinds.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
 import { Fault } from './errors.js'
-import { openFolder, type JournalFolder } from './journal/file/index.js'
+import { openFolder, type JournalFolder, type LaneEnd } from './journal/file/index.js'
 import type { RecoveryReport } from './journal/journal.js'
 import { KeyedHash } from './messaging/keyed-hash.js'
 import { resolveOptions, type ResolvedOptions, type RuntimeOptions } from './options.js'
@@ -212,8 +212,8 @@ class EmbeddedRuntime implements Runtime {
     this.state = 'closing'
     await this.client.idle()
     this.client.end(new Fault('closed'))
-    await this.all({ type: 'seal' })
-    await this.folder.close()
+    const ends = (await this.all({ type: 'seal' })) as LaneEnd[]
+    await this.folder.close(ends)
     for (const link of this.links) link.close()
     await Promise.all(this.handles.map((handle) => handle.stop()))
     this.state = 'closed'

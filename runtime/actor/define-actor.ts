@@ -87,14 +87,11 @@ export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C =
  *   queries: { value: (view) => view.self.value },
  * })
  */
-export function defineActor<S, E extends Events<S>, C, Q = NoQueries>(
+export function defineActor<S, E extends Events<S>, C, Q = unknown>(
   definition: ActorLiteral<S, E, C, Q>,
 ): ActorDefinition<S, E, C, Q> {
   return definition
 }
-
-/** No queries at all. */
-export type NoQueries = Readonly<Record<string, never>>
 
 /**
  * The literal `defineActor` takes. Each handler map is intersected with its general shape, which is

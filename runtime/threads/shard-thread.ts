@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Kinds } from '../actor/kinds.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import type { Env } from '../env/env.js'
-import { openLane } from '../journal/file/index.js'
+import { openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
 import type { ShardAnswer } from '../shard/requests.js'
 import type { ShardState } from '../shard/shard-state.js'
@@ -29,9 +29,11 @@ export interface ShardThreadPorts {
 export class ShardThread {
   private readonly host: ShardHost
   private readonly snapshotter: Snapshotter
+  private readonly lane: FileLane
 
-  private constructor(host: ShardHost, snapshotter: Snapshotter) {
+  private constructor(host: ShardHost, snapshotter: Snapshotter, lane: FileLane) {
     this.host = host
+    this.lane = lane
     this.snapshotter = snapshotter
   }
 
@@ -57,7 +59,7 @@ export class ShardThread {
         host.receive(unpack(bytes) as PeerBatch)
       })
     }
-    return new ShardThread(host, snapshotter)
+    return new ShardThread(host, snapshotter, lane)
   }
 
   /** Obeys one order. */
@@ -86,7 +88,7 @@ export class ShardThread {
       case 'seal':
         await this.snapshotter.stop()
         await this.host.seal()
-        return undefined
+        return this.lane.end
     }
   }
 }

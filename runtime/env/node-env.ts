@@ -1,0 +1,170 @@
+/**
+ * The real environment: the only place of the core with a clock, timers, files and the process.
+ */
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { Chance, Clock, Disk, DiskFile, Env, Processes, ProcessIdentity, Timers } from './env.js'
+
+const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
+
+const chance: Chance = { next: () => Math.random(), bytes: (length) => randomBytes(length) }
+
+const timers: Timers = {
+  after(delayMs, run) {
+    const handle = setTimeout(run, delayMs)
+    return { cancel: () => clearTimeout(handle) }
+  },
+  soon(run) {
+    setImmediate(run)
+  },
+}
+
+/** A file by its descriptor. Callbacks, not promises of `fs`, on the way of every group. */
+class NodeFile implements DiskFile {
+  private readonly descriptor: number
+
+  constructor(descriptor: number) {
+    this.descriptor = descriptor
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafe(length)
+    let filled = 0
+    while (filled < length) {
+      const count = await new Promise<number>((resolve, reject) => {
+        fs.read(this.descriptor, buffer, filled, length - filled, position + filled, (error, bytes) =>
+          error === null ? resolve(bytes) : reject(error),
+        )
+      })
+      if (count === 0) break
+      filled += count
+    }
+    return buffer.subarray(0, filled)
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const writeFrom = (written: number): void => {
+        fs.write(
+          this.descriptor,
+          bytes,
+          written,
+          bytes.length - written,
+          position + written,
+          (error, count) => {
+            if (error !== null) reject(error)
+            else if (written + count < bytes.length) writeFrom(written + count)
+            else resolve()
+          },
+        )
+      }
+      writeFrom(0)
+    })
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.descriptor, (error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  size(): Promise<number> {
+    return Promise.resolve(fs.fstatSync(this.descriptor).size)
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.close(this.descriptor, (error) => (error == null ? resolve() : reject(error)))
+    })
+  }
+}
+
+const openFlags = { read: 'r', readwrite: 'r+', create: 'wx+' } as const
+
+const disk: Disk = {
+  async makeFolder(path) {
+    await fs.promises.mkdir(path, { recursive: true })
+  },
+  async list(path) {
+    try {
+      return (await fs.promises.readdir(path)).sort()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
+  },
+  open: (path, mode) =>
+    new Promise((resolve, reject) => {
+      fs.open(path, openFlags[mode], (error, descriptor) =>
+        error === null ? resolve(new NodeFile(descriptor)) : reject(error),
+      )
+    }),
+  existsNow: (path) => fs.existsSync(path),
+  rename: (from, to) => fs.promises.rename(from, to),
+  remove: (path) => fs.promises.rm(path),
+  async syncFolder(path) {
+    const handle = await fs.promises.open(path, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  },
+  async touch(path) {
+    const now = new Date()
+    await fs.promises.utimes(path, now, now)
+  },
+  async ageMs(path) {
+    return Math.max(0, Date.now() - (await fs.promises.stat(path)).mtimeMs)
+  },
+}
+
+/** State letter and start time of a process, from the kernel; undefined when it is not there. */
+function statOf(pid: number): { state: string; startedAt: string } | undefined {
+  try {
+    const stat = fs.readFileSync(join('/proc', String(pid), 'stat'), 'latin1')
+    // The name in parentheses may hold spaces; fields are counted after it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0] ?? '', startedAt: fields[19] ?? '' }
+  } catch {
+    return undefined
+  }
+}
+
+/** Boot and pid namespace: within it a pid means one process. */
+function placeOfPids(): string {
+  try {
+    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    return `${boot} ${fs.readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return ''
+  }
+}
+
+function makeProcesses(): Processes {
+  const place = placeOfPids()
+  const startedAt = statOf(process.pid)?.startedAt ?? ''
+  const self: ProcessIdentity = { pid: process.pid, startedAt, place }
+  return {
+    self,
+    cores: availableParallelism(),
+    end(sentence) {
+      fs.writeSync(2, `${sentence}\n`)
+      process.exit(1)
+    },
+    fate(identity) {
+      if (identity.place !== place || place === '') return 'unknown'
+      const stat = statOf(identity.pid)
+      if (stat === undefined || stat.startedAt !== identity.startedAt) return 'gone'
+      if (stat.state === 'Z' || stat.state === 'X') return 'gone'
+      return stat.state === 'T' || stat.state === 't' ? 'paused' : 'running'
+    },
+  }
+}
+
+/** The environment of this process. */
+export function nodeEnv(): Env {
+  return { clock, chance, timers, disk, processes: makeProcesses() }
+}
