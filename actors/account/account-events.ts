@@ -7,6 +7,7 @@
  *     (`peer`) of money that crosses shards.
  */
 import type { Address } from '../../runtime/index.js'
+import { amountMax, fits } from '../money/minor-units.js'
 import type { AccountState } from './account-state.js'
 
 /** An amount moved for a reason. */
@@ -67,12 +68,14 @@ function hold(state: AccountState, { amount, day }: Spending): AccountState {
 
 function release(state: AccountState, { amount, day }: Spending): AccountState {
   // A day that has passed takes nothing back.
-  const spent = state.day === day ? state.spentOnDay - amount : state.spentOnDay
+  const spent = state.day === day ? Math.max(0, state.spentOnDay - amount) : state.spentOnDay
   return moved(state, amount, -1, 0, 0, 0, state.day, spent)
 }
 
+/** More than the largest amount in a day counts as that much: no limit is higher. */
 function spentAfter(state: AccountState, amount: number, day: number): number {
-  return state.day === day ? state.spentOnDay + amount : amount
+  if (state.day !== day) return amount
+  return fits(state.spentOnDay, amount) ? state.spentOnDay + amount : amountMax
 }
 
 export const accountEvents = {

@@ -49,8 +49,8 @@ export function spendRefusal(
   if (refused !== undefined) return refused
   if (state.perPayment > 0 && amount > state.perPayment) return refuse('limit_exceeded')
   const spent = state.day === day ? state.spentOnDay : 0
-  if (!fits(spent, amount)) return refuse('limit_exceeded')
-  if (state.perDay > 0 && spent + amount > state.perDay) return refuse('limit_exceeded')
+  // perDay − spent may be below zero, never beyond the safe integers; spent + amount could be.
+  if (state.perDay > 0 && amount > state.perDay - spent) return refuse('limit_exceeded')
   if (!fitsBoth(state.debitsPosted, state.debitsPending, amount)) return refuse('limit_exceeded')
   if (availableOf(state) < amount) return refuse('insufficient_funds')
   return undefined

@@ -121,7 +121,8 @@ export const unopenedPayment: PaymentState = {
   steps: [],
 }
 
-interface Opened extends OpenPayment {
+/** An opened payment, with the time of it. */
+export interface Opened extends OpenPayment {
   readonly at: number
 }
 
