@@ -116,9 +116,10 @@ export function recount(view: QueryView<AccountState>, input: { entries: number 
     }
     const effect = entryTypes[row[0]]?.effect ?? []
     expected = expected.map((counter, i) => counter - (effect[i] ?? 0) * row[1])
-    if (number === 1 && expected.some((counter) => counter !== 0)) {
-      return `${view.address} has entries that add up to ${expected.join(', ')} more than its counters.`
-    }
+  }
+  const whole = rows.length <= input.entries
+  if (whole && expected.some((counter) => counter !== 0)) {
+    return `${view.address} has counters that are ${expected.join(', ')} more than its entries add up to.`
   }
   return ''
 }
