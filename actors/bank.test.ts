@@ -158,8 +158,9 @@ describe('the bank', () => {
       [{ currency: 'USD' }, 'currency_mismatch'],
       [{ amount: 100_001 }, 'insufficient_funds'],
     ]
-    for (const [change, code] of bad) {
-      await expect(bank.pay({ ...good, ...change }), code).rejects.toMatchObject({ code })
+    for (const [i, [change, code]] of bad.entries()) {
+      const request = { ...good, idempotencyKey: `x-${i}`, ...change }
+      await expect(bank.pay(request), code).rejects.toMatchObject({ code })
     }
     for (const id of ['', 'p', 'p0-', 'pzzz-1', 'p0-01', 'constructor', 'p0-1']) {
       await expect(bank.payment(id), id).rejects.toMatchObject({ code: 'not_found' })

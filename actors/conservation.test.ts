@@ -78,23 +78,19 @@ class Play {
     const { bank } = this
     switch (step[0]) {
       case 'pay':
-        return this.ask(
-          this.at(step[1]),
-          'pay',
-          payOf(this.at(step[2]), step[3], step[4] ? manual : {}),
-        )
+        this.ask(this.at(step[1]), 'pay', payOf(this.at(step[2]), step[3], step[4] ? manual : {}))
+        return
       case 'capture': {
         const amountAsked = step[2] === undefined ? {} : { amount: step[2] }
-        return this.ask(this.payment(step[1]), 'capture', { ...amountAsked, final: step[3] })
+        this.ask(this.payment(step[1]), 'capture', { ...amountAsked, final: step[3] })
+        return
       }
       case 'void':
-        return this.ask(this.payment(step[1]), 'void', null)
+        this.ask(this.payment(step[1]), 'void', null)
+        return
       case 'refund':
-        return this.ask(
-          this.payment(step[1]),
-          'refund',
-          step[2] === undefined ? {} : { amount: step[2] },
-        )
+        this.ask(this.payment(step[1]), 'refund', step[2] === undefined ? {} : { amount: step[2] })
+        return
       case 'transfer': {
         const legs = step[1].map(([from, to, value]) => ({
           payer: this.at(from),
@@ -102,11 +98,13 @@ class Play {
           amount: value,
           currency: 'CNY',
         }))
-        return this.ask(legs[0]?.payer ?? '', 'transfer', { legs })
+        this.ask(legs[0]?.payer ?? '', 'transfer', { legs })
+        return
       }
       case 'withdraw':
       case 'deposit':
-        return this.ask(this.at(step[1]), step[0], { amount: step[2], currency: 'CNY' })
+        this.ask(this.at(step[1]), step[0], { amount: step[2], currency: 'CNY' })
+        return
       case 'freeze':
       case 'unfreeze':
       case 'close':

@@ -144,7 +144,9 @@ const payFields = new Set([
 /** @param payer the payer's full address */
 export function payInput(request: Pay, payer: Address): PayCommand {
   checkFields(request, payFields)
-  const { capture, expiresInSeconds, memo } = request
+  const { expiresInSeconds, memo } = request
+  // Callers without types may send anything.
+  const capture: unknown = request.capture
   const payee = checkAddress(request.payee, 'payee', 'merchant')
   if (payee === payer) throw invalid('payer and payee must be two accounts.')
   const manual = capture === 'manual'

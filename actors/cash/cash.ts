@@ -35,7 +35,7 @@ export function cashView(id: string, state: CashState): CashView {
 
 export const cash = defineActor({
   kind: 'cash',
-  state: { account: '', amount: 0, currency: '', createdAt: 0 } as CashState,
+  state: { account: '', amount: 0, currency: '', createdAt: 0 },
   events: { recorded: (_state: CashState, data: CashState): CashState => data },
   commands: {
     record(turn, input: { account: Address; amount: number; currency: string }): void {

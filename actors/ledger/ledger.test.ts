@@ -102,7 +102,7 @@ describe('the audit', () => {
   })
 
   it('a message applied twice or changed is found at the next comparison', () => {
-    const tallies = [0, 1].map((shard) => ledgerTally.initial(shard, 2) as LedgerTally)
+    const tallies = [0, 1].map((shard) => ledgerTally.initial(shard, 2))
     const [source, target] = tallies as [LedgerTally, LedgerTally]
     const input = { amount: 30, currency: 'CNY' }
     const message = { address: 'merchant/m', command: 'credit', input }

@@ -40,7 +40,8 @@ export const ledgerTally: TallyDefinition<LedgerTally> = {
 }
 
 function observe(tally: LedgerTally, change: Change): void {
-  if (change.kind === 'account' || change.kind === 'merchant') accountChanged(tally, change)
+  if (change.kind === 'account' || change.kind === 'merchant')
+    accountChanged(tally, change as Change<AccountState>)
   else if (change.kind === 'transfer' && change.event === 'legCredited') {
     const { from, to, amount, currency, at } = change.data as Relayed
     // Between two other shards: taken over from the payee's, passed on to the payer's.

@@ -383,7 +383,9 @@ function step(
       return bank.do(payee, 'close')
     case 'empty payee':
       return bank.do(payee, 'withdraw', input)
-    default:
+    case 'capture':
+    case 'void':
+    case 'refund':
       return bank.do(`payment/${id}`, command, input)
   }
 }

@@ -30,7 +30,7 @@ type TransferTurn = Turn<TransferState, TransferEvents>
 type Side = 'payer' | 'payee'
 
 function accountOf(leg: Leg, side: Side): Address<AccountProtocol> {
-  return (side === 'payer' ? leg.payer : leg.payee) as Address<AccountProtocol>
+  return side === 'payer' ? leg.payer : leg.payee
 }
 
 function isHere(turn: TransferTurn, address: Address): boolean {
