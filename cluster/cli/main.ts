@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/**
+ * Entry of `suanpan`: runs one command and ends with its exit code. The only place that prints errors.
+ */
+import { CommanderError, type Command } from 'commander'
+import { exitCodes } from './exit-codes.js'
+import { Output } from './output.js'
+import { makeProgram } from './program.js'
+
+const program = makeProgram()
+const words = process.argv.slice(2)
+const output = new Output(words.includes('--json'))
+
+// A reader that went away (`suanpan … | head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exitCodes.done)
+  throw error
+})
+
+try {
+  await program.parseAsync(words, { from: 'user' })
+} catch (error) {
+  process.exitCode = endOf(error)
+}
+
+function endOf(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Help and version were asked for and printed.
+    if (error.exitCode === 0) return exitCodes.done
+    // Help of a group without its command: the help itself says what is missing.
+    if (error.code === 'commander.help') return exitCodes.usage
+    const code = output.failure(error)
+    output.note(`Try: ${askedCommand(program, words)} --help`)
+    return code
+  }
+  return output.failure(error)
+}
+
+/** The command the user got to, to name its help. */
+function askedCommand(root: Command, asked: readonly string[]): string {
+  let command = root
+  let name = root.name()
+  for (const word of asked) {
+    const next = command.commands.find((one) => one.name() === word)
+    if (next === undefined) break
+    command = next
+    name += ` ${next.name()}`
+  }
+  return name
+}

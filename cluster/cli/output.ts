@@ -1,0 +1,120 @@
+/**
+ * Where a command prints: words and tables for people, or JSON for programs (`--json`), never both.
+ *
+ * O1. With `--json`, stdout holds nothing but JSON, one value a line; the last line is the result.
+ * O2. Errors, progress and remarks go to stderr in both modes, so a pipe carries results alone.
+ */
+import { problemOf, type Problem } from './problem.js'
+
+/** The streams of a process, as far as a command needs them. */
+export interface Streams {
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean }
+}
+
+export class Output {
+  readonly json: boolean
+  readonly streams: Streams
+
+  constructor(json: boolean, streams: Streams = process) {
+    this.json = json
+    this.streams = streams
+  }
+
+  /** A line for people; nothing with `--json`. */
+  say(text: string): void {
+    if (!this.json) this.streams.stdout.write(`${text}\n`)
+  }
+
+  /** A line for programs; nothing without `--json`. */
+  emit(value: unknown): void {
+    if (this.json) this.streams.stdout.write(`${JSON.stringify(value)}\n`)
+  }
+
+  /** A result in the form that was asked for. */
+  result(value: unknown, render: () => string): void {
+    if (this.json) this.emit(value)
+    else this.say(render())
+  }
+
+  /** A remark beside the result; people only. */
+  note(text: string): void {
+    if (!this.json) this.streams.stderr.write(`${text}\n`)
+  }
+
+  /** An error, in either form on stderr. */
+  problem(problem: Problem): void {
+    const { code, sentence, details } = problem
+    this.streams.stderr.write(
+      this.json
+        ? `${JSON.stringify({ error: { code, message: sentence, ...details } })}\n`
+        : `suanpan: ${sentence} (${code})\n`,
+    )
+  }
+
+  /** Prints any error. @returns the exit code it means */
+  failure(error: unknown): Problem['exitCode'] {
+    const problem = problemOf(error)
+    this.problem(problem)
+    if (process.env['SUANPAN_DEBUG'] === '1' && error instanceof Error) {
+      this.streams.stderr.write(`${error.stack ?? ''}\n`)
+    }
+    return problem.exitCode
+  }
+}
+
+/** Labels and values, one a line, values aligned. */
+export function pairsTable(pairs: readonly (readonly [string, string])[]): string {
+  const width = Math.max(0, ...pairs.map(([label]) => label.length))
+  return pairs.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`).join('\n')
+}
+
+/** Rows under a header; columns whose cells are all numbers stand to the right. */
+export function rowsTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, ...rows]
+  const widths = header.map((_, i) => Math.max(...all.map((row) => (row[i] ?? '').length)))
+  const numeric = header.map(
+    (_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,]*$/.test(row[i] ?? '')),
+  )
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) =>
+          numeric[i] === true ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `  ${line}`)
+    .join('\n')
+}
+
+const groups = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+
+/** 1236668 → `1,236,668`. */
+export function count(value: number): string {
+  return groups.format(value)
+}
+
+/** `1 payment`, `2 payments`. */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+}
+
+/** ms for people: `0.42 ms`, `12.3 ms`, `1.20 s`. */
+export function milliseconds(value: number): string {
+  if (value >= 1000) return `${(value / 1000).toFixed(2)} s`
+  return `${value >= 10 ? value.toFixed(1) : value.toFixed(2)} ms`
+}
+
+const byteUnits = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+export function bytes(value: number): string {
+  let unit = 0
+  let scaled = value
+  while (scaled >= 1024 && unit < byteUnits.length - 1) {
+    scaled /= 1024
+    unit++
+  }
+  return `${unit === 0 ? count(scaled) : scaled.toFixed(1)} ${byteUnits[unit] ?? ''}`
+}

@@ -1,0 +1,123 @@
+/**
+ * What went wrong, as a user reads it: one sentence and a stable code, never a stack trace. Owns the
+ * translation of every error the CLI meets; `output.ts` prints it.
+ *
+ * E1. A user's mistake exits 2 before anything was done; everything else that failed exits 1.
+ * E2. Codes of the rooms below pass through unchanged; the CLI's own are in {@link CliCode}.
+ */
+import { CommanderError } from 'commander'
+import { SuanpanError } from '../../runtime/index.js'
+import { exitCodes, type ExitCode } from './exit-codes.js'
+
+/** Codes the CLI itself gives. */
+export type CliCode =
+  | 'usage'
+  | 'file_unreadable'
+  | 'file_malformed'
+  | 'address_in_use'
+  | 'node_unreachable'
+  | 'not_conserved'
+  | 'totals_differ'
+  | 'payments_unresolved'
+  | 'interrupted'
+  | 'not_ready'
+  | 'disk_failed'
+  | 'internal'
+
+/** A command that failed for a reason it knows. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed'
+  constructor(
+    readonly code: string,
+    sentence: string,
+    /** Fields a program may want, such as file and offset of damage. */
+    readonly details: Readonly<Record<string, unknown>> = {},
+    readonly exitCode: ExitCode = exitCodes.failed,
+  ) {
+    super(sentence)
+  }
+}
+
+/** Wrong usage that the option parser can't see by itself. */
+export function wrongUsage(sentence: string): CommandFailed {
+  return new CommandFailed('usage', sentence, {}, exitCodes.usage)
+}
+
+/** What is printed of an error. */
+export interface Problem {
+  readonly code: string
+  readonly sentence: string
+  readonly details: Readonly<Record<string, unknown>>
+  readonly exitCode: ExitCode
+}
+
+/** Codes with which a caller got wrong what only the runtime can check. */
+const usageCodes: ReadonlySet<string> = new Set(['invalid_options'])
+
+/** Translates any error. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof CommandFailed) {
+    const { code, message, details, exitCode } = error
+    return { code, sentence: message, details, exitCode }
+  }
+  if (error instanceof CommanderError) {
+    const sentence = capitalised(error.message.replace(/^error: /, ''))
+    return { code: 'usage', sentence, details: {}, exitCode: exitCodes.usage }
+  }
+  if (error instanceof SuanpanError) return runtimeProblem(error)
+  const system = systemProblem(error)
+  if (system !== undefined) return system
+  return {
+    code: 'internal',
+    sentence: `A bug in suanpan: ${error instanceof Error ? error.message : String(error)}. Run again with SUANPAN_DEBUG=1 to see where, and report it.`,
+    details: {},
+    exitCode: exitCodes.failed,
+  }
+}
+
+function runtimeProblem(error: SuanpanError): Problem {
+  const place = (error as { place?: { file: string; offset: number } }).place
+  return {
+    code: error.code,
+    sentence: error.message,
+    details: place === undefined ? {} : { file: place.file, offset: place.offset },
+    exitCode: usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed,
+  }
+}
+
+const systemSentences: Readonly<Record<string, string>> = {
+  ENOENT: 'There is no file or folder {path}; check the name.',
+  ENOTDIR: '{path} is no folder; name another one.',
+  EISDIR: '{path} is a folder; name a file.',
+  EEXIST: '{path} exists already and is in the way.',
+  EACCES: 'This user may not use {path}; change its permissions or use another one.',
+  EPERM: 'This user may not use {path}; change its permissions or use another one.',
+  EROFS: '{path} is on a file system that can only be read; use another one.',
+  ENOSPC: 'The disk is full; make room and start again.',
+  EDQUOT: 'The disk quota is used up; make room and start again.',
+  EIO: 'The disk failed to read or write {path}; mend it and start again.',
+  EMFILE: 'This process may not open more files; raise its limit (ulimit -n).',
+}
+
+const diskCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'])
+
+/** Errors of the operating system, by their `code`. */
+function systemProblem(error: unknown): Problem | undefined {
+  const { code, path } = (error ?? {}) as { code?: unknown; path?: unknown }
+  if (typeof code !== 'string') return undefined
+  const sentence = systemSentences[code]
+  if (sentence === undefined) return undefined
+  return {
+    code: diskCodes.has(code) ? 'disk_failed' : 'file_unreadable',
+    sentence: sentence.replace('{path}', typeof path === 'string' ? path : 'it'),
+    details: { system: code, ...(typeof path === 'string' ? { file: path } : {}) },
+    exitCode: exitCodes.failed,
+  }
+}
+
+/** With a capital letter and a full stop. */
+function capitalised(text: string): string {
+  const line = text.trim()
+  const ended = /[.!?]$/.test(line) ? line : `${line}.`
+  return ended.charAt(0).toUpperCase() + ended.slice(1)
+}
