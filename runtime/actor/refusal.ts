@@ -26,5 +26,9 @@ export function refusal<Code extends string>(
 
 /** Tells a refusal from an output. */
 export function isRefusal(outcome: unknown): outcome is Refusal {
-  return typeof outcome === 'object' && outcome !== null && 'refused' in outcome
+  return (
+    typeof outcome === 'object' &&
+    outcome !== null &&
+    (outcome as Partial<Refusal>).refused !== undefined
+  )
 }

@@ -13,13 +13,17 @@ import type { Outcome, Refusal } from './refusal.js'
 export type TimerId = number
 
 /** Returned instead of an answer: run this message again when the token is woken. */
-export interface Parked {
+export class Parked {
   readonly parkedOn: string
+
+  constructor(token: string) {
+    this.parkedOn = token
+  }
 }
 
 /** Tells a parked message from an answer. */
 export function isParked(outcome: unknown): outcome is Parked {
-  return typeof outcome === 'object' && outcome !== null && 'parkedOn' in outcome
+  return outcome instanceof Parked
 }
 
 /** How the answer of a `send` comes back. */
@@ -64,13 +68,17 @@ export interface ShardView {
 }
 
 /** See {@link ShardView.unbound}. */
-export interface Unbound {
+export class Unbound {
   readonly unbound: unknown
+
+  constructor(answer: unknown) {
+    this.unbound = answer
+  }
 }
 
 /** Tells an unbound answer from others. */
 export function isUnbound(outcome: unknown): outcome is Unbound {
-  return typeof outcome === 'object' && outcome !== null && 'unbound' in outcome
+  return outcome instanceof Unbound
 }
 
 /** Which rows of a history to read. */
@@ -173,12 +181,17 @@ export interface Turn<S, E extends Events<S> = Events<S>> {
 }
 
 /** See {@link Turn.remember}. */
-export interface Remembered {
+export class Remembered {
   readonly rememberedNote: number
   readonly wakeOn: string | undefined
+
+  constructor(note: number, wakeOn: string | undefined) {
+    this.rememberedNote = note
+    this.wakeOn = wakeOn
+  }
 }
 
 /** Tells a remembered answer from others. */
 export function isRemembered(outcome: unknown): outcome is Remembered {
-  return typeof outcome === 'object' && outcome !== null && 'rememberedNote' in outcome
+  return outcome instanceof Remembered
 }

@@ -5,13 +5,13 @@
  * O2. A message leaves only after the frame it is in is durable; until it is released it is not sent,
  *     and not sent again either.
  */
+import { Deque } from '../shard/deque.js'
 import type { Message } from './message.js'
 
 /** Messages owed to one target. */
 class Lane {
-  /** Owed messages, oldest first; those before `head` are acknowledged. */
-  queue: Message[] = []
-  head = 0
+  /** Owed messages, oldest first. */
+  readonly queue = new Deque<Message>()
   /** Number of the newest message ever, and of the newest acknowledged one. */
   last = 0
   acknowledged = 0
@@ -54,7 +54,7 @@ export class Outbox {
 
   push(message: Message, monotonic: number): void {
     const lane = (this.lanes[message.target] ??= new Lane())
-    if (lane.head === lane.queue.length) lane.progressAt = monotonic
+    if (lane.queue.length === 0) lane.progressAt = monotonic
     lane.queue.push(message)
     lane.last = message.number
     this.owed++
@@ -79,15 +79,9 @@ export class Outbox {
     if (lane === undefined) return number === 0
     if (number > lane.last) return false
     if (number <= lane.acknowledged) return true
-    const count = number - lane.acknowledged
-    lane.acknowledged = number
+    this.owed -= number - lane.acknowledged
+    for (; lane.acknowledged < number; lane.acknowledged++) lane.queue.shift()
     lane.progressAt = monotonic
-    lane.head += count
-    this.owed -= count
-    if (lane.head > 256 && lane.head * 2 > lane.queue.length) {
-      lane.queue = lane.queue.slice(lane.head)
-      lane.head = 0
-    }
     return true
   }
 
@@ -95,12 +89,13 @@ export class Outbox {
   overdue(before: number, atMost: number, monotonic: number): Message[] {
     const messages: Message[] = []
     for (const lane of this.lanes) {
-      if (lane === undefined || lane.head === lane.queue.length || lane.progressAt > before)
+      if (lane === undefined || lane.queue.length === 0 || lane.progressAt > before)
         continue
       lane.progressAt = monotonic
-      for (let i = lane.head; i < lane.queue.length && i < lane.head + atMost; i++) {
-        if (lane.queue[i]!.number > lane.released) break
-        messages.push(lane.queue[i]!)
+      for (let i = 0; i < lane.queue.length && i < atMost; i++) {
+        const message = lane.queue.at(i)
+        if (message.number > lane.released) break
+        messages.push(message)
       }
     }
     return messages
@@ -113,7 +108,7 @@ export class Outbox {
     this.lanes.forEach((lane, target) => {
       if (lane === undefined) return
       lanes.push([target, lane.last, lane.acknowledged])
-      for (let i = lane.head; i < lane.queue.length; i++) messages.push(lane.queue[i]!)
+      for (let i = 0; i < lane.queue.length; i++) messages.push(lane.queue.at(i))
     })
     return { lanes, messages }
   }

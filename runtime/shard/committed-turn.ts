@@ -88,15 +88,8 @@ export class FrameBody {
     this.turns.push([
       causeOf(turn.cause),
       events,
-      turn.messages.length === 0 ? 0 : turn.messages.flatMap(messageFields),
-      turn.keys.length === 0
-        ? 0
-        : turn.keys.flatMap((key) => [
-            key.hashes,
-            key.kind,
-            key.note,
-            key.refusal ?? key.answer ?? 0,
-          ]),
+      turn.messages.length === 0 ? 0 : fieldsOf(turn.messages, addMessage),
+      turn.keys.length === 0 ? 0 : fieldsOf(turn.keys, addKey),
       turn.timers.length === 0 ? 0 : turn.timers,
       turn.quarantine.length === 0 ? 0 : turn.quarantine,
     ])
@@ -143,8 +136,19 @@ function causeOf(cause: Cause): unknown {
   }
 }
 
-function messageFields(message: Message): unknown[] {
-  return [
+/** One flat list of the fields of all items: fewer arrays to make and to pack. */
+function fieldsOf<T>(items: readonly T[], add: (item: T, fields: unknown[]) => void): unknown[] {
+  const fields: unknown[] = []
+  for (const item of items) add(item, fields)
+  return fields
+}
+
+function addKey(key: KeyInsert, fields: unknown[]): void {
+  fields.push(key.hashes, key.kind, key.note, key.refusal ?? key.answer ?? 0)
+}
+
+function addMessage(message: Message, fields: unknown[]): void {
+  fields.push(
     message.target,
     message.number,
     message.address,
@@ -154,7 +158,7 @@ function messageFields(message: Message): unknown[] {
     message.then,
     message.context,
     message.stamp,
-  ]
+  )
 }
 const messageFieldCount = 9
 

@@ -1,11 +1,16 @@
 /** A queue with two ends over one array: a ring of a power of two, grown when full. */
 export class Deque<T> {
-  private ring: (T | undefined)[] = new Array<T | undefined>(16)
+  private ring: (T | undefined)[] = new Array<T | undefined>(4)
   private head = 0
   private count = 0
 
   get length(): number {
     return this.count
+  }
+
+  /** The item at a position below the length, 0 being the next to leave. */
+  at(position: number): T {
+    return this.ring[(this.head + position) & (this.ring.length - 1)]!
   }
 
   push(item: T): void {

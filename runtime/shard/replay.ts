@@ -2,12 +2,12 @@
  * Replay: applies the frames of a journal to a shard's state. It never decides again; it goes
  * through the same {@link ShardState.commit} as the live shard.
  */
-import { keyOf, kindOf } from '../actor/address.js'
+import { kindOf } from '../actor/address.js'
 import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
 import { OpenRefused } from '../errors.js'
 import type { Frame } from '../journal/journal.js'
 import { readFrameBody, type JournaledEvent } from './committed-turn.js'
-import type { AppliedChange, ShardState } from './shard-state.js'
+import { AppliedChange, type ShardState } from './shard-state.js'
 
 /**
  * Applies the next frame. Frames the state already holds (from a snapshot) are passed over.
@@ -52,16 +52,9 @@ function evolve(state: ShardState, event: JournaledEvent): AppliedChange {
   const before = activation.state
   const after = handler.evolve(before, data)
   activation.state = after
-  const change = {
-    address,
-    kind: kind.name,
-    key: keyOf(address),
-    event: handler.name,
-    data,
-    before,
-    after,
-  }
-  return { ...change, activation, row: kind.definition.history?.(change) }
+  const change = new AppliedChange(activation, handler, data, before, after)
+  change.row = kind.definition.history?.(change)
+  return change
 }
 
 /** Finds the code for a journaled event. */

@@ -9,7 +9,7 @@
 import type { Address } from '../actor/address.js'
 import { keyOf } from '../actor/address.js'
 import type { Change } from '../actor/define-actor.js'
-import type { Kind, Kinds } from '../actor/kinds.js'
+import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
 import { assert } from '../assert.js'
 import { limits } from '../limits.js'
 import { hashWords, IdempotencyTable } from '../messaging/idempotency-table.js'
@@ -47,11 +47,39 @@ export class Activation {
   }
 }
 
-/** One event as it changed one actor. */
-export interface AppliedChange extends Change {
+/** One event as it changed one actor. One shape, made often: it is on the way of every payment. */
+export class AppliedChange implements Change {
   readonly activation: Activation
+  readonly address: Address
+  readonly kind: string
+  readonly key: string
+  readonly event: string
+  /** Names kind, version and event in a frame. */
+  readonly tag: string
+  readonly data: unknown
+  readonly before: unknown
+  readonly after: unknown
   /** The row it adds to the actor's history. */
-  readonly row: unknown
+  row: unknown
+
+  constructor(
+    activation: Activation,
+    handler: EventHandler,
+    data: unknown,
+    before: unknown,
+    after: unknown,
+  ) {
+    this.activation = activation
+    this.address = activation.address
+    this.kind = activation.kind.name
+    this.key = activation.key
+    this.event = handler.name
+    this.tag = handler.tag
+    this.data = data
+    this.before = before
+    this.after = after
+    this.row = undefined
+  }
 }
 
 export interface ShardStateOptions {
@@ -160,7 +188,8 @@ export class ShardState {
       }
       tally?.observe(this.tally, change)
     }
-    const sent = messages.map((message) => this.send(message, monotonic))
+    const sent: Message[] = []
+    for (const message of messages) sent.push(this.send(message, monotonic))
     for (const key of turn.keys) this.remember(key, time)
     for (const timer of turn.timers) {
       if (timer.type === 'set') this.timers.set(timer.timer)
@@ -204,7 +233,18 @@ export class ShardState {
   private send(message: Message, monotonic: number): Message {
     const number = this.outbox.nextNumber(message.target)
     const stamp = this.kinds.tally?.sent(this.tally, message.target, message)
-    const sent: Message = { ...message, number, stamp: message.stamp ?? stamp }
+    const sent: Message = {
+      source: message.source,
+      target: message.target,
+      number,
+      address: message.address,
+      command: message.command,
+      input: message.input,
+      from: message.from,
+      then: message.then,
+      context: message.context,
+      stamp: message.stamp ?? stamp,
+    }
     this.outbox.push(sent, monotonic)
     return sent
   }

@@ -1,6 +1,12 @@
 /** What queries and replayed answers see of a shard: states and histories, read only. */
 import { keyOf, type Address } from '../actor/address.js'
-import type { HistoryOptions, HistoryRow, Parked, QueryView, Unbound } from '../actor/turn.js'
+import {
+  Parked,
+  Unbound,
+  type HistoryOptions,
+  type HistoryRow,
+  type QueryView,
+} from '../actor/turn.js'
 import type { Activation, ShardState } from './shard-state.js'
 
 export class ActorView implements QueryView<unknown> {
@@ -42,11 +48,11 @@ export class ActorView implements QueryView<unknown> {
   }
 
   park(token: string): Parked {
-    return { parkedOn: token }
+    return new Parked(token)
   }
 
   unbound(answer: unknown): Unbound {
-    return { unbound: answer }
+    return new Unbound(answer)
   }
 
   private actor(address: Address): Activation {

@@ -17,7 +17,6 @@ import { Deque } from './deque.js'
 import {
   FrameBody,
   type Cause,
-  type CommittedTurn,
   type KeyInsert,
   type QuarantineChange,
 } from './committed-turn.js'
@@ -213,16 +212,12 @@ export class Shard {
   ): void {
     const time = this.now()
     const turn = { cause, keys, timers: tx?.timers ?? [], quarantine }
-    const messages = [...(tx?.messages ?? []), ...extraMessages]
-    const sent = this.state.commit(
-      turn,
-      tx?.changes ?? [],
-      messages,
-      time,
-      this.services.monotonic(),
-    )
-    const committed: CommittedTurn = { ...turn, events: tx?.events ?? [], messages: sent }
-    this.body.add(committed)
+    const changes = tx?.changes ?? []
+    const own = tx?.messages ?? []
+    const messages = extraMessages.length === 0 ? own : [...own, ...extraMessages]
+    const sent = this.state.commit(turn, changes, messages, time, this.services.monotonic())
+    const { timers } = turn
+    this.body.add({ cause, events: changes, messages: sent, keys, timers, quarantine })
     for (const message of sent) this.openMessages.push(message)
     if (cause.type === 'message') this.openSources.add(cause.source)
     for (const wake of tx?.wakes ?? []) this.runner.wake(wake)

@@ -6,11 +6,11 @@
  */
 import type { Address, Protocol } from '../actor/address.js'
 import { refusal, type Refusal } from '../actor/refusal.js'
-import type { Parked, Remembered, SendOptions, TimerId, Turn } from '../actor/turn.js'
+import { Parked, Remembered, type SendOptions, type TimerId, type Turn } from '../actor/turn.js'
 import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
-import type { JournaledEvent, TimerChange } from './committed-turn.js'
-import type { Activation, AppliedChange, ShardState } from './shard-state.js'
+import type { TimerChange } from './committed-turn.js'
+import { AppliedChange, type Activation, type ShardState } from './shard-state.js'
 
 /** What a transaction needs from outside. */
 export interface TransactionServices {
@@ -26,7 +26,6 @@ export interface Wake {
 
 export class Transaction {
   readonly changes: AppliedChange[] = []
-  readonly events: JournaledEvent[] = []
   readonly messages: Message[] = []
   readonly timers: TimerChange[] = []
   readonly wakes: Wake[] = []
@@ -37,7 +36,7 @@ export class Transaction {
   private readonly sequenceBefore: number
   private readonly timerBefore: number
   /** Actors this turn touched that are not in memory. */
-  private readonly visitors = new Map<Address, Activation>()
+  private visitors: Map<Address, Activation> | undefined
   /** Actors this turn brought to memory. */
   private readonly attached: Activation[] = []
   private depth = 0
@@ -55,7 +54,7 @@ export class Transaction {
   /** True when the turn did anything a frame must hold. */
   get dirty(): boolean {
     return (
-      this.events.length > 0 ||
+      this.changes.length > 0 ||
       this.messages.length > 0 ||
       this.timers.length > 0 ||
       this.state.sequence !== this.sequenceBefore
@@ -87,11 +86,12 @@ export class Transaction {
 
   /** An actor of this shard, as this turn sees it. */
   visit(address: Address): Activation {
-    const known = this.state.actors.get(address) ?? this.visitors.get(address)
+    const known = this.state.actors.get(address) ?? this.visitors?.get(address)
     if (known !== undefined) return known
     const kind = this.state.kinds.of(address)
     if (kind === undefined) throw new UnknownCommand(`no kind is defined for ${address}`)
     const visitor = this.state.load(address, kind)
+    this.visitors ??= new Map()
     this.visitors.set(address, visitor)
     return visitor
   }
@@ -103,23 +103,14 @@ export class Transaction {
     const before = activation.state
     const after = handler.evolve(before, data)
     if (after === undefined) throw new Error(`event ${handler.tag} returned no state`)
-    const change = {
-      address: activation.address,
-      kind: kind.name,
-      key: activation.key,
-      event,
-      data,
-      before,
-      after,
-    }
-    const row = kind.definition.history?.(change)
+    const change = new AppliedChange(activation, handler, data, before, after)
+    change.row = kind.definition.history?.(change)
     if (this.state.actors.get(activation.address) !== activation) {
       this.state.attach(activation)
       this.attached.push(activation)
     }
     activation.state = after
-    this.changes.push({ ...change, activation, row })
-    this.events.push({ tag: handler.tag, address: activation.address, data })
+    this.changes.push(change)
   }
 
   /** Undoes everything. */
@@ -246,11 +237,11 @@ class TurnContext implements Turn<unknown> {
   }
 
   park(token: string): Parked {
-    return { parkedOn: token }
+    return new Parked(token)
   }
 
   remember(note: number, token?: string): Remembered {
-    return { rememberedNote: note, wakeOn: token }
+    return new Remembered(note, token)
   }
 
   wake(token: string, options?: { settledElsewhere?: boolean }): void {
