@@ -5,6 +5,7 @@ import { actors } from './module.js'
 /** The payment domain: its actors for `createRuntime`, and the client for the runtime. */
 export const payments = { actors, client: createBank } as const
 
+export { checkAccounts } from './ledger/account-check.js'
 export { OnlineAuditor } from './ledger/online-auditor.js'
 export { currencies, exponentOf, isCurrency } from './money/currency.js'
 export { amountMax, formatAmount, isAmount } from './money/minor-units.js'
@@ -38,5 +39,6 @@ export type {
   VoidPayment,
 } from './bank.js'
 export type { BankOptions } from './client.js'
+export type { AccountsCheck } from './ledger/account-check.js'
 export type { Alarm, AuditorTime, OnlineAuditorOptions } from './ledger/online-auditor.js'
 export type { PaymentCode } from './refusals.js'

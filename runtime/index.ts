@@ -13,6 +13,7 @@ export {
   runtimeCodes,
   SuanpanError,
 } from './errors.js'
+export { inspectDataFolder } from './inspect.js'
 export { createRuntime } from './runtime.js'
 
 export type { Address, Protocol } from './actor/address.js'
@@ -48,6 +49,7 @@ export type {
   Turn,
 } from './actor/turn.js'
 export type { OpenRefusedCode, OutcomeKnown, RuntimeCode } from './errors.js'
+export type { FolderCounts, InspectedFolder, InspectOptions } from './inspect.js'
 export type { RecoveryReport } from './journal/journal.js'
 export type { KeyTimeFormat } from './messaging/key-time.js'
 export type { RuntimeOptions } from './options.js'

@@ -52,6 +52,18 @@ describe('opening and standing', () => {
     expect(bank.pay(alice, bob, 5)).toMatchObject({ status: 'settled' })
   })
 
+  it('pays and withdraws all that is available and nothing more', () => {
+    const bank = new TestBank()
+    const alice = bank.open(0, 'alice', 5, 'CNY', 2)
+    const bob = bank.open(1, 'bob')
+    expect(bank.do(alice, 'withdraw', { amount: 8, currency: 'CNY' })).toBe('insufficient_funds')
+    expect(bank.pay(alice, bob, 8)).toBe('insufficient_funds')
+    expect(bank.pay(alice, bob, 1, manual)).toMatchObject({ status: 'held' })
+    expect(bank.do(alice, 'withdraw', { amount: 7, currency: 'CNY' })).toBe('insufficient_funds')
+    expect(bank.do(alice, 'withdraw', { amount: 6, currency: 'CNY' })).toMatchObject({ amount: 6 })
+    expect(bank.available(alice)).toBe(0)
+  })
+
   it('unknown accounts are not found and leave nothing behind', () => {
     const bank = new TestBank()
     const bob = bank.open(1, 'bob', 5)
@@ -165,8 +177,7 @@ describe('large numbers', () => {
     }
     expect(entries.some(({ type }) => type === 'fold')).toBe(true)
     expect(bank.shards.query(alice, 'recount', { entries: 200 })).toBe('')
-    bank.shards.compare()
-    expect(bank.shards.disagreements).toEqual([])
+    expect(bank.findings()).toEqual([])
   })
 })
 

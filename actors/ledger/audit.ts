@@ -54,13 +54,13 @@ function silentSentence({ from, to }: SilentPair): string {
   return `Shard ${to} has not answered shard ${from} in time, so the two could not be compared.`
 }
 
-function tallyOf(status: ShardStatus): LedgerTally | undefined {
+function tallyOf(status: Pick<ShardStatus, 'tally'>): LedgerTally | undefined {
   // The status of a shard carries its tally as plain data; ours is the only one there is.
   return status.tally as LedgerTally | undefined
 }
 
 /** What one shard's ledger says by itself. */
-function shardFindings(status: ShardStatus): string[] {
+export function shardFindings(status: Pick<ShardStatus, 'shard' | 'tally'>): string[] {
   const tally = tallyOf(status)
   if (tally === undefined) return [`Shard ${status.shard} shows no ledger.`]
   const findings = tally.broken === null ? [] : [`Shard ${status.shard}: ${tally.broken}`]

@@ -126,17 +126,34 @@ export interface Opened extends OpenPayment {
   readonly at: number
 }
 
-function opened(data: Opened): PaymentState {
+/** One literal for every payment: states of one shape are cheap to make and to read. */
+function opened(
+  data: Opened,
+  progress: 'held' | 'settled',
+  hold?: { readonly expiresAt: number; readonly timer: TimerId },
+): PaymentState {
+  const { amount, at } = data
+  const settled = progress === 'settled'
+  const inFlight = !settled && hold === undefined
   return {
-    ...unopenedPayment,
-    progress: 'held',
+    progress: transition('none', progress),
+    automatic: hold === undefined,
     payer: data.payer,
     payee: data.payee,
-    amount: data.amount,
+    amount,
     currency: data.currency,
     memo: data.memo,
     day: data.day,
-    createdAt: data.at,
+    captured: settled ? amount : 0,
+    refunded: 0,
+    createdAt: at,
+    settledAt: settled ? at : 0,
+    expiresAt: hold?.expiresAt ?? 0,
+    timer: hold?.timer ?? 0,
+    expiryDue: false,
+    failure: '',
+    pending: inFlight ? { type: 'capture', amount, final: true } : null,
+    steps: [],
   }
 }
 
@@ -158,26 +175,12 @@ function ended(state: PaymentState, cause: 'voided' | 'expired'): PaymentState {
 
 export const paymentEvents = {
   /** Automatic, payee elsewhere: the capture of all of it is in flight. */
-  opened: (state: PaymentState, data: Opened): PaymentState => {
-    transition(state.progress, 'held')
-    return { ...opened(data), pending: { type: 'capture', amount: data.amount, final: true } }
-  },
-  openedSettled: (state: PaymentState, data: Opened): PaymentState => ({
-    ...opened(data),
-    progress: transition(state.progress, 'settled'),
-    captured: data.amount,
-    settledAt: data.at,
-  }),
+  opened: (_none: PaymentState, data: Opened): PaymentState => opened(data, 'held'),
+  openedSettled: (_none: PaymentState, data: Opened): PaymentState => opened(data, 'settled'),
   held: (
-    state: PaymentState,
+    _none: PaymentState,
     data: Opened & { readonly expiresAt: number; readonly timer: TimerId },
-  ): PaymentState => ({
-    ...opened(data),
-    progress: transition(state.progress, 'held'),
-    automatic: false,
-    expiresAt: data.expiresAt,
-    timer: data.timer,
-  }),
+  ): PaymentState => opened(data, 'held', data),
 
   captureStarted: (s: PaymentState, data: { amount: number; final: boolean }): PaymentState => ({
     ...s,

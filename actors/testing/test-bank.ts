@@ -5,6 +5,7 @@
 import { isRefusal, kindOf, type Address } from '../../runtime/index.js'
 import type { AccountState } from '../account/account-state.js'
 import { availableOf } from '../account/account-state.js'
+import { shardFindings } from '../ledger/audit.js'
 import { actors } from '../module.js'
 import type { PaymentState } from '../payment/payment-state.js'
 import { TestShards, type Ask, type TestShardsOptions } from './test-shards.js'
@@ -65,6 +66,16 @@ export class TestBank {
 
   payment(id: string): unknown {
     return codeOf(this.shards.query(`payment/${id}`, 'view'))
+  }
+
+  /** All that the ledgers find wrong once everything is delivered and compared. */
+  findings(): string[] {
+    this.shards.settle()
+    this.shards.compare()
+    const found = this.shards.shards.map(({ number, tally }) =>
+      shardFindings({ shard: number, tally }),
+    )
+    return [...this.shards.disagreements, ...found.flat()]
   }
 
   private openAs(

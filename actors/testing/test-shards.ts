@@ -8,10 +8,7 @@
  * D2. After each turn every shard's tally is checked; what it finds to disagree is kept.
  */
 import {
-  isParked,
   isRefusal,
-  isRemembered,
-  isUnbound,
   keyOf,
   kindOf,
   refusal,
@@ -19,8 +16,10 @@ import {
   type ActorModule,
   type Address,
   type HistoryRow,
+  type Parked,
   type QueryView,
   type Refusal,
+  type Remembered,
   type RuntimeClient,
   type ShardStatus,
   type Turn,
@@ -425,8 +424,8 @@ export class TestShards {
           .reverse()
           .slice(0, limit),
       historyAt: (other, time) => this.actorAt(other).rows.findLast((row) => row.time <= time),
-      park: (token) => ({ parkedOn: token }),
-      unbound: (answer) => ({ unbound: answer }),
+      park: parked,
+      unbound: (answer) => ({ unbound: answer }) as Unbound,
     }
   }
 
@@ -501,14 +500,38 @@ class TestTurn {
       after: (delayMs, command, input) =>
         host.setTimer({ due: now + delayMs, shard: shard.number, address, command, input }),
       cancel: (timer) => host.cancelTimer(timer),
-      park: (token) => ({ parkedOn: token }),
-      remember: (note, token) => ({ rememberedNote: note, wakeOn: token }),
+      park: parked,
+      remember: (note, token) => ({ rememberedNote: note, wakeOn: token }) as Remembered,
       wake: (token) => {
         wakes.push(token)
       },
       shardOf: (other) => host.shardOf(other),
     }
   }
+}
+
+// The runtime makes these results with classes of its own; here their fields are enough.
+
+type Unbound = ReturnType<QueryView<unknown>['unbound']>
+
+function parked(token: string): Parked {
+  return { parkedOn: token } as Parked
+}
+
+function isParked(outcome: unknown): outcome is Parked {
+  return hasField(outcome, 'parkedOn')
+}
+
+function isRemembered(outcome: unknown): outcome is Remembered {
+  return hasField(outcome, 'rememberedNote')
+}
+
+function isUnbound(outcome: unknown): outcome is Unbound {
+  return hasField(outcome, 'unbound')
+}
+
+function hasField(outcome: unknown, field: string): boolean {
+  return typeof outcome === 'object' && outcome !== null && field in outcome
 }
 
 function refusedError(value: Refusal): Error {

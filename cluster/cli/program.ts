@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addReplay } from './commands/replay.js'
+import { addVerify } from './commands/verify.js'
 import { examples } from './options.js'
 import { packageFile } from './package-file.js'
 
@@ -26,6 +27,7 @@ export function makeProgram(): Command {
       ),
     )
   addReplay(program)
+  addVerify(program)
   return program
 }
 

@@ -26,6 +26,7 @@ export function replayFrame(state: ShardState, frame: Frame): void {
   for (const turn of body.turns) {
     const changes = turn.events.map((event) => evolve(state, event))
     state.commit(turn, changes, turn.messages, frame.time, 0)
+    state.passivateFinished(changes)
   }
   state.sequence = body.sequence
 }

@@ -201,7 +201,6 @@ export class ShardState {
       else this.quarantine.release(change.address)
     }
     this.keys.forgetBefore(time - this.keyRetentionMs, 2 + turn.keys.length)
-    this.passivateFinished(changes)
     return sent
   }
 
@@ -255,7 +254,8 @@ export class ShardState {
     this.keys.insert(wordsOf(key.hashes), 0, time, key.kind, note, key.answer)
   }
 
-  private passivateFinished(changes: readonly AppliedChange[]): void {
+  /** Stores the actors of a turn that say they are finished; after those who wait have read them. */
+  passivateFinished(changes: readonly AppliedChange[]): void {
     for (const { activation } of changes) {
       const { kind } = activation
       if (kind.passivateWhen === undefined || !kind.passivateWhen(activation.state)) continue

@@ -221,6 +221,7 @@ export class Shard {
     for (const message of sent) this.openMessages.push(message)
     if (cause.type === 'message') this.openSources.add(cause.source)
     for (const wake of tx?.wakes ?? []) this.runner.wake(wake)
+    this.state.passivateFinished(changes)
   }
 
   /** Counts a failure of a client's command; too many in a row set the key aside. */

@@ -1,0 +1,225 @@
+/**
+ * `POST /v1/payments/batch`: a stream of payments in, a stream of answers out, line by line.
+ *
+ * N1. Each line stands alone: what is wrong with one is its own answer, and the others go on.
+ * N2. Answers come in the order of the lines; blank lines have none.
+ * N3. Memory is bounded: reading stops while the window of answers is full.
+ * N4. A connection that breaks ends the reading; lines already read are done, and their keys tell.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorObject, ValidateFunction } from 'ajv'
+import type { KeyedBank, Pay, PaymentView, Reply } from '../../../actors/index.js'
+import { Refused } from '../../../runtime/index.js'
+import { gatewayLimits as limits } from '../limits.js'
+import { operation, type GatewayContext, type Operation } from '../operation.js'
+import { GatewayRefusal, invalidRequest, problemFor } from '../problem/problem.js'
+import { readJson } from '../request/json-body.js'
+import { payExample, paymentExample } from '../routes/examples.js'
+import { paymentJson } from '../routes/views.js'
+import { paymentSchema, problemSchema } from '../schemas/answers.js'
+import { batchLine } from '../schemas/requests.js'
+import type { Schema } from '../schemas/schema.js'
+import { sentenceOf } from '../schemas/sentence.js'
+import { requestValidator } from '../schemas/validation.js'
+import { fullAddress, type Caller } from '../security/caller.js'
+import { AnswerWindow } from './answer-window.js'
+import { LineSplitter, type LineSink } from './line-splitter.js'
+
+export const batchContentType = 'application/x-ndjson'
+const keyField = 'idempotencyKey'
+
+type PaymentJson = ReturnType<typeof paymentJson> & { idempotentReplayed?: true }
+
+/** An answer line: a payment, or a problem with the number of its line. */
+export const batchAnswerLine: Schema = {
+  oneOf: [
+    {
+      ...paymentSchema,
+      properties: {
+        ...(paymentSchema['properties'] as Record<string, Schema>),
+        idempotentReplayed: {
+          type: 'boolean',
+          description: 'True for the remembered answer of an earlier request with the same key.',
+        },
+      },
+    },
+    problemSchema,
+  ],
+}
+
+/** Reads lines, asks the bank for each, leaves the answers to the window. */
+class BatchRun implements LineSink {
+  private readonly bank: KeyedBank
+  private readonly caller: Caller
+  private readonly validate: ValidateFunction<Pay>
+  private readonly window: AnswerWindow<Reply<PaymentView>>
+  private readonly waiting: (string | Error)[] = []
+  private lineNumber = 0
+
+  constructor(
+    bank: KeyedBank,
+    caller: Caller,
+    validate: ValidateFunction<Pay>,
+    window: AnswerWindow<Reply<PaymentView>>,
+  ) {
+    this.bank = bank
+    this.caller = caller
+    this.validate = validate
+    this.window = window
+  }
+
+  line(text: string): void {
+    this.waiting.push(text)
+  }
+
+  bad(detail: string): void {
+    this.waiting.push(invalidRequest(detail))
+  }
+
+  /** Handles the lines that were read, as fast as there is room for them. */
+  async work(): Promise<void> {
+    const { waiting, window } = this
+    for (const item of waiting) {
+      this.lineNumber++
+      if (typeof item === 'string' && item.trim() === '') continue
+      while (window.full) await window.changed()
+      this.ask(item)
+    }
+    waiting.length = 0
+  }
+
+  private ask(item: string | Error): void {
+    const slot = this.window.take(this.lineNumber)
+    try {
+      if (typeof item !== 'string') throw item
+      this.bank.pay(this.read(item)).then(slot.done, slot.failed)
+    } catch (error) {
+      slot.failed(error)
+    }
+  }
+
+  private read(text: string): Pay {
+    const value = readJson(text, 'The line')
+    if (!this.validate(value)) throw lineRefusal(this.validate.errors ?? [])
+    if (!this.caller.paysAsAnyone) this.caller.mustPayAs(fullAddress(value.payer, 'account'))
+    return value
+  }
+}
+
+function lineRefusal(errors: readonly ErrorObject[]): GatewayRefusal {
+  if (errors[0]?.keyword === 'required' && errors[0].params['missingProperty'] === keyField) {
+    return new GatewayRefusal('idempotency_key_missing', 'The field "idempotencyKey" is missing.')
+  }
+  return invalidRequest(sentenceOf(errors).replace(/^The body/, 'The line'))
+}
+
+function problemLine(error: unknown, line: number): string {
+  const problem = problemFor(error)
+  const replayed = error instanceof Refused && error.replayed
+  return JSON.stringify({ ...problem, line, ...(replayed ? { idempotentReplayed: true } : {}) })
+}
+
+const validateLine = requestValidator().compile<Pay>(batchLine)
+
+async function runBatch(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  context: GatewayContext,
+): Promise<void> {
+  const { metrics } = context
+  const paymentText = reply.compileSerializationSchema(
+    (batchAnswerLine['oneOf'] as Schema[])[0]!,
+  ) as (payment: PaymentJson) => string
+  const response = reply.raw
+  reply.hijack()
+  response.writeHead(200, {
+    'content-type': batchContentType,
+    ...(context.draining ? { connection: 'close' } : {}),
+  })
+  const window = new AnswerWindow<Reply<PaymentView>>({
+    windowLines: context.batchWindowLines,
+    outputBytesMax: limits.batchOutputBytesMax,
+    writeBytes: limits.batchWriteBytes,
+    sink: { write: (text) => response.write(text) },
+    write: ({ value, replayed }) => {
+      metrics.batchLines.done++
+      const payment: PaymentJson = paymentJson(value)
+      if (replayed) payment.idempotentReplayed = true
+      return paymentText(payment)
+    },
+    writeError: (error, line) => {
+      metrics.batchLines.refused++
+      return problemLine(error, line)
+    },
+  })
+  response.on('drain', () => {
+    window.drained()
+  })
+  response.on('close', () => {
+    window.end()
+  })
+  const run = new BatchRun(context.bank.keyed, request.caller, validateLine, window)
+  await feed(request, run)
+  while (!window.empty) await window.changed()
+  if (response.destroyed) return
+  response.end(() => {
+    // The headers of this answer were sent before the gateway began to close.
+    if (context.draining) request.raw.socket.end()
+  })
+}
+
+/** Reads the request to its end, or to where it breaks. */
+async function feed(request: FastifyRequest, run: BatchRun): Promise<void> {
+  const splitter = new LineSplitter(run, limits.batchLineBytesMax)
+  try {
+    for await (const chunk of request.raw) {
+      splitter.push(chunk as Buffer)
+      await run.work()
+    }
+  } catch {
+    // The client has gone, or its request was cut: whoever comes back asks with the same keys.
+    request.raw.socket.destroy()
+    return
+  }
+  splitter.end()
+  await run.work()
+}
+
+export const batchOperation: Operation = operation({
+  method: 'POST',
+  path: '/v1/payments/batch',
+  id: 'payBatch',
+  tag: 'Payments',
+  summary: 'Makes many payments in one stream',
+  description:
+    'NDJSON in, NDJSON out: one payment a line with its own idempotencyKey, one answer a line in the same order. Each line stands alone: one that is refused is answered by problem details with the number of its line. Blank lines are skipped. The answer begins before the request ends; read while you send.',
+  access: 'pay',
+  body: {
+    schema: batchLine,
+    component: 'BatchLine',
+    example: { ...payExample, idempotencyKey: 'order-42' },
+    contentType: batchContentType,
+  },
+  answer: {
+    status: 200,
+    description: 'One line for each line of the request: a payment, or problem details.',
+    schema: batchAnswerLine,
+    component: 'BatchAnswerLine',
+    example: paymentExample,
+    contentType: batchContentType,
+  },
+  codes: [
+    'idempotency_key_missing',
+    'idempotency_conflict',
+    'idempotency_key_expired',
+    'account_not_found',
+    'payee_not_found',
+    'account_closed',
+    'account_frozen',
+    'currency_mismatch',
+    'limit_exceeded',
+    'insufficient_funds',
+    'risk_denied',
+  ],
+  handle: runBatch,
+})

@@ -1,0 +1,69 @@
+/**
+ * What the gateway shows operators, as a port: the host of the gateway (a node, an embedding
+ * process) says how it is. `runtimeOps` is the one for a single runtime.
+ */
+import type { QuarantinedActor, Runtime } from '../../runtime/index.js'
+
+/** A number for monitoring. Names are of the form `suanpan_thing_unit`. */
+export interface OpsMetric {
+  readonly name: string
+  readonly help: string
+  readonly type: 'gauge' | 'counter'
+  readonly values: readonly {
+    readonly labels?: Readonly<Record<string, string | number>>
+    readonly value: number
+  }[]
+}
+
+/** How the host is, and what an operator may do about it. */
+export interface OpsView {
+  /** True when every owned shard serves; otherwise one sentence that says what is missing. */
+  ready(): true | string | Promise<true | string>
+  /** Read when `/metrics` is asked for. */
+  metrics(): readonly OpsMetric[] | Promise<readonly OpsMetric[]>
+  quarantined(): Promise<readonly QuarantinedActor[]>
+  /** Lets a quarantined actor work again. @throws Fault quarantined, when it fails again */
+  release(address: string): Promise<void>
+}
+
+/** The view of one runtime. */
+export function runtimeOps(
+  runtime: Pick<Runtime, 'ready' | 'shardStatus' | 'quarantined' | 'release'>,
+): OpsView {
+  return {
+    ready: async () =>
+      (await runtime.ready()) || 'The runtime is not serving: it recovers, drains or has stopped.',
+    metrics: () => shardMetrics(runtime),
+    quarantined: () => runtime.quarantined(),
+    release: (address) => runtime.release(address),
+  }
+}
+
+async function shardMetrics(runtime: Pick<Runtime, 'shardStatus'>): Promise<OpsMetric[]> {
+  const shards = await runtime.shardStatus()
+  const metric = (
+    name: string,
+    help: string,
+    type: OpsMetric['type'],
+    value: (shard: (typeof shards)[number]) => number,
+  ): OpsMetric => ({
+    name,
+    help,
+    type,
+    values: shards.map((shard) => ({ labels: { shard: shard.shard }, value: value(shard) })),
+  })
+  return [
+    metric('suanpan_shard_ordinal', 'Turns in the journal.', 'counter', (s) => s.ordinal),
+    metric('suanpan_shard_actors', 'Actors in memory.', 'gauge', (s) => s.actors),
+    metric('suanpan_shard_stored_actors', 'Actors packed away.', 'gauge', (s) => s.storedActors),
+    metric('suanpan_shard_idempotency_keys', 'Keys remembered.', 'gauge', (s) => s.idempotencyKeys),
+    metric('suanpan_shard_outbox_messages', 'Messages owed.', 'gauge', (s) => s.outboxMessages),
+    metric('suanpan_shard_mailbox_messages', 'Messages waiting.', 'gauge', (s) => s.mailbox),
+    metric(
+      'suanpan_shard_disagreements',
+      'Things between shards found to disagree; anything but 0 is an alarm.',
+      'gauge',
+      (s) => s.disagreements.length,
+    ),
+  ]
+}

@@ -1,0 +1,86 @@
+/** Options of a gateway: units, defaults, checked once. */
+import type { Bank } from '../../actors/index.js'
+import { gatewayLimits as limits } from './limits.js'
+import type { OpsView } from './ops-view.js'
+import type { ApiKeyRecord } from './security/api-keys.js'
+import { GatewayConfigError } from './security/gateway-config-error.js'
+import { isLoopback } from './security/loopback.js'
+
+/** Options of {@link createGateway}. */
+export interface GatewayOptions {
+  readonly bank: Bank
+  readonly ops: OpsView
+  /** Address to listen on. Any but a loopback address needs `apiKeys`. @default '127.0.0.1' */
+  readonly host?: string
+  /** 0 takes a free one. @default 7400 */
+  readonly port?: number
+  /** Keys as stored; with them every request but health needs one, on loopback too. @default none */
+  readonly apiKeys?: readonly ApiKeyRecord[]
+  /** Largest body in bytes; batches are streams and have none. @default 65,536 */
+  readonly bodyBytesMax?: number
+  /** ms for a whole request to arrive, batches included. @default 300,000 */
+  readonly requestTimeoutMs?: number
+  /** ms an idle connection is kept. @default 72,000 */
+  readonly keepAliveMs?: number
+  /** ms that requests at work get on close, before connections are cut. @default 10,000 */
+  readonly drainMs?: number
+  /** Lines of one batch at work at once. @default 1,024 */
+  readonly batchWindowLines?: number
+  /** Whether `/metrics` shows memory, CPU and event loop of this process. @default true */
+  readonly processMetrics?: boolean
+  /** Called with what was answered as `internal_error` or `actor_failed`: a bug to be looked at. */
+  readonly onError?: (error: unknown, at: { readonly method: string; readonly url: string }) => void
+}
+
+/** Options with every default filled in. */
+export type ResolvedGatewayOptions = Required<Omit<GatewayOptions, 'onError' | 'apiKeys'>> &
+  Pick<GatewayOptions, 'onError'> & { readonly apiKeys: readonly ApiKeyRecord[] }
+
+/** @throws GatewayConfigError api_keys_required, invalid_options */
+export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
+  const host = options.host ?? '127.0.0.1'
+  const apiKeys = options.apiKeys ?? []
+  if (typeof host !== 'string' || host === '') {
+    throw new GatewayConfigError('invalid_options', 'host must name an address to listen on.')
+  }
+  if (apiKeys.length === 0 && !isLoopback(host)) {
+    throw new GatewayConfigError(
+      'api_keys_required',
+      `${host} can be reached from outside this machine: give API keys, or listen on 127.0.0.1.`,
+    )
+  }
+  const { bodyBytesMax, requestTimeoutMs, keepAliveMs, drainMs, batchWindowLines } = options
+  const day = 86_400_000
+  return {
+    bank: options.bank,
+    ops: options.ops,
+    host,
+    apiKeys,
+    port: whole('port', options.port ?? 7400, 0, 65_535),
+    bodyBytesMax: whole('bodyBytesMax', bodyBytesMax ?? limits.bodyBytesMax, 1_024, 2 ** 30),
+    requestTimeoutMs: whole(
+      'requestTimeoutMs',
+      requestTimeoutMs ?? limits.requestTimeoutMs,
+      100,
+      day,
+    ),
+    keepAliveMs: whole('keepAliveMs', keepAliveMs ?? limits.keepAliveMs, 1, day),
+    drainMs: whole('drainMs', drainMs ?? limits.drainMs, 0, day),
+    batchWindowLines: whole(
+      'batchWindowLines',
+      batchWindowLines ?? limits.batchWindowLines,
+      1,
+      65_536,
+    ),
+    processMetrics: options.processMetrics ?? true,
+    ...(options.onError === undefined ? {} : { onError: options.onError }),
+  }
+}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+  throw new GatewayConfigError(
+    'invalid_options',
+    `${name} must be a whole number from ${min} to ${max}; it is ${String(value)}.`,
+  )
+}

@@ -1,0 +1,173 @@
+/** What operators and monitoring ask: audit, quarantine, health, metrics, the OpenAPI document. */
+import { operation, type Operation } from '../operation.js'
+import { GatewayRefusal } from '../problem/problem.js'
+import { isoTime } from '../request/moment.js'
+import { auditSchema, healthSchema, quarantineSchema, releasedSchema } from '../schemas/answers.js'
+import { releaseBody } from '../schemas/requests.js'
+import { auditExample, quarantineExample } from './examples.js'
+import { auditJson } from './views.js'
+
+const drainingWords = 'The gateway is closing; ask another one.'
+
+const audit = operation({
+  method: 'GET',
+  path: '/v1/audit',
+  id: 'audit',
+  tag: 'Operations',
+  summary: 'Whether money is conserved',
+  description: 'Compares both sides of every pair of shards and recomputes counters from entries.',
+  access: 'read',
+  answer: {
+    status: 200,
+    description: 'The sums, what is in flight, and what is wrong.',
+    schema: auditSchema,
+    component: 'Audit',
+    example: auditExample,
+  },
+  codes: [],
+  async handle(_request, _reply, { bank }) {
+    return auditJson(await bank.audit())
+  },
+})
+
+const quarantine = operation({
+  method: 'GET',
+  path: '/v1/quarantine',
+  id: 'getQuarantine',
+  tag: 'Operations',
+  summary: 'Actors set aside because they failed again and again',
+  access: 'operator',
+  answer: {
+    status: 200,
+    description: 'The quarantined actors.',
+    schema: quarantineSchema,
+    component: 'Quarantine',
+    example: quarantineExample,
+  },
+  codes: [],
+  async handle(_request, _reply, { ops }) {
+    const actors = await ops.quarantined()
+    return { actors: actors.map((actor) => ({ ...actor, since: isoTime(actor.since) })) }
+  },
+})
+
+const release = operation<{ Body: { address: string } }>({
+  method: 'POST',
+  path: '/v1/quarantine/release',
+  id: 'releaseFromQuarantine',
+  tag: 'Operations',
+  summary: 'Lets a quarantined actor work again',
+  access: 'operator',
+  body: { schema: releaseBody, component: 'Release', example: { address: 'account/alice' } },
+  answer: {
+    status: 200,
+    description: 'The actor works again; what was parked for it is handled first.',
+    schema: releasedSchema,
+    component: 'Released',
+    example: { address: 'account/alice', released: true },
+  },
+  codes: ['not_found'],
+  async handle(request, _reply, { ops }) {
+    const { address } = request.body
+    const actors = await ops.quarantined()
+    if (!actors.some((actor) => actor.address === address)) {
+      throw new GatewayRefusal('not_found', 'No actor with this address is quarantined.')
+    }
+    await ops.release(address)
+    return { address, released: true }
+  },
+})
+
+const healthz = operation({
+  method: 'GET',
+  path: '/healthz',
+  id: 'healthz',
+  tag: 'Operations',
+  summary: 'Whether the process lives',
+  access: 'open',
+  answer: {
+    status: 200,
+    description: 'It lives.',
+    schema: healthSchema('live'),
+    component: 'Live',
+    example: { status: 'live' },
+  },
+  codes: [],
+  handle: () => ({ status: 'live' }),
+})
+
+const readyz = operation({
+  method: 'GET',
+  path: '/readyz',
+  id: 'readyz',
+  tag: 'Operations',
+  summary: 'Whether requests are served',
+  access: 'open',
+  answer: {
+    status: 200,
+    description: 'Every owned shard is recovered and serves.',
+    schema: healthSchema('ready'),
+    component: 'Ready',
+    example: { status: 'ready' },
+  },
+  codes: [],
+  async handle(_request, _reply, context) {
+    const ready = context.draining ? drainingWords : await context.ops.ready()
+    if (ready !== true) throw new GatewayRefusal('not_ready', ready)
+    return { status: 'ready' }
+  },
+})
+
+const metrics = operation({
+  method: 'GET',
+  path: '/metrics',
+  id: 'metrics',
+  tag: 'Operations',
+  summary: 'Numbers for Prometheus',
+  access: 'read',
+  answer: {
+    status: 200,
+    description: 'Prometheus text, format 0.0.4.',
+    schema: { type: 'string' },
+    component: 'Metrics',
+    example: 'suanpan_http_batch_lines{result="done"} 0\n',
+    contentType: 'text/plain',
+  },
+  codes: [],
+  async handle(_request, reply, context) {
+    const text = await context.metrics.text()
+    reply.header('content-type', context.metrics.contentType)
+    return text
+  },
+})
+
+const openapi = operation({
+  method: 'GET',
+  path: '/openapi.json',
+  id: 'getOpenApi',
+  tag: 'Operations',
+  summary: 'This document',
+  access: 'open',
+  answer: {
+    status: 200,
+    description: 'The OpenAPI 3.1 document of this server.',
+    schema: { type: 'object' },
+    component: 'Document',
+    example: {},
+  },
+  codes: [],
+  handle(_request, reply, context) {
+    reply.header('content-type', 'application/json; charset=utf-8')
+    return context.openapi
+  },
+})
+
+export const operatorOperations: readonly Operation[] = [
+  audit,
+  quarantine,
+  release,
+  healthz,
+  readyz,
+  metrics,
+  openapi,
+]

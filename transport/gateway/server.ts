@@ -1,0 +1,256 @@
+/**
+ * The HTTP server behind the gateway: limits, parsers, problems, and the registration of operations.
+ *
+ * G1. Whatever comes in, what goes out is an answer of an operation or problem details; a request is
+ *     never left without an answer.
+ */
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import type { Socket } from 'node:net'
+import type { GatewayContext, Operation } from './operation.js'
+import { gatewayLimits as limits } from './limits.js'
+import { RouteMeter } from './metrics/route-meter.js'
+import type { ResolvedGatewayOptions } from './options.js'
+import {
+  GatewayRefusal,
+  problemContentType,
+  problemFor,
+  problemHeaders,
+  problemOf,
+} from './problem/problem.js'
+import { readJsonBytes } from './request/json-body.js'
+import { requestValidator, validatorCompiler } from './schemas/validation.js'
+import { noQuery } from './schemas/requests.js'
+import type { Caller } from './security/caller.js'
+import type { Gate } from './security/gate.js'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    meter?: RouteMeter
+    /** The body may be absent: an empty one counts as `{}`. */
+    bodyOptional?: boolean
+  }
+}
+
+interface ServerParts {
+  readonly options: ResolvedGatewayOptions
+  readonly context: GatewayContext
+  readonly operations: readonly Operation[]
+  readonly gate: Gate
+}
+
+/** Makes the server; it does not listen yet. */
+export function makeServer(parts: ServerParts): FastifyInstance {
+  const { options, context, operations, gate } = parts
+  const unmatched = new RouteMeter('*', 'unmatched')
+  context.metrics.add(unmatched)
+  const fail = failer(options, context, unmatched)
+  const app = Fastify({
+    logger: false,
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: options.requestTimeoutMs,
+    keepAliveTimeout: options.keepAliveMs,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: true,
+    routerOptions: { maxParamLength: limits.headerBytesMax, caseSensitive: true },
+    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.headersTimeoutMs },
+    frameworkErrors: (error, request, reply) => {
+      fail(error, request, reply)
+    },
+    clientErrorHandler: answerBrokenRequest,
+  })
+  app.server.on('checkExpectation', (_request, response) => {
+    const problem = problemOf('invalid_request', 'The header Expect must be "100-continue".')
+    response.writeHead(problem.status, { 'content-type': problemContentType, connection: 'close' })
+    response.end(JSON.stringify(problem))
+  })
+  // Set by every route before anything reads it; the slot only fixes the shape of requests.
+  app.decorateRequest('caller', null as unknown as Caller)
+  app.decorateRequest('startedAt', 0)
+  app.removeAllContentTypeParsers()
+  app.setValidatorCompiler(validatorCompiler(requestValidator()))
+  app.setErrorHandler<FastifyError>(fail)
+  app.setNotFoundHandler((request, reply) => {
+    fail(unknownRoute(operations, request), request, reply)
+  })
+  const streams = operations.filter(({ body }) => body?.contentType !== undefined)
+  const others = operations.filter(({ body }) => body?.contentType === undefined)
+  app.register((scope, _options, done) => {
+    parseJson(scope)
+    for (const spec of others) register(scope, spec, context, gate)
+    done()
+  })
+  app.register((scope, _options, done) => {
+    for (const spec of streams) {
+      parseStream(scope, spec.body!.contentType!)
+      register(scope, spec, context, gate)
+    }
+    done()
+  })
+  return app
+}
+
+type Fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void
+
+/** Answers with the problem of an error. */
+function failer(
+  options: ResolvedGatewayOptions,
+  context: GatewayContext,
+  unmatched: RouteMeter,
+): Fail {
+  return (error, request, reply) => {
+    const problem = problemFor(error)
+    if (problem.code === 'internal_error' || problem.code === 'actor_failed') {
+      options.onError?.(error, { method: request.method, url: request.url })
+    }
+    const meter = request.routeOptions.config.meter ?? unmatched
+    meter.count(problem.status, request.startedAt === 0 ? performance.now() : request.startedAt)
+    if (context.draining) reply.header('connection', 'close')
+    reply
+      .code(problem.status)
+      .headers(problemHeaders(error, problem))
+      .header('content-type', problemContentType)
+      .send(JSON.stringify(problem))
+  }
+}
+
+function register(
+  scope: FastifyInstance,
+  spec: Operation,
+  context: GatewayContext,
+  gate: Gate,
+): void {
+  const { answer, access } = spec
+  const { status } = answer
+  const meter = new RouteMeter(spec.method, spec.path)
+  context.metrics.add(meter)
+  const strict = spec.path.startsWith('/v1/')
+  const streams = spec.body?.contentType !== undefined
+  const optional = spec.body?.optional === true
+  scope.route({
+    method: spec.method,
+    url: spec.path.replace(/\{(\w+)\}/g, ':$1'),
+    config: { meter, bodyOptional: optional },
+    schema: {
+      ...(spec.params === undefined ? {} : { params: spec.params }),
+      ...(strict ? { querystring: spec.query ?? noQuery } : {}),
+      ...(spec.body === undefined || streams ? {} : { body: spec.body.schema }),
+      ...(answer.contentType === undefined && answer.component !== 'Document'
+        ? { response: { [status]: answer.schema } }
+        : {}),
+    },
+    onRequest(request, _reply, done) {
+      request.startedAt = performance.now()
+      try {
+        if (strict && context.draining) {
+          throw new GatewayRefusal('not_ready', 'The gateway is closing; ask another one.')
+        }
+        request.caller = gate.admit(request, access)
+      } catch (error) {
+        done(error as Error)
+        return
+      }
+      done()
+    },
+    ...(optional
+      ? {
+          preValidation: (request, _reply, done) => {
+            request.body ??= {}
+            done()
+          },
+        }
+      : {}),
+    async handler(request, reply) {
+      reply.code(status)
+      const body: unknown = await spec.handle(request, reply, context)
+      if (context.draining && !reply.raw.headersSent) reply.header('connection', 'close')
+      meter.count(status, request.startedAt)
+      return body
+    },
+  })
+}
+
+/** JSON bodies; anything else is told what is wrong with it. */
+function parseJson(scope: FastifyInstance): void {
+  scope.addContentTypeParser<Buffer>(
+    'application/json',
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      if (body.length === 0 && request.routeOptions.config.bodyOptional === true) {
+        done(null, {})
+        return
+      }
+      done(null, readJsonBytes(body))
+    },
+  )
+  scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0 && request.routeOptions.config.bodyOptional === true) {
+      done(null, {})
+      return
+    }
+    // What is no JSON is `invalid_request` whatever it calls itself.
+    readJsonBytes(body)
+    throw new GatewayRefusal(
+      'unsupported_media_type',
+      'The body is JSON but is not called so: send Content-Type: application/json.',
+    )
+  })
+}
+
+/** Bodies that are read line by line by their operation. */
+function parseStream(scope: FastifyInstance, contentType: string): void {
+  scope.addContentTypeParser(contentType, (_request, payload, done) => {
+    done(null, payload)
+  })
+  scope.addContentTypeParser('*', (_request, _payload, done) => {
+    done(
+      new GatewayRefusal(
+        'unsupported_media_type',
+        `Send the body as Content-Type: ${contentType}.`,
+      ),
+    )
+  })
+}
+
+/** The path does not exist, or not with this method. */
+function unknownRoute(operations: readonly Operation[], request: FastifyRequest): GatewayRefusal {
+  const path = request.url.split('?', 1)[0] ?? ''
+  const methods = new Set<string>()
+  for (const spec of operations) {
+    if (!new RegExp(`^${spec.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path)) continue
+    methods.add(spec.method)
+    if (spec.method === 'GET') methods.add('HEAD')
+  }
+  if (methods.size === 0) {
+    return new GatewayRefusal('not_found', 'There is no such path; see /openapi.json.')
+  }
+  const allow = [...methods].sort().join(', ')
+  return new GatewayRefusal('method_not_allowed', `This path takes ${allow}.`, { allow })
+}
+
+/** Answers what the HTTP parser could not read, on the bare socket, and ends the connection. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const problem = brokenRequestProblem(error.code)
+  const body = JSON.stringify(problem)
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\n` +
+      `content-type: ${problemContentType}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  )
+}
+
+function brokenRequestProblem(code: string | undefined) {
+  if (code === 'HPE_HEADER_OVERFLOW') return problemOf('headers_too_large')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problemOf('request_timeout')
+  return problemOf('invalid_request', 'The request is not HTTP/1.1 as RFC 9112 describes it.')
+}
