@@ -115,7 +115,7 @@ function failer(
       .code(problem.status)
       .headers(problemHeaders(error, problem))
       .header('content-type', problemContentType)
-      .send(JSON.stringify(problem))
+      .send(Buffer.from(JSON.stringify(problem)))
   }
 }
 
