@@ -5,7 +5,16 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { Chance, Clock, Disk, DiskFile, Env, Processes, ProcessIdentity, Timers } from './env.js'
+import type {
+  Chance,
+  Clock,
+  Disk,
+  DiskFile,
+  Env,
+  Processes,
+  ProcessIdentity,
+  Timers,
+} from './env.js'
 
 const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
@@ -34,8 +43,13 @@ class NodeFile implements DiskFile {
     let filled = 0
     while (filled < length) {
       const count = await new Promise<number>((resolve, reject) => {
-        fs.read(this.descriptor, buffer, filled, length - filled, position + filled, (error, bytes) =>
-          error === null ? resolve(bytes) : reject(error),
+        fs.read(
+          this.descriptor,
+          buffer,
+          filled,
+          length - filled,
+          position + filled,
+          (error, bytes) => (error === null ? resolve(bytes) : reject(error)),
         )
       })
       if (count === 0) break

@@ -89,8 +89,7 @@ export class Outbox {
   overdue(before: number, atMost: number, monotonic: number): Message[] {
     const messages: Message[] = []
     for (const lane of this.lanes) {
-      if (lane === undefined || lane.queue.length === 0 || lane.progressAt > before)
-        continue
+      if (lane === undefined || lane.queue.length === 0 || lane.progressAt > before) continue
       lane.progressAt = monotonic
       for (let i = 0; i < lane.queue.length && i < atMost; i++) {
         const message = lane.queue.at(i)

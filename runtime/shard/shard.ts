@@ -14,12 +14,7 @@ import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
 import type { FrameDraft } from '../journal/journal.js'
 import { Deque } from './deque.js'
-import {
-  FrameBody,
-  type Cause,
-  type KeyInsert,
-  type QuarantineChange,
-} from './committed-turn.js'
+import { FrameBody, type Cause, type KeyInsert, type QuarantineChange } from './committed-turn.js'
 import { RequestRunner } from './request-runner.js'
 import type { AnswerSink, ShardRequest } from './requests.js'
 import type { ShardState } from './shard-state.js'

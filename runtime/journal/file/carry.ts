@@ -2,58 +2,53 @@
  * Carrying last groups over: what an opener found at the end of each lane may be in the page cache
  * and not on the disk, so it is written again where it is certain, before anything is served.
  */
-import type { Disk } from '../../env/env.js'
-import { frameBytes, lastOrdinalOf, writeFrame, type ChainedFrame } from '../frame.js'
-import { finishGroup, groupFlags, groupHeaderBytes } from './group.js'
-import { carriedLane, type Lineage } from './lineage.js'
-import { folders } from './records.js'
-import { join } from 'node:path'
-import type { SegmentPlan } from './scan.js'
-import { createSegment, segmentHeaderBytes, segmentName } from './segment.js'
+import type { Env } from '../../env/env.js'
+import { frameBytes, lastOrdinalOf, type ChainedFrame } from '../frame.js'
+import { noGroup, type GroupHead, type ShardHead } from './chains.js'
+import { groupFlags, groupHeaderBytes, GroupWriter } from './group.js'
+import { carriedLane } from './names.js'
+import type { ScannedSegment } from './scan-lane.js'
+import { createSegment, segmentHeaderBytes, wholeBlocks } from './segment.js'
 
-/** @returns the segment the last frames were written to; undefined when there were none */
+/** @returns the segment the last groups were written to; undefined when there are none */
 export async function carryLastGroups(
-  disk: Disk,
+  env: Env,
   dataDir: string,
   epoch: number,
   shards: number,
-  lineage: Lineage,
-): Promise<SegmentPlan | undefined> {
-  const frames = lineage.lastFrames
-  if (frames.length === 0) return undefined
-  const folder = folders.journal(dataDir)
-  const identity = { epoch, lane: carriedLane, index: 1 }
-  const bytes = encodeGroup(frames, identity)
-  const size = segmentHeaderBytes + bytes.length
-  const file = await createSegment(disk, folder, { ...identity, size, shards })
+  groups: readonly (readonly ChainedFrame[])[],
+): Promise<ScannedSegment | undefined> {
+  if (groups.length === 0) return undefined
+  const name = { epoch, lane: carriedLane, index: 0 }
+  const size = groups.reduce(
+    (sum, frames) => sum + wholeBlocks(groupHeaderBytes + contentBytes(frames)),
+    segmentHeaderBytes,
+  )
+  const { header, file } = await createSegment(env, dataDir, { ...name, size, shards })
+  const heads = new Map<number, ShardHead>()
+  let head: GroupHead = noGroup
   try {
-    await file.write(bytes, segmentHeaderBytes)
+    const writer = new GroupWriter()
+    let at = segmentHeaderBytes
+    for (const frames of groups) {
+      writer.begin(contentBytes(frames))
+      // Frames keep the epoch, chain and checksum they were written with.
+      for (const frame of frames) {
+        writer.add(frame, frame.epoch, frame.previousCrc)
+        heads.set(frame.shard, { ordinal: lastOrdinalOf(frame), crc: frame.crc })
+      }
+      const group = writer.finish(header.tag, head, groupFlags.carried)
+      await file.write(group.bytes, at)
+      at += group.bytes.length
+      head = group.head
+    }
     await file.sync()
   } finally {
     await file.close()
   }
-  const lastOrdinals: Record<number, number> = {}
-  for (const frame of frames) lastOrdinals[frame.shard] = lastOrdinalOf(frame)
-  return { ...identity, path: join(folder, segmentName(identity)), validBytes: size, lastOrdinals }
+  return { ...name, tag: header.tag, bytes: size, start: noGroup, end: head, heads }
 }
 
-/** Frames keep the epoch, chain and checksum they were written with. */
-function encodeGroup(
-  frames: readonly ChainedFrame[],
-  identity: { epoch: number; lane: number; index: number },
-): Buffer {
-  const length = frames.reduce((sum, frame) => sum + frameBytes(frame), groupHeaderBytes)
-  const bytes = Buffer.alloc(length)
-  let at = groupHeaderBytes
-  for (const frame of frames) {
-    writeFrame(frame, frame.epoch, frame.previousCrc, bytes, at)
-    at += frameBytes(frame)
-  }
-  finishGroup(bytes, length, identity, {
-    flags: groupFlags.carried,
-    sequence: 1,
-    previousCrc: 0,
-    frameCount: frames.length,
-  })
-  return bytes
+function contentBytes(frames: readonly ChainedFrame[]): number {
+  return frames.reduce((sum, frame) => sum + frameBytes(frame), 0)
 }

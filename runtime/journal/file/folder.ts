@@ -1,50 +1,65 @@
 /**
  * Opening a data folder, in an order that survives a crash at any point:
  *
- *   1. create the next epoch file, exclusively: from here on the old owner is fenced
- *   2. read the lineage and scan its segments; refuse damage, drop a torn tail
+ *   1. create the next epoch's file, exclusively: from here on the old owner is fenced
+ *   2. read what counts and verify all of it; refuse damage, drop a torn tail
  *   3. write the last group of every lane again, into a fresh segment, and sync it
- *   4. write the adoption record: the lineage now counts this epoch
+ *   4. write the adoption record: now this epoch counts
+ *   5. remove what does not count any more
  *
- * V2. Only step 4 makes an epoch part of the lineage. What an owner left that never got there is
- *     ignored, and removed by the next one that does.
- * V3. What the opener found is what counts: bytes a zombie adds to old segments later lie behind the
+ * A4. What the opener found is what counts: bytes a zombie adds to old segments later lie behind the
  *     adopted lengths.
+ * A5. Only files of epochs before one's own are removed, oldest first, and only behind a look at the
+ *     fence: a slow opener that was overtaken leaves its successor's files alone.
  */
-import type { Env, TimerHandle } from '../../env/env.js'
+import { dirname, join } from 'node:path'
+import { assert } from '../../assert.js'
+import type { Env } from '../../env/env.js'
 import { OpenRefused } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { RecoveryReport } from '../journal.js'
 import { carryLastGroups } from './carry.js'
-import type { LaneEnd } from './records.js'
+import { headRows } from './chains.js'
+import { Fence } from './fence.js'
+import { listFolder, readLineage, type Lineage } from './lineage.js'
 import {
   epochPaths,
   folders,
+  manifestPath,
+  parseEpochFile,
+  parseSegmentName,
+  segmentName,
+  temporarySuffix,
+} from './names.js'
+import { acquireEpoch, Heartbeat, releaseEpoch } from './ownership.js'
+import type { FolderPlan } from './plan.js'
+import {
   readRecord,
+  recordFormat,
   writeRecord,
-  type Adoption,
-  type CleanEnd,
+  type AdoptionRecord,
+  type CloseRecord,
+  type LaneEnd,
   type Manifest,
 } from './records.js'
-import { scanLineage, type Lineage } from './lineage.js'
-import { acquireEpoch, heartbeatMs } from './ownership.js'
-import type { FolderPlan } from './plan.js'
-import type { SegmentPlan } from './scan.js'
-import { parseSegmentName } from './segment.js'
-import { join } from 'node:path'
+import type { ScannedSegment } from './scan-lane.js'
+import { blockBytes } from './segment.js'
 
+/** Options of {@link openFolder}. */
 export interface FolderOptions {
   /** Absolute path. */
   readonly dataDir: string
   /** For a new folder; checked against an existing one. @default 64 for a new one */
   readonly shards?: number
-  /** @default 64 MiB */
+  /** Size of a full-grown segment, in whole blocks of 512 bytes. @default 64 MiB */
   readonly segmentBytes?: number
-  readonly takeOver: boolean
+  /** Succeed an owner that is alive; the fence stops it. @default false */
+  readonly takeOver?: boolean
 }
 
 const segmentBytesDefault = 64 * 1024 * 1024
-const segmentBytesMin = 4 * 1024
+const segmentBytesMin = 4 * blockBytes
+const segmentBytesMax = 1024 * 1024 * 1024
 
 /** An opened data folder. */
 export interface JournalFolder {
@@ -52,42 +67,46 @@ export interface JournalFolder {
   readonly epoch: number
   readonly report: RecoveryReport
   readonly plan: FolderPlan
-  /** Ends ownership after every lane was sealed. */
+  /** Ends ownership after every lane was sealed. @param lanes where each ended @throws Fault fenced */
   close(lanes: readonly LaneEnd[]): Promise<void>
   /** Ends ownership without a clean end: the next opener recovers. */
   abandon(): Promise<void>
+  /** The process is about to end after a failure; others need not wait for its heartbeat. */
   stopHeartbeat(): void
 }
 
-/** Opens or makes a data folder and becomes its owner. @throws OpenRefused */
+/**
+ * Opens or makes a data folder and becomes its owner.
+ * @throws OpenRefused data_dir_in_use, damaged, newer_format, shards_differ, invalid_options
+ */
 export async function openFolder(env: Env, options: FolderOptions): Promise<JournalFolder> {
   const { disk } = env
   const { dataDir } = options
+  const segmentBytes = checkedSegmentBytes(options.segmentBytes ?? segmentBytesDefault)
+  // What can be refused without becoming the owner is.
+  checkManifest(await readManifest(env, dataDir), options)
   await disk.makeFolder(folders.journal(dataDir))
   await disk.makeFolder(folders.epochs(dataDir))
-  const manifest = await openManifest(env, options)
-  const epoch = await acquireEpoch(env, dataDir, options.takeOver)
+  await disk.syncFolder(dataDir)
+  const epoch = await acquireEpoch(env, dataDir, options.takeOver ?? false)
+  const heartbeat = new Heartbeat(env, dataDir, epoch)
   try {
-    const lineage = await scanLineage(disk, dataDir)
-    const segments = [...lineage.segments]
-    const carried = await carryLastGroups(disk, dataDir, epoch, manifest.shards, lineage)
-    if (carried !== undefined) segments.push(carried)
-    await writeRecord(disk, epochPaths.adopted(dataDir, epoch), adoptionOf(epoch, lineage, carried))
-    await removeStrays(env, dataDir, epoch, lineage)
-    const plan: FolderPlan = {
-      dataDir,
-      epoch,
-      shards: manifest.shards,
-      segmentBytes: Math.max(segmentBytesMin, options.segmentBytes ?? segmentBytesDefault),
+    const found = await readManifest(env, dataDir)
+    checkManifest(found, options)
+    const lineage = await readLineage(disk, dataDir, found)
+    const manifest = found ?? (await makeManifest(env, options))
+    const segments = await adopt(env, dataDir, epoch, manifest, lineage)
+    const plan = planOf(
+      { dataDir, epoch, shards: manifest.shards, segmentBytes },
+      lineage,
       segments,
-      heads: Object.fromEntries(lineage.scan.heads),
-      lastOrdinals: Object.fromEntries(
-        [...lineage.scan.heads].map(([shard, head]) => [shard, head.ordinal]),
-      ),
-    }
-    return new OpenFolder(env, manifest, plan, lineage.report)
+    )
+    await removeStrays(env, plan)
+    return new OpenFolder(env, manifest, plan, lineage.report, heartbeat)
   } catch (error) {
-    await release(env, dataDir, epoch)
+    heartbeat.stop()
+    // The reason of the failure matters more than a note that could not be written.
+    await releaseEpoch(env, dataDir, epoch).catch(() => undefined)
     throw error
   }
 }
@@ -97,14 +116,20 @@ class OpenFolder implements JournalFolder {
   readonly plan: FolderPlan
   readonly report: RecoveryReport
   private readonly env: Env
-  private heartbeat: TimerHandle | undefined
+  private readonly heartbeat: Heartbeat
 
-  constructor(env: Env, manifest: Manifest, plan: FolderPlan, report: RecoveryReport) {
+  constructor(
+    env: Env,
+    manifest: Manifest,
+    plan: FolderPlan,
+    report: RecoveryReport,
+    heartbeat: Heartbeat,
+  ) {
     this.env = env
     this.manifest = manifest
     this.plan = plan
     this.report = report
-    this.beat()
+    this.heartbeat = heartbeat
   }
 
   get epoch(): number {
@@ -112,89 +137,137 @@ class OpenFolder implements JournalFolder {
   }
 
   async close(lanes: readonly LaneEnd[]): Promise<void> {
-    this.stopHeartbeat()
+    const { disk } = this.env
     const { dataDir, epoch } = this.plan
-    const end: CleanEnd = { epoch, lanes }
-    await writeRecord(this.env.disk, epochPaths.closed(dataDir, epoch), end)
+    this.heartbeat.stop()
+    const { epochFiles } = await listFolder(disk, dataDir)
+    const opened = epochFiles.filter((file) => file.epoch === epoch && file.kind === 'lane')
+    const ends = lanes.map(({ lane, index, offset, crc }) => ({ lane, index, offset, crc }))
+    const all = opened.every((file) => ends.some(({ lane }) => lane === file.lane))
+    assert(all, 'a folder is closed when all its lanes are sealed')
+    new Fence(disk, dataDir, epoch).check()
+    const record: CloseRecord = { format: recordFormat, epoch, lanes: ends }
+    await writeRecord(disk, epochPaths.closed(dataDir, epoch), record)
+    for (const { lane } of ends) await disk.remove(epochPaths.sealing(dataDir, epoch, lane))
+    await disk.syncFolder(folders.epochs(dataDir))
   }
 
   async abandon(): Promise<void> {
-    this.stopHeartbeat()
-    await release(this.env, this.plan.dataDir, this.plan.epoch)
+    this.heartbeat.stop()
+    await releaseEpoch(this.env, this.plan.dataDir, this.epoch)
   }
 
   stopHeartbeat(): void {
-    this.heartbeat?.cancel()
-    this.heartbeat = undefined
-  }
-
-  private beat(): void {
-    this.heartbeat = this.env.timers.after(heartbeatMs, () => {
-      this.beat()
-      const path = epochPaths.owner(this.plan.dataDir, this.plan.epoch)
-      this.env.disk.touch(path).catch(() => undefined)
-    })
+    this.heartbeat.stop()
   }
 }
 
-async function openManifest(env: Env, options: FolderOptions): Promise<Manifest> {
-  const path = join(options.dataDir, 'manifest')
-  const found = await readRecord<Manifest>(env.disk, path)
-  if (found === undefined) {
-    const manifest: Manifest = {
-      format: 1,
-      shards: options.shards ?? limits.shardsDefault,
-      secret: Buffer.from(env.chance.bytes(16)).toString('hex'),
-      createdAt: env.clock.now(),
-    }
-    await writeRecord(env.disk, path, manifest)
-    return manifest
-  }
-  if ((found.format as number) > 1) {
+function checkedSegmentBytes(bytes: number): number {
+  const fits = bytes >= segmentBytesMin && bytes <= segmentBytesMax && bytes % blockBytes === 0
+  if (fits) return bytes
+  throw new OpenRefused(
+    'invalid_options',
+    `segmentBytes must be a multiple of ${blockBytes} from ${segmentBytesMin} to ${segmentBytesMax}; it is ${bytes}.`,
+  )
+}
+
+/** Reads the manifest; undefined for a new folder. */
+function readManifest(env: Env, dataDir: string): Promise<Manifest | undefined> {
+  return readRecord<Manifest>(env.disk, manifestPath(dataDir))
+}
+
+function checkManifest(manifest: Manifest | undefined, options: FolderOptions): void {
+  if (manifest === undefined || options.shards === undefined) return
+  if (options.shards === manifest.shards) return
+  throw new OpenRefused(
+    'shards_differ',
+    `The data folder ${options.dataDir} was made with ${manifest.shards} shards and can't be opened with ${options.shards}: the number is fixed for its life.`,
+  )
+}
+
+async function makeManifest(env: Env, options: FolderOptions): Promise<Manifest> {
+  const shards = options.shards ?? limits.shardsDefault
+  const whole = Number.isSafeInteger(shards) && shards >= 1 && shards <= limits.shardsMax
+  if (!whole) {
     throw new OpenRefused(
-      'newer_format',
-      `The data folder ${options.dataDir} has format ${found.format}; this program knows 1. Install the newer program.`,
+      'invalid_options',
+      `shards must be a whole number from 1 to ${limits.shardsMax}; it is ${shards}.`,
     )
   }
-  if (options.shards !== undefined && options.shards !== found.shards) {
-    throw new OpenRefused(
-      'shards_differ',
-      `The data folder ${options.dataDir} was made with ${found.shards} shards and can't be opened with ${options.shards}; the number is fixed for its life.`,
-    )
+  const manifest: Manifest = {
+    format: recordFormat,
+    shards,
+    secret: Buffer.from(env.chance.bytes(16)).toString('hex'),
+    createdAt: env.clock.now(),
   }
-  return found
+  await writeRecord(env.disk, manifestPath(options.dataDir), manifest)
+  return manifest
 }
 
-function adoptionOf(
-  epoch: number,
-  lineage: Lineage,
-  carried: SegmentPlan | undefined,
-): Adoption {
-  return {
-    epoch,
-    predecessor: lineage.epoch,
-    segments: lineage.newest.map(({ lane, index, validBytes }) => ({ lane, index, validBytes })),
-    carriedBytes: carried?.validBytes ?? 0,
-  }
-}
-
-/** Removes segments of epochs that never became part of the lineage, and temporary files. */
-async function removeStrays(
+/** Steps 3 and 4. @returns the segments of the new lineage */
+async function adopt(
   env: Env,
   dataDir: string,
   epoch: number,
+  manifest: Manifest,
   lineage: Lineage,
-): Promise<void> {
-  const known = new Set([...lineage.epochs, epoch])
-  const folder = folders.journal(dataDir)
-  for (const name of await env.disk.list(folder)) {
-    const identity = parseSegmentName(name.replace(/\.tmp$/, ''))
-    const stray = identity !== undefined && !known.has(identity.epoch)
-    const unfinished = name.endsWith('.tmp') && identity?.epoch !== epoch
-    if (stray || unfinished) await env.disk.remove(join(folder, name))
+): Promise<ScannedSegment[]> {
+  const carried = await carryLastGroups(env, dataDir, epoch, manifest.shards, lineage.carried)
+  const segments = [...lineage.segments]
+  if (carried !== undefined) segments.push(carried)
+  const record: AdoptionRecord = {
+    format: recordFormat,
+    epoch,
+    predecessor: lineage.epoch,
+    segments: segments.map(({ heads: _, ...segment }) => segment),
+    base: headRows(lineage.base),
+  }
+  await writeRecord(env.disk, epochPaths.adopted(dataDir, epoch), record)
+  return segments
+}
+
+function planOf(
+  scope: Pick<FolderPlan, 'dataDir' | 'epoch' | 'shards' | 'segmentBytes'>,
+  { heads, base }: Lineage,
+  segments: readonly ScannedSegment[],
+): FolderPlan {
+  const ordinals = [...heads].map(([shard, { ordinal }]) => [shard, ordinal] as const)
+  const firsts = [...heads].map(([shard]) => [shard, (base.get(shard)?.ordinal ?? 0) + 1] as const)
+  const covered = new SharedArrayBuffer(scope.shards * BigInt64Array.BYTES_PER_ELEMENT)
+  const known = new BigInt64Array(covered)
+  for (const [shard, { ordinal }] of base) known[shard] = BigInt(ordinal)
+  return {
+    ...scope,
+    segments: segments.map((segment) => ({ ...segment, heads: headRows(segment.heads) })),
+    heads: Object.fromEntries(heads),
+    lastOrdinals: Object.fromEntries(ordinals),
+    firstOrdinals: Object.fromEntries(firsts),
+    covered,
   }
 }
 
-async function release(env: Env, dataDir: string, epoch: number): Promise<void> {
-  await writeRecord(env.disk, epochPaths.released(dataDir, epoch), {}).catch(() => undefined)
+/** Step 5: what earlier epochs left and the new lineage does not name. */
+async function removeStrays(env: Env, plan: FolderPlan): Promise<void> {
+  const { disk } = env
+  const { dataDir, epoch } = plan
+  const fence = new Fence(disk, dataDir, epoch)
+  const kept = new Set(plan.segments.map(segmentName))
+  const stray: string[] = []
+  for (const name of await disk.list(folders.journal(dataDir))) {
+    const segment = parseSegmentName(withoutSuffix(name))
+    if (segment === undefined || segment.epoch >= epoch || kept.has(name)) continue
+    stray.push(join(folders.journal(dataDir), name))
+  }
+  for (const name of await disk.list(folders.epochs(dataDir))) {
+    const file = parseEpochFile(withoutSuffix(name))
+    if (file === undefined || file.epoch >= epoch) continue
+    stray.push(join(folders.epochs(dataDir), name))
+  }
+  fence.check()
+  for (const path of stray) await disk.remove(path)
+  for (const folder of new Set(stray.map((path) => dirname(path)))) await disk.syncFolder(folder)
+}
+
+function withoutSuffix(name: string): string {
+  return name.endsWith(temporarySuffix) ? name.slice(0, -temporarySuffix.length) : name
 }

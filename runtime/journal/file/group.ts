@@ -1,109 +1,141 @@
 /**
  * A group: the frames of all shards of a lane in one write, the atomic unit on file.
  *
- *   0        4     6       8          12         16       20       24      28     32      36    40  48
- *   ┌────────┬─────┬───────┬──────────┬──────────┬────────┬────────┬───────┬──────┬───────┬─────┬───┬─────────┐
- *   │ magic  │ ver │ flags │ sequence │ prev CRC │ length │ frames │ epoch │ lane │ index │ CRC │ 0 │ frames… │
- *   └────────┴─────┴───────┴──────────┴──────────┴────────┴────────┴───────┴──────┴───────┴─────┴───┴─────────┘
+ *   0       4     6       8        12       16         24    28         32    36  40        …   n·512
+ *   ┌───────┬─────┬───────┬────────┬────────┬──────────┬─────┬──────────┬─────┬───┬─────────┬───────┐
+ *   │ magic │ ver │ flags │ length │ frames │ sequence │ tag │ prev CRC │ CRC │ 0 │ frames… │ zeros │
+ *   └───────┴─────┴───────┴────────┴────────┴──────────┴─────┴──────────┴─────┴───┴─────────┴───────┘
  *
- * F2. The CRC covers header (with the segment's identity) and content: a group that is valid was
- *     written to this very segment, whole.
- * F3. `sequence` is dense and `prev CRC` chains the groups of a lane over its segments.
+ * B4. The CRC covers the tag of the segment and every byte up to the next block: a group that is valid
+ *     was written to this very segment, whole.
+ * B5. `sequence` is dense and `prev CRC` chains the groups of a lane over its segments.
  */
 import { crc32 } from 'node:zlib'
-import { OpenRefused } from '../../errors.js'
-import type { ChainedFrame } from '../frame.js'
-import { frameBytes, readFrame } from '../frame.js'
-import type { SegmentIdentity } from './segment.js'
+import { assert } from '../../assert.js'
+import { frameBytes, readFrame, writeFrame, type ChainedFrame } from '../frame.js'
+import type { FrameDraft } from '../journal.js'
+import type { GroupHead } from './chains.js'
+import { newerFormat } from './damage.js'
+import { wholeBlocks } from './segment.js'
 
-export const groupHeaderBytes = 48
+export const groupHeaderBytes = 40
 export const groupMagic = Buffer.from('SGRP')
 const groupVersion = 1
+const crcAt = 32
+/** Length fits its field, and a scan can hold a group in memory. */
+const groupBytesMax = 1024 * 1024 * 1024
 
 /** What a group is, beside its frames. */
 export const groupFlags = { seal: 1, carried: 2 } as const
 
-/** A group as read. */
-export interface Group {
-  readonly offset: number
-  /** Offset behind it. */
-  readonly end: number
+/** A group's header as read. */
+export interface GroupHeader {
+  /** Bytes of its frames. */
+  readonly length: number
+  /** Bytes of all of it, in whole blocks. */
+  readonly bytes: number
   readonly flags: number
-  readonly sequence: number
+  readonly frames: number
   readonly previousCrc: number
-  readonly crc: number
-  readonly frameCount: number
+  /** Its place in the lane's chain. */
+  readonly head: GroupHead
 }
 
-/** Completes a group whose frames stand in `buffer` from {@link groupHeaderBytes} on. @returns its CRC */
-export function finishGroup(
-  buffer: Buffer,
-  end: number,
-  segment: SegmentIdentity,
-  group: { flags: number; sequence: number; previousCrc: number; frameCount: number },
-): number {
-  groupMagic.copy(buffer, 0)
-  buffer.writeUInt16LE(groupVersion, 4)
-  buffer.writeUInt16LE(group.flags, 6)
-  buffer.writeUInt32LE(group.sequence, 8)
-  buffer.writeUInt32LE(group.previousCrc, 12)
-  buffer.writeUInt32LE(end - groupHeaderBytes, 16)
-  buffer.writeUInt32LE(group.frameCount, 20)
-  buffer.writeUInt32LE(segment.epoch, 24)
-  buffer.writeUInt32LE(segment.lane, 28)
-  buffer.writeUInt32LE(segment.index, 32)
-  buffer.fill(0, 40, groupHeaderBytes)
-  const crc = crc32(buffer.subarray(groupHeaderBytes, end), crc32(buffer.subarray(0, 36)))
-  buffer.writeUInt32LE(crc, 36)
-  return crc
+/** Writes groups into one buffer that grows to the largest and is used again and again. */
+export class GroupWriter {
+  private buffer = Buffer.allocUnsafeSlow(256 * 1024)
+  private at = groupHeaderBytes
+  private frames = 0
+
+  /** Begins a group of so many bytes of frames. */
+  begin(length: number): void {
+    const needed = wholeBlocks(groupHeaderBytes + length)
+    assert(needed <= groupBytesMax, 'a group has a bounded size')
+    if (this.buffer.length < needed) {
+      this.buffer = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(needed)))
+    }
+    this.at = groupHeaderBytes
+    this.frames = 0
+  }
+
+  /** Adds a frame. @returns its CRC */
+  add(frame: FrameDraft, epoch: number, previousCrc: number): number {
+    const crc = writeFrame(frame, epoch, previousCrc, this.buffer, this.at)
+    this.at += frameBytes(frame)
+    this.frames++
+    return crc
+  }
+
+  /** Completes the group. Its bytes stay valid until the next one is begun. */
+  finish(
+    tag: number,
+    previous: GroupHead,
+    flags: number,
+  ): { readonly bytes: Buffer; readonly head: GroupHead } {
+    const { buffer, at } = this
+    const end = wholeBlocks(at)
+    groupMagic.copy(buffer, 0)
+    buffer.writeUInt16LE(groupVersion, 4)
+    buffer.writeUInt16LE(flags, 6)
+    buffer.writeUInt32LE(at - groupHeaderBytes, 8)
+    buffer.writeUInt32LE(this.frames, 12)
+    buffer.writeDoubleLE(previous.sequence + 1, 16)
+    buffer.writeUInt32LE(tag, 24)
+    buffer.writeUInt32LE(previous.crc, 28)
+    buffer.writeUInt32LE(0, crcAt + 4)
+    buffer.fill(0, at, end)
+    const bytes = buffer.subarray(0, end)
+    const crc = checksum(bytes)
+    buffer.writeUInt32LE(crc, crcAt)
+    return { bytes, head: { sequence: previous.sequence + 1, crc } }
+  }
 }
 
-/** Reads the group at an offset. @returns undefined when there is no whole, valid one */
-export function readGroup(bytes: Buffer, at: number, segment: SegmentIdentity): Group | undefined {
-  if (at + groupHeaderBytes > bytes.length) return undefined
-  if (bytes.compare(groupMagic, 0, 4, at, at + 4) !== 0) return undefined
-  const end = at + groupHeaderBytes + bytes.readUInt32LE(at + 16)
-  if (end > bytes.length) return undefined
-  if (
-    bytes.readUInt32LE(at + 24) !== segment.epoch ||
-    bytes.readUInt32LE(at + 28) !== segment.lane ||
-    bytes.readUInt32LE(at + 32) !== segment.index ||
-    // The rest of the header is zero and under no checksum; it is checked by hand.
-    bytes.readUInt32LE(at + 40) !== 0 ||
-    bytes.readUInt32LE(at + 44) !== 0
-  ) {
-    return undefined
-  }
-  const crc = bytes.readUInt32LE(at + 36)
-  const content = bytes.subarray(at + groupHeaderBytes, end)
-  if (crc32(content, crc32(bytes.subarray(at, at + 36))) !== crc) return undefined
-  const version = bytes.readUInt16LE(at + 4)
-  if (version > groupVersion) {
-    throw new OpenRefused(
-      'newer_format',
-      `The journal has groups of format ${version}; this program knows ${groupVersion}. Install the newer program.`,
-    )
-  }
+function checksum(group: Buffer): number {
+  return crc32(group.subarray(crcAt + 4), crc32(group.subarray(0, crcAt)))
+}
+
+/**
+ * Reads a header without believing it: {@link isWholeGroup} decides.
+ * @returns undefined when this is no group of the segment
+ */
+export function readGroupHeader(bytes: Buffer, tag: number): GroupHeader | undefined {
+  if (bytes.length < groupHeaderBytes) return undefined
+  if (bytes.compare(groupMagic, 0, 4, 0, 4) !== 0) return undefined
+  if (bytes.readUInt32LE(24) !== tag) return undefined
+  const length = bytes.readUInt32LE(8)
+  if (length > groupBytesMax) return undefined
   return {
-    offset: at,
-    end,
-    flags: bytes.readUInt16LE(at + 6),
-    sequence: bytes.readUInt32LE(at + 8),
-    previousCrc: bytes.readUInt32LE(at + 12),
-    crc,
-    frameCount: bytes.readUInt32LE(at + 20),
+    length,
+    bytes: wholeBlocks(groupHeaderBytes + length),
+    flags: bytes.readUInt16LE(6),
+    frames: bytes.readUInt32LE(12),
+    previousCrc: bytes.readUInt32LE(28),
+    head: { sequence: bytes.readDoubleLE(16), crc: bytes.readUInt32LE(crcAt) },
   }
 }
 
-/** The frames of a valid group. @returns undefined when its content is no row of valid frames */
-export function framesOf(bytes: Buffer, group: Group): ChainedFrame[] | undefined {
+/**
+ * True when these bytes are the whole group the header speaks of.
+ * @throws OpenRefused newer_format
+ */
+export function isWholeGroup(bytes: Buffer, header: GroupHeader, path: string): boolean {
+  if (bytes.length !== header.bytes || checksum(bytes) !== header.head.crc) return false
+  const version = bytes.readUInt16LE(4)
+  if (version > groupVersion) throw newerFormat(path, 'group', version, groupVersion)
+  return true
+}
+
+/** The frames of a whole group. @returns undefined when its content is no row of valid frames */
+export function framesOf(bytes: Buffer, header: GroupHeader): ChainedFrame[] | undefined {
   const frames: ChainedFrame[] = []
-  let at = group.offset + groupHeaderBytes
-  for (let i = 0; i < group.frameCount; i++) {
-    const frame = readFrame(bytes, at, group.end)
+  const end = groupHeaderBytes + header.length
+  let at = groupHeaderBytes
+  for (let i = 0; i < header.frames; i++) {
+    const frame = readFrame(bytes, at, end)
     if (frame === undefined) return undefined
     frames.push(frame)
     at += frameBytes(frame)
   }
-  return at === group.end ? frames : undefined
+  return at === end ? frames : undefined
 }

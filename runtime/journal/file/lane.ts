@@ -1,223 +1,246 @@
 /**
  * A lane on file: where the groups of one thread go.
  *
- * F6. One write and one sync a group; the next group is not begun before. After each sync, and before
- *     anything is released, the fence is looked at: a newer owner's epoch file, or ours gone.
- * F7. The first error is final: a failed sync is never tried again, because the page cache may hold
+ * W1. One write and one sync a group; the next group is not begun before. After the sync, and before
+ *     the append resolves, the fence is looked at.
+ * W2. The first error is final: a failed sync is never tried again, because the page cache may hold
  *     what the disk does not.
+ * W3. A lane begins with a small segment, so that an empty node starts at once; each next one is larger
+ *     until the full size, and is made in the background while its predecessor fills.
+ * W4. A seal is announced by a durable note before it is written, and nothing follows it.
  */
-import type { DiskFile, Env } from '../../env/env.js'
+import { assert } from '../../assert.js'
+import type { Env } from '../../env/env.js'
 import { Fault } from '../../errors.js'
-import { frameBytes, lastOrdinalOf, writeFrame } from '../frame.js'
+import { frameBytes, lastOrdinalOf } from '../frame.js'
 import type { FrameDraft, JournalLane } from '../journal.js'
-import { finishGroup, groupFlags, groupHeaderBytes } from './group.js'
-import { epochPaths, folders, type LaneEnd } from './records.js'
+import { noFrame, noGroup, type GroupHead, type ShardHead } from './chains.js'
+import { Fence } from './fence.js'
+import { groupFlags, groupHeaderBytes, GroupWriter } from './group.js'
+import { epochPaths, folders } from './names.js'
 import type { FolderPlan } from './plan.js'
-import type { SegmentPlan } from './scan.js'
-import { createSegment, segmentHeaderBytes, segmentName } from './segment.js'
-import { join } from 'node:path'
-
-/** The first segment is small, so that an empty node starts at once. */
-const firstSegmentBytes = 1024 * 1024
+import {
+  recordFormat,
+  writeRecord,
+  type LaneEnd,
+  type LaneRecord,
+  type SealingRecord,
+} from './records.js'
+import { Retention } from './retention.js'
+import { createSegment, segmentHeaderBytes, wholeBlocks, type OpenSegment } from './segment.js'
 
 /** A lane that can also say where it ended. */
 export interface FileLane extends JournalLane {
-  /** After {@link JournalLane.seal}. */
+  /** Where the lane ends, for closing the folder. Only after {@link JournalLane.seal}. */
   readonly end: LaneEnd
 }
 
-/** Opens a new lane of an owner's epoch. @param shards shards it will be given frames of */
+const firstSegmentBytes = 1024 * 1024
+const segmentGrowth = 4
+
+/**
+ * Opens a lane of an owner's epoch, once.
+ * @param shards shards it will be given frames of; no other lane has them
+ * @throws Fault journal_failed, fenced
+ */
 export async function openLane(
   env: Env,
   plan: FolderPlan,
   lane: number,
   shards: ReadonlySet<number>,
 ): Promise<FileLane> {
-  const crcs = new Map<number, number>()
-  for (const shard of shards) crcs.set(shard, plan.heads[shard]?.crc ?? 0)
-  const opened = new LaneOnFile(env, plan, lane, crcs)
-  await opened.start()
-  return opened
+  const { dataDir, epoch } = plan
+  const size = segmentBytes(plan, 0)
+  const name = { epoch, lane, index: 0 }
+  try {
+    const first = await createSegment(env, dataDir, { ...name, size, shards: plan.shards })
+    const record: LaneRecord = { format: recordFormat, epoch, lane, shards: [...shards] }
+    await writeRecord(env.disk, epochPaths.lane(dataDir, epoch, lane), record)
+    new Fence(env.disk, dataDir, epoch).check()
+    return new LaneOnFile(env, plan, lane, shards, first)
+  } catch (error) {
+    throw faultOf(error)
+  }
 }
+
+/** Each segment is larger than the one before, up to the full size (W3). */
+function segmentBytes(plan: FolderPlan, index: number): number {
+  return Math.min(plan.segmentBytes, firstSegmentBytes * segmentGrowth ** Math.min(index, 16))
+}
+
+type Prepared = { readonly segment: OpenSegment } | { readonly error: unknown }
 
 class LaneOnFile implements FileLane {
   bytesAppended = 0
   private readonly env: Env
   private readonly plan: FolderPlan
   private readonly lane: number
-  /** By shard: CRC of its newest frame. */
-  private readonly crcs: Map<number, number>
-  private buffer = Buffer.allocUnsafeSlow(256 * 1024)
-  private segment!: SegmentPlan
-  private file!: DiskFile
-  private offset = segmentHeaderBytes
-  private size = 0
-  private prepared: Promise<DiskFile> | undefined
-  private sequence = 0
-  private previousCrc = 0
+  private readonly fence: Fence
+  private readonly writer = new GroupWriter()
+  private readonly retention: Retention
+  /** By shard: its newest frame. */
+  private readonly heads = new Map<number, ShardHead>()
+  private segment: OpenSegment
+  private at = segmentHeaderBytes
+  private head: GroupHead = noGroup
+  private next: Promise<Prepared>
+  private busy = false
   private failure: Fault | undefined
-  /** Segments that can be deleted one day: the lineage's and this lane's. */
-  private readonly older: SegmentPlan[]
+  private sealedAt: LaneEnd | undefined
 
-  constructor(env: Env, plan: FolderPlan, lane: number, crcs: Map<number, number>) {
+  constructor(
+    env: Env,
+    plan: FolderPlan,
+    lane: number,
+    shards: ReadonlySet<number>,
+    first: OpenSegment,
+  ) {
     this.env = env
     this.plan = plan
     this.lane = lane
-    this.crcs = crcs
-    this.older = plan.segments.map((segment) => ({ ...segment }))
+    this.fence = new Fence(env.disk, plan.dataDir, plan.epoch)
+    this.retention = new Retention(env, plan, lane, this.fence)
+    for (const shard of shards) this.heads.set(shard, plan.heads[shard] ?? noFrame)
+    this.segment = first
+    this.next = this.prepare(1)
   }
 
   get end(): LaneEnd {
-    const { lane, segment, offset, previousCrc } = this
-    return { lane, index: segment.index, offset, crc: previousCrc }
-  }
-
-  async start(): Promise<void> {
-    const size = Math.min(firstSegmentBytes, this.plan.segmentBytes)
-    this.enter(1, size, await this.create(1, size))
+    assert(this.sealedAt !== undefined, 'a lane ends when it is sealed')
+    return this.sealedAt
   }
 
   async append(frames: readonly FrameDraft[]): Promise<void> {
     if (this.failure !== undefined) throw this.failure
+    assert(!this.busy, 'one append at a time')
+    assert(frames.length > 0, 'a group has a frame')
+    this.busy = true
     try {
       await this.writeGroup(frames, 0)
     } catch (error) {
-      throw this.poison(error)
+      throw this.fail(error)
+    } finally {
+      this.busy = false
     }
-    for (const frame of frames) this.segment.lastOrdinals[frame.shard] = lastOrdinalOf(frame)
   }
 
   async seal(): Promise<void> {
     if (this.failure !== undefined) throw this.failure
+    assert(!this.busy, 'one append at a time')
+    this.busy = true
     try {
+      if (this.at + wholeBlocks(groupHeaderBytes) > this.segment.header.size) {
+        await this.enterNext(wholeBlocks(groupHeaderBytes), false)
+      }
+      await this.discardPrepared()
       await this.writeGroup([], groupFlags.seal)
-      await this.file.close()
-      await (await this.prepared)?.close()
+      await this.segment.file.close()
     } catch (error) {
-      throw this.poison(error)
+      throw this.fail(error)
     }
     this.failure = new Fault('closed')
   }
 
   async truncate(ordinals: ReadonlyMap<number, number>): Promise<void> {
-    if (this.failure !== undefined) return
-    this.assertOwner()
-    // From the oldest on, lane by lane: what is left of a lane has no hole.
-    const kept = new Set<string>()
-    for (const segment of [...this.older]) {
-      const lane = `${segment.epoch}/${segment.lane}`
-      const covered = Object.entries(segment.lastOrdinals).every(
-        ([shard, last]) => (ordinals.get(Number(shard)) ?? 0) >= last,
-      )
-      if (!covered) kept.add(lane)
-      if (kept.has(lane)) continue
-      // Another thread may have removed a segment of an earlier epoch already.
-      if (this.env.disk.existsNow(segment.path)) {
-        await this.env.disk.remove(segment.path).catch(() => undefined)
-      }
-      this.older.splice(this.older.indexOf(segment), 1)
+    if (this.failure !== undefined) throw this.failure
+    try {
+      await this.retention.letGo(ordinals)
+    } catch (error) {
+      throw this.fail(error)
     }
-    await this.env.disk.syncFolder(folders.journal(this.plan.dataDir))
   }
 
   private async writeGroup(frames: readonly FrameDraft[], flags: number): Promise<void> {
-    let bytes = groupHeaderBytes
-    for (const frame of frames) bytes += frameBytes(frame)
-    if (this.offset + bytes > this.size) await this.nextSegment(bytes)
-    const end = this.encode(frames, bytes)
-    const crc = finishGroup(this.buffer, end, this.segment, {
-      flags,
-      sequence: this.sequence + 1,
-      previousCrc: this.previousCrc,
-      frameCount: frames.length,
-    })
-    await this.file.write(this.buffer.subarray(0, end), this.offset)
-    await this.file.sync()
-    this.assertOwner()
-    this.sequence++
-    this.previousCrc = crc
-    this.offset += end
-    this.bytesAppended += end
-    this.prepareAhead()
+    let length = 0
+    for (const frame of frames) length += frameBytes(frame)
+    const bytes = wholeBlocks(groupHeaderBytes + length)
+    if (this.at + bytes > this.segment.header.size) await this.enterNext(bytes, true)
+    this.writer.begin(length)
+    for (const frame of frames) this.encode(frame)
+    const group = this.writer.finish(this.segment.header.tag, this.head, flags)
+    if (flags === groupFlags.seal) await this.announceSeal(group.head)
+    const { file } = this.segment
+    await file.write(group.bytes, this.at)
+    await file.sync()
+    this.fence.check()
+    this.head = group.head
+    this.at += bytes
+    this.bytesAppended += bytes
+    this.retention.wrote(this.segment.header.index, frames, this.heads)
   }
 
-  /** Writes the frames into the buffer behind the group header. @returns the offset behind them */
-  private encode(frames: readonly FrameDraft[], bytes: number): number {
-    if (this.buffer.length < bytes) {
-      this.buffer = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(bytes)))
-    }
-    let at = groupHeaderBytes
-    for (const frame of frames) {
-      const crc = writeFrame(frame, this.plan.epoch, this.crcs.get(frame.shard) ?? 0, this.buffer, at)
-      this.crcs.set(frame.shard, crc)
-      at += frameBytes(frame)
-    }
-    return at
+  private encode(frame: FrameDraft): void {
+    const head = this.heads.get(frame.shard)
+    assert(head !== undefined, 'a lane has the frames of its shards only')
+    assert(frame.count >= 1, 'a frame has a turn')
+    assert(frame.firstOrdinal === head.ordinal + 1, 'ordinals are dense')
+    const crc = this.writer.add(frame, this.plan.epoch, head.crc)
+    this.heads.set(frame.shard, { ordinal: lastOrdinalOf(frame), crc })
   }
 
-  /** Makes the next segment in the background once this one is half full. */
-  private prepareAhead(): void {
-    if (this.prepared !== undefined || this.offset * 2 < this.size) return
-    this.prepared = this.create(this.segment.index + 1, this.plan.segmentBytes)
-    // Its failure is noticed when the segment is needed, not as an unhandled rejection.
-    this.prepared.catch(() => undefined)
+  /** Makes a segment in the background. It never rejects: who needs it looks at what came of it. */
+  private prepare(index: number): Promise<Prepared> {
+    return this.create(index, segmentBytes(this.plan, index)).then(
+      (segment) => ({ segment }),
+      (error: unknown) => ({ error }),
+    )
   }
 
-  private async nextSegment(groupBytes: number): Promise<void> {
-    const index = this.segment.index + 1
-    const needed = segmentHeaderBytes + groupBytes
-    let size = this.plan.segmentBytes
-    let file = await (this.prepared ?? this.create(index, Math.max(size, needed)))
-    if (this.prepared !== undefined && size < needed) {
-      // The prepared one is too small for this group: it is made anew at the group's own size.
-      await file.close()
-      await this.env.disk.remove(this.pathOf(index))
-      size = needed
-      file = await this.create(index, size)
-    }
-    this.prepared = undefined
-    await this.file.close()
-    this.older.push(this.segment)
-    this.enter(index, Math.max(size, needed), file)
-  }
-
-  private create(index: number, size: number): Promise<DiskFile> {
+  private create(index: number, size: number): Promise<OpenSegment> {
     const { epoch, shards, dataDir } = this.plan
-    const header = { epoch, lane: this.lane, index, size, shards }
-    return createSegment(this.env.disk, folders.journal(dataDir), header)
+    return createSegment(this.env, dataDir, { epoch, lane: this.lane, index, size, shards })
   }
 
-  private enter(index: number, size: number, file: DiskFile): void {
-    const { epoch } = this.plan
-    const path = this.pathOf(index)
-    this.segment = { epoch, lane: this.lane, index, path, validBytes: 0, lastOrdinals: {} }
-    this.file = file
-    this.size = size
-    this.offset = segmentHeaderBytes
+  /** Goes on in the next segment, made at the group's own size if it is larger than a whole one. */
+  private async enterNext(groupBytes: number, prepareMore: boolean): Promise<void> {
+    const index = this.segment.header.index + 1
+    const needed = segmentHeaderBytes + groupBytes
+    const prepared = await this.next
+    let next = 'segment' in prepared ? prepared.segment : undefined
+    if (next === undefined || next.header.size < needed) {
+      // Too small, or the disk was full when it was made and may not be any more: nothing was ever
+      // written to it, so making it again is no second try of a failed sync.
+      await next?.file.close()
+      next = await this.create(index, Math.max(needed, segmentBytes(this.plan, index)))
+    }
+    const old = this.segment
+    this.segment = next
+    this.at = segmentHeaderBytes
+    this.retention.entered(index, this.head)
+    if (prepareMore) this.next = this.prepare(index + 1)
+    await old.file.close()
   }
 
-  private pathOf(index: number): string {
-    const name = segmentName({ epoch: this.plan.epoch, lane: this.lane, index })
-    return join(folders.journal(this.plan.dataDir), name)
+  private async discardPrepared(): Promise<void> {
+    const prepared = await this.next
+    if (!('segment' in prepared) || prepared.segment === this.segment) return
+    await prepared.segment.file.close()
+    this.fence.check()
+    await this.env.disk.remove(prepared.segment.path)
+    await this.env.disk.syncFolder(folders.journal(this.plan.dataDir))
   }
 
-  /** @throws Fault fenced */
-  private assertOwner(): void {
+  private async announceSeal(seal: GroupHead): Promise<void> {
     const { dataDir, epoch } = this.plan
-    const newer = this.env.disk.existsNow(epochPaths.owner(dataDir, epoch + 1))
-    if (newer || !this.env.disk.existsNow(epochPaths.owner(dataDir, epoch))) throw new Fault('fenced')
+    const { lane } = this
+    const end = { lane, index: this.segment.header.index, offset: this.at, crc: seal.crc }
+    const record: SealingRecord = { format: recordFormat, epoch, ...end }
+    await writeRecord(this.env.disk, epochPaths.sealing(dataDir, epoch, lane), record)
+    this.sealedAt = end
   }
 
-  private poison(error: unknown): Fault {
-    const { message } = error instanceof Error ? error : new Error(String(error))
-    this.failure =
-      error instanceof Fault
-        ? error
-        : new Fault(
-            'journal_failed',
-            `The journal could not be written: ${message}. Nothing is acknowledged any more; mend the disk and start again.`,
-            { cause: error },
-          )
+  private fail(error: unknown): Fault {
+    this.failure ??= faultOf(error)
     return this.failure
   }
+}
+
+function faultOf(error: unknown): Fault {
+  if (error instanceof Fault) return error
+  const { message } = error instanceof Error ? error : new Error(String(error))
+  return new Fault(
+    'journal_failed',
+    `The journal could not be written: ${message}. Nothing is acknowledged any more; mend the disk and start again.`,
+    { cause: error },
+  )
 }

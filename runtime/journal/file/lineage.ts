@@ -1,188 +1,282 @@
 /**
- * The lineage: which epochs' segments count, from the newest adoption record back.
+ * What counts in a data folder: the newest epoch with an adoption record, the segments that record
+ * lists, and the lanes the epoch itself wrote. Everything else is nobody's.
+ *
+ * A1. Only an adoption record makes an epoch count. It restates the whole lineage: nothing older is
+ *     needed, and nothing is guessed from names.
+ * A2. Lanes are opened only after the adoption record is durable. So a lane's segment without one
+ *     means that the record was lost: damage.
+ * A3. A segment may be missing only when a truncation record says so.
  */
-import { join } from 'node:path'
 import type { Disk } from '../../env/env.js'
 import type { ChainedFrame } from '../frame.js'
 import type { RecoveryReport } from '../journal.js'
-import { framesOf } from './group.js'
+import { lastOrdinalOf } from '../frame.js'
+import { mergeHeads, noGroup, ShardChains, type ShardHead } from './chains.js'
+import { damage } from './damage.js'
 import {
+  carriedLane,
   epochPaths,
   folders,
-  listEpochs,
+  manifestPath,
+  parseEpochFile,
+  parseSegmentName,
+  segmentName,
+  segmentPath,
+  type EpochFile,
+  type SegmentName,
+} from './names.js'
+import {
   readRecord,
-  type Adoption,
-  type CleanEnd,
+  type AdoptedSegment,
+  type AdoptionRecord,
+  type CloseRecord,
+  type LaneRecord,
+  type Manifest,
+  type OwnerRecord,
+  type SealingRecord,
+  type TruncationRecord,
 } from './records.js'
-import { damage, scanLane, type ScannedLane, type ScanState, type SegmentPlan } from './scan.js'
-import { parseSegmentName, segmentHeaderBytes, segmentName, type SegmentIdentity } from './segment.js'
+import { scanGroups } from './scan.js'
+import { scanLane, type ScannedLane, type ScannedSegment } from './scan-lane.js'
+import { SegmentReader } from './segment-reader.js'
 
-/** Lane number of the segment an opener writes last groups into. */
-export const carriedLane = 65_535
-
+/** Everything that counts, verified. */
 export interface Lineage {
   /** Newest epoch that counts; 0 when there is none. */
   readonly epoch: number
-  /** All epochs that count. */
-  readonly epochs: readonly number[]
-  /** All segments that count, in reading order; those of the newest epoch without their last groups. */
-  readonly segments: readonly SegmentPlan[]
-  /** The newest epoch's segments, with what an adoption takes over of each. */
-  readonly newest: readonly SegmentPlan[]
-  /** The last group of each lane of the newest epoch: its frames. */
-  readonly lastFrames: readonly ChainedFrame[]
-  readonly scan: ScanState
+  /** In reading order; those of the newest epoch without what is carried. */
+  readonly segments: readonly ScannedSegment[]
+  /** The last group of each lane of the newest epoch that has to be written again. */
+  readonly carried: readonly (readonly ChainedFrame[])[]
+  readonly base: ReadonlyMap<number, ShardHead>
+  readonly heads: ReadonlyMap<number, ShardHead>
   readonly report: RecoveryReport
 }
 
+/** Names of the files of a data folder. */
+export interface Listing {
+  readonly epochFiles: readonly EpochFile[]
+  readonly segments: readonly SegmentName[]
+}
+
+export async function listFolder(disk: Disk, dataDir: string): Promise<Listing> {
+  const epochNames = await disk.list(folders.epochs(dataDir))
+  const segmentNames = await disk.list(folders.journal(dataDir))
+  return {
+    epochFiles: epochNames.flatMap((name) => parseEpochFile(name) ?? []),
+    segments: segmentNames.flatMap((name) => parseSegmentName(name) ?? []),
+  }
+}
+
 /**
- * Scans everything that counts.
- * @param onFrame called with every frame, in each shard's order
+ * Reads and verifies all that counts. Changes nothing.
  * @throws OpenRefused damaged, newer_format
  */
-export async function scanLineage(
+export async function readLineage(
   disk: Disk,
   dataDir: string,
-  onFrame?: (frame: ChainedFrame) => void,
+  manifest: Manifest | undefined,
 ): Promise<Lineage> {
-  const adoptions = await readAdoptions(disk, dataDir)
-  const folder = folders.journal(dataDir)
-  const present = (await disk.list(folder)).flatMap((name) => parseSegmentName(name) ?? [])
-  const scan: ScanState = { heads: new Map(), firstOrdinals: new Map() }
-  const segments: SegmentPlan[] = []
-  const rules = onFrame === undefined ? {} : { onFrame }
-  // Adoptions are newest first: each names what counts of the epoch before it.
-  for (let i = adoptions.length - 1; i > 0; i--) {
-    const { epoch } = adoptions[i]!
-    const adopted = adoptions[i - 1]!.segments
-    for (const lane of lanesOf(adopted)) {
-      const listed = adopted.filter((segment) => segment.lane === lane)
-      const limits = new Map(listed.map(({ index, validBytes }) => [index, validBytes]))
-      const identities = presentOf(present, epoch, lane, folder, listed.map(({ index }) => index))
-      const scanned = await scanLane(disk, folder, identities, scan, { ...rules, limits })
-      segments.push(...scanned.segments)
-    }
+  const listing = await listFolder(disk, dataDir)
+  const adoption = await readNewestAdoption(disk, dataDir, listing)
+  if (adoption === undefined) return nothing
+  if (manifest === undefined) throw damage(manifestPath(dataDir), 0, 'the manifest is missing')
+  const { epoch } = adoption
+  const truncations = await readTruncations(disk, dataDir, epoch, listing)
+  const base = new Map<number, ShardHead>()
+  mergeHeads(base, adoption.base)
+  for (const { base: rows } of truncations) mergeHeads(base, rows)
+  const removed = new Set(truncations.flatMap((record) => record.removed))
+  const chains = new ShardChains(base)
+  const segments: ScannedSegment[] = []
+  for (const adopted of adoption.segments) {
+    if (removed.has(segmentName(adopted))) continue
+    segments.push(await verifyAdopted(disk, dataDir, adopted, chains))
   }
-  const newest = adoptions[0]
-  if (newest === undefined) {
-    const report = { clean: true, tornTails: [] }
-    return { epoch: 0, epochs: [], segments, newest: [], lastFrames: [], scan, report }
-  }
-  const lanes = await scanNewest(disk, dataDir, newest, present, scan, rules)
-  return finish(adoptions, segments, lanes, scan)
-}
-
-interface NewestLanes {
-  readonly lanes: readonly ScannedLane[]
-  readonly clean: boolean
-}
-
-/** Scans the lanes of the newest epoch up to their ends. */
-async function scanNewest(
-  disk: Disk,
-  dataDir: string,
-  { epoch, carriedBytes }: Adoption,
-  present: readonly SegmentIdentity[],
-  scan: ScanState,
-  rules: { onFrame?: (frame: ChainedFrame) => void },
-): Promise<NewestLanes> {
-  const folder = folders.journal(dataDir)
-  const closed = await readRecord<CleanEnd>(disk, epochPaths.closed(dataDir, epoch))
-  const ours = present.filter((identity) => identity.epoch === epoch)
-  for (const { lane, index, offset } of closed?.lanes ?? []) {
-    const name = segmentName({ epoch, lane, index })
-    if (!ours.some((identity) => identity.lane === lane && identity.index === index)) {
-      throw damage(join(folder, name), offset, 'a missing segment')
-    }
-  }
-  const lanes: ScannedLane[] = []
-  for (const lane of lanesOf(ours)) {
-    const identities = ours
-      .filter((identity) => identity.lane === lane)
-      .sort((a, b) => a.index - b.index)
-    const end = closed?.lanes.find((candidate) => candidate.lane === lane)
-    const ending =
-      lane === carriedLane
-        ? // It was durable, whole, before this epoch counted.
-          { limits: new Map([[1, carriedBytes]]) }
-        : end === undefined
-          ? {}
-          : { end }
-    lanes.push(await scanLane(disk, folder, identities, scan, { ...rules, ...ending }))
-  }
-  return { lanes, clean: closed !== undefined }
-}
-
-function finish(
-  adoptions: readonly Adoption[],
-  older: readonly SegmentPlan[],
-  { lanes, clean }: NewestLanes,
-  scan: ScanState,
-): Lineage {
-  const newest: SegmentPlan[] = []
-  const lastFrames: ChainedFrame[] = []
-  for (const lane of lanes) {
-    for (const segment of lane.segments) newest.push(segment)
-    if (lane.last === undefined || lane.lane === carriedLane) continue
-    const { group, bytes, segment } = lane.last
-    lastFrames.push(...framesOf(bytes, group)!)
-    // Carried frames stand in the opener's segment: here the lane ends before them.
-    segment.validBytes = group.offset
-  }
-  // Segments that hold no group any more only have their headers.
-  for (const segment of newest) segment.validBytes = Math.max(segment.validBytes, segmentHeaderBytes)
-  const kept = (lane: ScannedLane): Record<number, number> =>
-    Object.fromEntries([...lane.shards].map((shard) => [shard, scan.heads.get(shard)!.ordinal]))
+  const lanes = await scanLanes(disk, dataDir, epoch, listing, truncations, chains)
+  for (const { scanned } of lanes.scanned) segments.push(...scanned.segments)
+  assertShards(dataDir, chains, manifest)
   return {
-    epoch: adoptions[0]!.epoch,
-    epochs: adoptions.map(({ epoch }) => epoch),
-    segments: [...older, ...newest],
-    newest,
-    lastFrames,
-    scan,
+    epoch,
+    segments,
+    carried: lanes.scanned.map(({ scanned }) => scanned.carried).filter(({ length }) => length > 0),
+    base,
+    heads: chains.heads,
     report: {
-      clean,
-      tornTails: lanes.flatMap((lane) =>
-        lane.torn === undefined ? [] : [{ ...lane.torn, kept: kept(lane) }],
-      ),
+      clean: lanes.clean,
+      tornTails: lanes.scanned.flatMap((lane) => tornTail(lane, chains)),
     },
   }
 }
 
-/** Adoption records from the newest back along their predecessors. */
-async function readAdoptions(disk: Disk, dataDir: string): Promise<Adoption[]> {
-  const { adopted } = await listEpochs(disk, dataDir)
-  const adoptions: Adoption[] = []
-  for (let epoch = adopted[adopted.length - 1] ?? 0; epoch > 0; ) {
-    const adoption = await readRecord<Adoption>(disk, epochPaths.adopted(dataDir, epoch))
-    if (adoption === undefined) break
-    adoptions.push(adoption)
-    epoch = adoption.predecessor
+const nothing: Lineage = {
+  epoch: 0,
+  segments: [],
+  carried: [],
+  base: new Map(),
+  heads: new Map(),
+  report: { clean: true, tornTails: [] },
+}
+
+async function readNewestAdoption(
+  disk: Disk,
+  dataDir: string,
+  { epochFiles, segments }: Listing,
+): Promise<AdoptionRecord | undefined> {
+  const adopted = epochFiles.filter(({ kind }) => kind === 'adopted')
+  const epoch = adopted.reduce((newest, file) => Math.max(newest, file.epoch), 0)
+  // An opener carries last groups before it adopts them; without any lineage there are none.
+  const early = segments.find(
+    (one) => one.epoch > epoch && (one.lane !== carriedLane || epoch === 0),
+  )
+  if (early !== undefined) {
+    const path = epochPaths.adopted(dataDir, early.epoch)
+    throw damage(path, 0, `the adoption record of epoch ${early.epoch} is missing`)
   }
-  return adoptions
+  const closed = epochFiles.find((file) => file.kind === 'closed' && file.epoch > epoch)
+  if (closed !== undefined) {
+    const path = epochPaths.adopted(dataDir, closed.epoch)
+    throw damage(path, 0, `the adoption record of epoch ${closed.epoch} is missing`)
+  }
+  if (epoch === 0) return undefined
+  const owner = epochPaths.owner(dataDir, epoch)
+  if ((await readRecord<OwnerRecord>(disk, owner)) === undefined) {
+    throw damage(owner, 0, `the owner's file of epoch ${epoch} is missing`)
+  }
+  return readRecord<AdoptionRecord>(disk, epochPaths.adopted(dataDir, epoch))
 }
 
-function lanesOf(segments: readonly { readonly lane: number }[]): number[] {
-  // The carried lane sorts first: its frames precede those of the epoch's other lanes.
-  const rank = (lane: number): number => (lane === carriedLane ? -1 : lane)
-  return [...new Set(segments.map(({ lane }) => lane))].sort((a, b) => rank(a) - rank(b))
+async function readTruncations(
+  disk: Disk,
+  dataDir: string,
+  epoch: number,
+  { epochFiles }: Listing,
+): Promise<TruncationRecord[]> {
+  const records: TruncationRecord[] = []
+  for (const { lane } of filesOf(epochFiles, epoch, 'truncated')) {
+    const path = epochPaths.truncated(dataDir, epoch, lane)
+    records.push((await readRecord<TruncationRecord>(disk, path))!)
+  }
+  return records
 }
 
-/** Segments of a lane that are still there: older ones may be gone behind snapshots, none between. */
-function presentOf(
-  present: readonly SegmentIdentity[],
+function filesOf(
+  files: readonly EpochFile[],
+  epoch: number,
+  kind: EpochFile['kind'],
+): { readonly lane: number }[] {
+  return files.flatMap((file) =>
+    file.epoch === epoch && file.kind === kind && file.lane !== undefined
+      ? [{ lane: file.lane }]
+      : [],
+  )
+}
+
+/** A segment that was adopted reads exactly as it did then. */
+async function verifyAdopted(
+  disk: Disk,
+  dataDir: string,
+  adopted: AdoptedSegment,
+  chains: ShardChains,
+): Promise<ScannedSegment> {
+  const heads = new Map<number, ShardHead>()
+  const reader = await SegmentReader.open(disk, dataDir, adopted)
+  try {
+    if (reader.header.tag !== adopted.tag)
+      throw damage(reader.path, 0, 'another segment of this name')
+    const scan = await scanGroups(reader, adopted.start, adopted.bytes, (group) => {
+      for (const frame of group.frames) {
+        chains.follow(frame, reader.path, group.at)
+        heads.set(frame.shard, { ordinal: lastOrdinalOf(frame), crc: frame.crc })
+      }
+    })
+    if (scan.head.crc !== adopted.end.crc || scan.head.sequence !== adopted.end.sequence) {
+      throw damage(reader.path, scan.end, 'other groups than were adopted')
+    }
+    return { ...adopted, heads }
+  } finally {
+    await reader.close()
+  }
+}
+
+interface LaneOfEpoch {
+  readonly scanned: ScannedLane
+  /** Shards the lane served. */
+  readonly shards: readonly number[]
+}
+
+async function scanLanes(
+  disk: Disk,
+  dataDir: string,
+  epoch: number,
+  { epochFiles, segments }: Listing,
+  truncations: readonly TruncationRecord[],
+  chains: ShardChains,
+): Promise<{ scanned: LaneOfEpoch[]; clean: boolean }> {
+  const closed = await readRecord<CloseRecord>(disk, epochPaths.closed(dataDir, epoch))
+  const opened = filesOf(epochFiles, epoch, 'lane').map(({ lane }) => lane)
+  const written = segments.filter((one) => one.epoch === epoch && one.lane !== carriedLane)
+  const ends = closed?.lanes.map(({ lane }) => lane) ?? []
+  const lanes = [...new Set([...opened, ...ends, ...written.map(({ lane }) => lane)])]
+  const scanned: LaneOfEpoch[] = []
+  for (const lane of lanes.sort((a, b) => a - b)) {
+    const path = epochPaths.lane(dataDir, epoch, lane)
+    const record = await readRecord<LaneRecord>(disk, path)
+    const end = closed?.lanes.find((candidate) => candidate.lane === lane)
+    const truncation = truncations.find((candidate) => candidate.lane === lane)
+    const sealing = epochPaths.sealing(dataDir, epoch, lane)
+    const announced = (await readRecord<SealingRecord>(disk, sealing)) !== undefined
+    const names = segmentsOf(dataDir, epoch, lane, written, truncation?.firstKept ?? 0)
+    const start = truncation?.start ?? noGroup
+    const result = await scanLane(disk, dataDir, names, chains, { closed: end, announced, start })
+    // Crashed while it was being opened, or its record is lost: only the first has no groups.
+    if (record === undefined && (result.shards.size > 0 || closed !== undefined)) {
+      throw damage(path, 0, `the record of lane ${lane} is missing`)
+    }
+    if (closed !== undefined && end === undefined) {
+      throw damage(path, 0, `lane ${lane} was opened, but the closed record does not know it`)
+    }
+    scanned.push({ scanned: result, shards: record?.shards ?? [] })
+  }
+  return { scanned, clean: closed !== undefined }
+}
+
+/** Names of a lane's segments that count, without a gap (A3). */
+function segmentsOf(
+  dataDir: string,
   epoch: number,
   lane: number,
-  folder: string,
-  indexes: readonly number[],
-): SegmentIdentity[] {
-  const there = indexes.filter((index) =>
-    present.some((one) => one.epoch === epoch && one.lane === lane && one.index === index),
-  )
-  const first = indexes.indexOf(there[0] ?? -1)
-  const missing = first < 0 ? undefined : indexes.slice(first).find((index) => !there.includes(index))
-  if (missing !== undefined) {
-    throw damage(join(folder, segmentName({ epoch, lane, index: missing })), 0, 'a missing segment')
+  written: readonly SegmentName[],
+  firstKept: number,
+): SegmentName[] {
+  const names = written
+    .filter((one) => one.lane === lane && one.index >= firstKept)
+    .sort((a, b) => a.index - b.index)
+  for (let i = 0; i < Math.max(1, names.length); i++) {
+    if (names[i]?.index === firstKept + i) continue
+    const missing = { epoch, lane, index: firstKept + i }
+    throw damage(segmentPath(dataDir, missing), 0, `the segment ${segmentName(missing)} is missing`)
   }
-  return there.map((index) => ({ epoch, lane, index }))
+  return names
+}
+
+function tornTail(
+  { scanned, shards }: LaneOfEpoch,
+  chains: ShardChains,
+): RecoveryReport['tornTails'][number][] {
+  if (scanned.torn === undefined) return []
+  const kept = shards.map((shard) => [shard, chains.heads.get(shard)?.ordinal ?? 0] as const)
+  return [{ ...scanned.torn, kept: Object.fromEntries(kept) }]
+}
+
+function assertShards(dataDir: string, chains: ShardChains, manifest: Manifest): void {
+  for (const shard of chains.heads.keys()) {
+    if (shard < manifest.shards) continue
+    throw damage(
+      manifestPath(dataDir),
+      0,
+      `the journal has a shard ${shard}, the manifest ${manifest.shards} shards`,
+    )
+  }
 }

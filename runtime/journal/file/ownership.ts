@@ -1,73 +1,156 @@
 /**
  * One owner per data folder: who may succeed whom.
  *
- *   the last owner is       its heartbeat     asked to take over │ decision
- *   ──────────────────────────────────────────────────────────────┼──────────────────────────
- *   nobody, or gone         any               any                │ open
- *   paused (stopped)        any               any                │ succeed: it is fenced when it resumes
- *   running                 fresh             any                │ refuse: in use
- *   running                 silent            no                 │ refuse: in use, say how to take over
- *   running                 silent            yes                │ succeed
- *   unknown (other machine) fresh             any                │ refuse: in use
- *   unknown (other machine) silent            any                │ succeed
+ *   the last owner is           its heartbeat      asked to take over │ decision
+ *   ─────────────────────────────────────────────────────────────────┼─────────────────────────────────
+ *   none: closed or released    any                any                │ open
+ *   gone                        any                any                │ open
+ *   paused (stopped)            any                any                │ succeed: fenced when it resumes
+ *   any other                   any                yes                │ succeed: fenced after its next sync
+ *   running                     any                no                 │ refuse: in use
+ *   unknown (other machine,     silent for > 10 s  no                 │ succeed
+ *     namespace, no identity)   heard              no                 │ refuse: in use
  *
- * W1. Safety never rests on this table but on the fence: an owner that was succeeded finds the newer
- *     epoch file after its next sync and releases nothing.
+ * O3. Safety never rests on this table but on the fence (Z1): an owner that was succeeded finds the
+ *     newer epoch file after its next sync and releases nothing.
+ * O4. Two openers at once: exclusive creation of the epoch file decides.
  */
-import type { Env } from '../../env/env.js'
+import { dirname } from 'node:path'
+import type { Env, TimerHandle } from '../../env/env.js'
 import { OpenRefused } from '../../errors.js'
-import { encodeRecord, epochPaths, folders, listEpochs, readOwner } from './records.js'
+import { epochPaths, folders } from './names.js'
+import { listFolder } from './lineage.js'
+import { encodeRecord, readOwner, recordFormat, writeRecord, type OwnerRecord } from './records.js'
 
-/** An owner says once a second that it lives; silent for this long it may be succeeded. */
-export const heartbeatMs = 1_000
-const silentMs = 10_000
+/** An owner says this often that it lives. */
+const heartbeatMs = 1_000
+/** Silent for this long, an owner nobody can see is believed dead: ten missed heartbeats. */
+const silentMsMax = 10_000
+/** How often a heartbeat is looked for. */
+const watchMs = 500
 
 /**
- * Becomes the owner: creates the next epoch file, exclusively.
+ * Becomes the owner: creates the next epoch's file, exclusively.
  * @returns the new epoch
  * @throws OpenRefused data_dir_in_use
  */
 export async function acquireEpoch(env: Env, dataDir: string, takeOver: boolean): Promise<number> {
-  const { disk } = env
-  const { owners } = await listEpochs(disk, dataDir)
-  const last = owners[owners.length - 1] ?? 0
-  if (last > 0) await assertFree(env, dataDir, last, takeOver)
-  const path = epochPaths.owner(dataDir, last + 1)
-  try {
-    const file = await disk.open(path, 'create')
-    await file.write(encodeRecord(env.processes.self), 0)
-    await file.sync()
-    await file.close()
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'EEXIST') throw error
-    throw new OpenRefused(
-      'data_dir_in_use',
-      `Another process has just opened the data folder ${dataDir}; use another folder or stop that process.`,
-    )
+  const { epochFiles, segments } = await listFolder(env.disk, dataDir)
+  const owners = epochFiles.filter(({ kind }) => kind === 'owner')
+  const last = newest(owners)
+  if (last > 0 && !takeOver) await assertFree(env, dataDir, last)
+  // Numbers are never used twice, whatever is left of an epoch.
+  const epoch = Math.max(newest(epochFiles), newest(segments)) + 1
+  await createOwnerFile(env, dataDir, epoch)
+  const later = newest((await listFolder(env.disk, dataDir)).epochFiles)
+  if (later > epoch) {
+    // We were so slow that others came and went in between; our number is an old one.
+    await env.disk.remove(epochPaths.owner(dataDir, epoch))
+    throw justOpened(dataDir)
   }
-  await disk.syncFolder(folders.epochs(dataDir))
-  return last + 1
+  return epoch
 }
 
-async function assertFree(
+/** What is known of the owner of an epoch. */
+export async function ownerOf(
   env: Env,
   dataDir: string,
   epoch: number,
-  takeOver: boolean,
-): Promise<void> {
-  if (env.disk.existsNow(epochPaths.closed(dataDir, epoch))) return
-  const path = epochPaths.owner(dataDir, epoch)
-  const owner = await readOwner(env.disk, path)
-  if (owner === undefined || env.disk.existsNow(epochPaths.released(dataDir, epoch))) return
-  const fate = env.processes.fate(owner)
-  if (fate === 'gone' || fate === 'paused') return
-  const silent = (await env.disk.ageMs(path)) > silentMs
-  if (silent && (fate === 'unknown' || takeOver)) return
-  const how = silent
-    ? 'It has been silent for a while: stop it, or take over (--take-over) and it is fenced off.'
-    : 'Stop that process first, or use another folder.'
+): Promise<{ readonly pid: number | undefined; readonly fate: OwnerFate }> {
+  const { disk } = env
+  const left =
+    disk.existsNow(epochPaths.closed(dataDir, epoch)) ||
+    disk.existsNow(epochPaths.released(dataDir, epoch))
+  const owner = await readOwner(disk, epochPaths.owner(dataDir, epoch))
+  if (left) return { pid: owner?.pid, fate: 'none' }
+  if (owner === undefined) return { pid: undefined, fate: 'unknown' }
+  return { pid: owner.pid, fate: env.processes.fate(owner) }
+}
+
+export type OwnerFate = 'none' | 'running' | 'paused' | 'gone' | 'unknown'
+
+/** Ends ownership without a clean end: the next opener recovers. */
+export async function releaseEpoch(env: Env, dataDir: string, epoch: number): Promise<void> {
+  const record = { format: recordFormat, epoch }
+  await writeRecord(env.disk, epochPaths.released(dataDir, epoch), record)
+}
+
+/** Touches the epoch's file as long as the owner lives. */
+export class Heartbeat {
+  private readonly env: Env
+  private readonly path: string
+  private timer: TimerHandle | undefined
+
+  constructor(env: Env, dataDir: string, epoch: number) {
+    this.env = env
+    this.path = epochPaths.owner(dataDir, epoch)
+    this.beat()
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+  }
+
+  private beat(): void {
+    this.timer = this.env.timers.after(heartbeatMs, () => {
+      this.beat()
+      // A heartbeat is a courtesy; when the disk fails, the next append says so.
+      this.env.disk.touch(this.path).catch(() => undefined)
+    })
+  }
+}
+
+async function assertFree(env: Env, dataDir: string, epoch: number): Promise<void> {
+  const { pid, fate } = await ownerOf(env, dataDir, epoch)
+  if (fate === 'none' || fate === 'gone' || fate === 'paused') return
+  if (fate === 'unknown' && (await isSilent(env, epochPaths.owner(dataDir, epoch)))) return
+  const who = pid === undefined ? 'another process' : `process ${pid}`
+  const self = pid === env.processes.self.pid && fate === 'running' ? ' (this one)' : ''
+  const where = fate === 'unknown' ? ' on another machine or in another container' : ''
   throw new OpenRefused(
     'data_dir_in_use',
-    `The data folder ${dataDir} is in use by process ${owner.pid}. ${how}`,
+    `The data folder ${dataDir} is in use by ${who}${self}${where}. Stop it first, use another folder, or take over (takeOver, --take-over): it is then fenced off and stops.`,
   )
+}
+
+/** Listens for a heartbeat of an owner nobody can see. @returns true when there is none */
+async function isSilent(env: Env, path: string): Promise<boolean> {
+  let age = await env.disk.ageMs(path)
+  while (age <= silentMsMax) {
+    await new Promise<void>((resolve) => env.timers.after(watchMs, resolve))
+    const later = await env.disk.ageMs(path)
+    // Only a touch makes a file younger, whatever the machines' clocks say.
+    if (later < age) return false
+    age = later
+  }
+  return true
+}
+
+async function createOwnerFile(env: Env, dataDir: string, epoch: number): Promise<void> {
+  const { disk } = env
+  const path = epochPaths.owner(dataDir, epoch)
+  const record: OwnerRecord = { format: recordFormat, epoch, ...env.processes.self }
+  const file = await disk.open(path, 'create').catch((error: unknown) => {
+    throw (error as { code?: string }).code === 'EEXIST' ? justOpened(dataDir) : error
+  })
+  try {
+    await file.write(encodeRecord(record), 0)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await disk.syncFolder(folders.epochs(dataDir))
+  await disk.syncFolder(dirname(folders.epochs(dataDir)))
+}
+
+function justOpened(dataDir: string): OpenRefused {
+  return new OpenRefused(
+    'data_dir_in_use',
+    `Another process has just opened the data folder ${dataDir}; use another folder or stop that process.`,
+  )
+}
+
+function newest(files: readonly { readonly epoch: number }[]): number {
+  return files.reduce((highest, { epoch }) => Math.max(highest, epoch), 0)
 }

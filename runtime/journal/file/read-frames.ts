@@ -1,15 +1,22 @@
-/** Reads the frames of some shards back, in order, one segment in memory at a time. */
+/**
+ * Reading the frames of some shards back, in the order of their ordinals, through a window.
+ *
+ * I1. What was verified on opening is verified again: the file may have changed, and another thread's
+ *     disk read is another chance of damage.
+ */
 import type { Env } from '../../env/env.js'
 import { lastOrdinalOf } from '../frame.js'
 import type { Frame } from '../journal.js'
-import { framesOf, readGroup } from './group.js'
-import type { FolderPlan } from './plan.js'
-import { damage, type SegmentPlan } from './scan.js'
-import { segmentHeaderBytes } from './segment.js'
+import { damage } from './damage.js'
+import type { FolderPlan, SegmentPlan } from './plan.js'
+import { scanGroups } from './scan.js'
+import { SegmentReader } from './segment-reader.js'
 
 /**
- * @param after by shard: frames up to this ordinal are not needed
- * @throws OpenRefused damaged
+ * Calls `onFrame` with every frame after the given ordinals. Segments without any are not opened.
+ * @param shards shards whose frames are wanted
+ * @param after by shard: frames up to this ordinal are not needed; 0 where there is none
+ * @throws OpenRefused damaged: also when a shard's first frame does not follow the given ordinal
  */
 export async function readFrames(
   env: Env,
@@ -18,38 +25,43 @@ export async function readFrames(
   after: ReadonlyMap<number, number>,
   onFrame: (frame: Frame) => void,
 ): Promise<void> {
+  const reached = new Map([...shards].map((shard) => [shard, after.get(shard) ?? 0]))
   for (const segment of plan.segments) {
-    const needed = Object.entries(segment.lastOrdinals).some(
-      ([shard, last]) => shards.has(Number(shard)) && last > (after.get(Number(shard)) ?? 0),
-    )
-    if (needed) await readSegmentFrames(env, segment, shards, after, onFrame)
+    const needed = segment.heads.some(([shard, ordinal]) => {
+      return ordinal > (reached.get(shard) ?? Infinity)
+    })
+    if (needed) await readSegment(env, plan, segment, reached, onFrame)
   }
 }
 
-async function readSegmentFrames(
+async function readSegment(
   env: Env,
+  plan: FolderPlan,
   segment: SegmentPlan,
-  shards: ReadonlySet<number>,
-  after: ReadonlyMap<number, number>,
+  reached: Map<number, number>,
   onFrame: (frame: Frame) => void,
 ): Promise<void> {
-  const file = await env.disk.open(segment.path, 'read')
+  const reader = await SegmentReader.open(env.disk, plan.dataDir, segment)
   try {
-    const read = await file.read(0, segment.validBytes)
-    const bytes = Buffer.from(read.buffer, read.byteOffset, read.length)
-    for (let at = segmentHeaderBytes; at < segment.validBytes; ) {
-      const group = readGroup(bytes, at, segment)
-      const frames = group === undefined ? undefined : framesOf(bytes, group)
-      if (group === undefined || frames === undefined) {
-        throw damage(segment.path, at, 'a group that was whole a moment ago')
+    if (reader.header.tag !== segment.tag)
+      throw damage(reader.path, 0, 'another segment of this name')
+    await scanGroups(reader, segment.start, segment.bytes, (group) => {
+      for (const frame of group.frames) {
+        const last = lastOrdinalOf(frame)
+        const ordinal = reached.get(frame.shard) ?? Infinity
+        if (last <= ordinal) continue
+        if (frame.firstOrdinal !== ordinal + 1) {
+          throw damage(
+            reader.path,
+            group.at,
+            `no snapshot of shard ${frame.shard} reaches ordinal ${frame.firstOrdinal - 1}, where its journal goes on; ${ordinal} was reached`,
+          )
+        }
+        reached.set(frame.shard, last)
+        onFrame(frame)
       }
-      for (const frame of frames) {
-        const wanted = shards.has(frame.shard) && lastOrdinalOf(frame) > (after.get(frame.shard) ?? 0)
-        if (wanted) onFrame(frame)
-      }
-      at = group.end
-    }
+    })
   } finally {
-    await file.close()
+    await reader.close()
   }
 }

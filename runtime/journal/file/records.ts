@@ -1,135 +1,192 @@
 /**
- * Small records beside the journal: manifest, epochs, adoptions, clean ends. Each is one JSON text
- * with a checksum, written under a temporary name, synced and renamed.
+ * Small records beside the journal: manifest, owners, adoptions, ends. Each is one line of JSON that
+ * ends with its own checksum.
+ *
+ * C1. A record is there whole or not at all: written under a temporary name, synced, renamed, and the
+ *     folder synced. So one that does not read is damage, never a crash's trace. (The owner's file is
+ *     the exception: it must be created exclusively, see ownership.ts.)
+ * C2. Every byte counts: a record is read only if writing its content gives the same bytes again.
  */
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Disk, ProcessIdentity } from '../../env/env.js'
-import { OpenRefused } from '../../errors.js'
+import type { GroupHead, ShardHeadRow } from './chains.js'
+import { damage, newerFormat } from './damage.js'
+import { folders, parseEpochFile, temporarySuffix, type SegmentName } from './names.js'
+
+export { epochPaths } from './names.js'
+
+export const recordFormat = 1
 
 /** What a data folder is, fixed when it is made. */
 export interface Manifest {
-  readonly format: 1
+  readonly format: number
   readonly shards: number
   /** 16 random bytes in hex: the key of keyed hashes. */
   readonly secret: string
+  /** ms since 1970. */
   readonly createdAt: number
 }
 
-/** What an owner took over, and from whom: the lineage. */
-export interface Adoption {
+/** Who owns an epoch. */
+export interface OwnerRecord {
+  readonly format: number
   readonly epoch: number
-  /** Epoch it follows; 0 for the first of all. */
-  readonly predecessor: number
-  /** The predecessor's segments and how much of each counts. Later bytes in them are nobody's. */
-  readonly segments: readonly AdoptedSegment[]
-  /** Size of the segment the predecessor's last groups were carried to; 0 when there is none. */
-  readonly carriedBytes: number
+  readonly pid: number
+  readonly startedAt: string
+  readonly place: string
 }
 
-export interface AdoptedSegment {
+/** A segment of the lineage, and how much of it counts. */
+export interface AdoptedSegment extends SegmentName {
+  /** From its header: tells it from any other file of its name. */
+  readonly tag: number
+  /** Bytes that count. Later bytes are nobody's: a zombie's, or a torn tail. */
+  readonly bytes: number
+  /** The lane's chain of groups before its first group, and after the last that counts. */
+  readonly start: GroupHead
+  readonly end: GroupHead
+}
+
+/** What an epoch took over. It restates the whole lineage, so older records can go. */
+export interface AdoptionRecord {
+  readonly format: number
+  readonly epoch: number
+  /** 0 for the first of all. */
+  readonly predecessor: number
+  /** In reading order: frames of one shard stand in the order of their ordinals. */
+  readonly segments: readonly AdoptedSegment[]
+  /** By shard: up to where snapshots stand for the journal, as far as any of it was let go. */
+  readonly base: readonly ShardHeadRow[]
+}
+
+/** A lane was opened: groups may follow. */
+export interface LaneRecord {
+  readonly format: number
+  readonly epoch: number
+  readonly lane: number
+  readonly shards: readonly number[]
+}
+
+/** What a lane let go behind snapshots, over its whole life. */
+export interface TruncationRecord {
+  readonly format: number
+  readonly epoch: number
+  readonly lane: number
+  /** Index of its oldest segment that counts, and the chain of groups before that. */
+  readonly firstKept: number
+  readonly start: GroupHead
+  /** Names of segments of earlier epochs. */
+  readonly removed: readonly string[]
+  readonly base: readonly ShardHeadRow[]
+}
+
+/** Where a lane ends. */
+export interface LaneEnd {
   readonly lane: number
   readonly index: number
-  readonly validBytes: number
+  /** Offset of its seal. */
+  readonly offset: number
+  /** CRC of its seal. */
+  readonly crc: number
+}
+
+export interface SealingRecord extends LaneEnd {
+  readonly format: number
+  readonly epoch: number
 }
 
 /** Where each lane ended when its owner closed cleanly. */
-export interface CleanEnd {
+export interface CloseRecord {
+  readonly format: number
   readonly epoch: number
   readonly lanes: readonly LaneEnd[]
 }
 
-export interface LaneEnd {
-  readonly lane: number
-  readonly index: number
-  readonly offset: number
-  readonly crc: number
+interface AnyRecord {
+  readonly format: number
 }
 
-export const folders = {
-  journal: (dataDir: string): string => join(dataDir, 'journal'),
-  epochs: (dataDir: string): string => join(dataDir, 'epochs'),
+/** A record's bytes. */
+export function encodeRecord(record: object): Buffer {
+  const checksum = crc32(JSON.stringify(record)).toString(16).padStart(8, '0')
+  return Buffer.from(`${JSON.stringify({ ...record, checksum })}\n`)
 }
 
-const padded = (epoch: number): string => String(epoch).padStart(8, '0')
-
-/** Paths of an epoch's records. */
-export const epochPaths = {
-  owner: (dataDir: string, epoch: number): string => join(folders.epochs(dataDir), padded(epoch)),
-  adopted: (dataDir: string, epoch: number): string =>
-    join(folders.epochs(dataDir), `${padded(epoch)}.adopted`),
-  closed: (dataDir: string, epoch: number): string =>
-    join(folders.epochs(dataDir), `${padded(epoch)}.closed`),
-  /** Left by an owner that stopped without a clean end but lives on, such as an embedding process. */
-  released: (dataDir: string, epoch: number): string =>
-    join(folders.epochs(dataDir), `${padded(epoch)}.released`),
+/** @returns undefined when the bytes are no whole record */
+export function decodeRecord(bytes: Buffer): AnyRecord | undefined {
+  try {
+    const { checksum: _, ...record } = JSON.parse(bytes.toString('utf8')) as AnyRecord & {
+      checksum: string
+    }
+    return encodeRecord(record).equals(bytes) ? record : undefined
+  } catch {
+    return undefined
+  }
 }
 
-/** Writes a record durably, or not at all. */
-export async function writeRecord(disk: Disk, path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.tmp`
+/** Writes a record durably, or not at all (C1). */
+export async function writeRecord(disk: Disk, path: string, record: AnyRecord): Promise<void> {
+  const temporary = path + temporarySuffix
   if (disk.existsNow(temporary)) await disk.remove(temporary)
   const file = await disk.open(temporary, 'create')
   try {
-    await file.write(encodeRecord(value), 0)
+    await file.write(encodeRecord(record), 0)
     await file.sync()
   } finally {
     await file.close()
   }
   await disk.rename(temporary, path)
-  await disk.syncFolder(join(path, '..'))
+  await disk.syncFolder(dirname(path))
 }
 
-/**
- * Reads a record. @returns undefined when the file does not exist
- * @throws OpenRefused damaged
- */
-export async function readRecord<T>(disk: Disk, path: string): Promise<T | undefined> {
+/** All bytes of a small file; undefined when it does not exist. */
+export async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
   if (!disk.existsNow(path)) return undefined
   const file = await disk.open(path, 'read')
   try {
-    const bytes = Buffer.from(await file.read(0, await file.size()))
-    const newline = bytes.indexOf(10)
-    const text = bytes.subarray(0, Math.max(0, newline))
-    if (bytes.toString('latin1', newline + 1) !== checksumLine(text)) {
-      throw new OpenRefused('damaged', `The record ${path} is damaged.`, { file: path, offset: 0 })
-    }
-    return JSON.parse(text.toString('utf8')) as T
+    const bytes = await file.read(0, await file.size())
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   } finally {
     await file.close()
   }
 }
 
-/** A record's bytes: one line of JSON, one line with its checksum. */
-export function encodeRecord(value: unknown): Buffer {
-  const text = Buffer.from(JSON.stringify(value))
-  return Buffer.concat([text, Buffer.from(`\n${checksumLine(text)}`)])
+/**
+ * Reads a record. @returns undefined when the file does not exist
+ * @throws OpenRefused damaged, newer_format
+ */
+export async function readRecord<T extends AnyRecord>(
+  disk: Disk,
+  path: string,
+): Promise<T | undefined> {
+  const bytes = await readWhole(disk, path)
+  if (bytes === undefined) return undefined
+  const record = decodeRecord(bytes)
+  if (record === undefined) throw damage(path, 0, 'a record that does not fit its checksum')
+  if (record.format > recordFormat) {
+    throw newerFormat(path, 'record', record.format, recordFormat)
+  }
+  return record as T
 }
 
-function checksumLine(text: Uint8Array): string {
-  return `${crc32(text).toString(16).padStart(8, '0')}\n`
-}
-
-/** Epochs whose owner files exist, and those that were taken over by an adoption, ascending. */
+/** Epochs that have owner files, and those with adoption records, ascending. */
 export async function listEpochs(
   disk: Disk,
   dataDir: string,
 ): Promise<{ owners: number[]; adopted: number[] }> {
   const names = await disk.list(folders.epochs(dataDir))
-  const numbers = (pattern: RegExp): number[] =>
-    names.flatMap((name) => {
-      const match = pattern.exec(name)
-      return match === null ? [] : [Number(match[1])]
-    })
-  return { owners: numbers(/^(\d{8})$/), adopted: numbers(/^(\d{8})\.adopted$/) }
+  const files = names.flatMap((name) => parseEpochFile(name) ?? [])
+  const epochsOf = (kind: string): number[] =>
+    files.flatMap((file) => (file.kind === kind ? [file.epoch] : [])).sort((a, b) => a - b)
+  return { owners: epochsOf('owner'), adopted: epochsOf('adopted') }
 }
 
 /** Who owns an epoch; undefined when the owner died before it could say so. */
 export async function readOwner(disk: Disk, path: string): Promise<ProcessIdentity | undefined> {
-  try {
-    return await readRecord<ProcessIdentity>(disk, path)
-  } catch (error) {
-    if (error instanceof OpenRefused) return undefined
-    throw error
-  }
+  const bytes = await readWhole(disk, path)
+  const record = bytes === undefined ? undefined : (decodeRecord(bytes) as OwnerRecord | undefined)
+  if (record === undefined) return undefined
+  const { pid, startedAt, place } = record
+  return { pid, startedAt, place }
 }
