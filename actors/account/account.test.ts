@@ -161,6 +161,17 @@ describe('large numbers', () => {
     expect(bank.available(bob)).toBe(max)
   })
 
+  it('S2: what is available stays a safe integer with a credit limit too', () => {
+    const bank = new TestBank()
+    const alice = bank.open(0, 'alice', max - 7, 'CNY', 7)
+    expect(bank.available(alice)).toBe(max)
+    expect(bank.do(alice, 'deposit', { amount: 1, currency: 'CNY' })).toBe('limit_exceeded')
+    expect(bank.do(alice, 'withdraw', { amount: max, currency: 'CNY' })).toMatchObject({
+      amount: max,
+    })
+    expect(bank.available(alice)).toBe(0)
+  })
+
   it('folds both posted counters of a busy merchant, and loses nothing', () => {
     const bank = new TestBank()
     const big = 2 ** 51

@@ -425,7 +425,7 @@ export class TestShards {
           .slice(0, limit),
       historyAt: (other, time) => this.actorAt(other).rows.findLast((row) => row.time <= time),
       park: parked,
-      unbound: (answer) => ({ unbound: answer }) as Unbound,
+      unbound: (answer) => ({ unbound: answer }) as never,
     }
   }
 
@@ -501,7 +501,7 @@ class TestTurn {
         host.setTimer({ due: now + delayMs, shard: shard.number, address, command, input }),
       cancel: (timer) => host.cancelTimer(timer),
       park: parked,
-      remember: (note, token) => ({ rememberedNote: note, wakeOn: token }) as Remembered,
+      remember: (note, token) => ({ rememberedNote: note, wakeOn: token }) as never,
       wake: (token) => {
         wakes.push(token)
       },
@@ -510,12 +510,13 @@ class TestTurn {
   }
 }
 
-// The runtime makes these results with classes of its own; here their fields are enough.
+// The runtime makes these results with classes of its own; here their fields are enough, which is
+// what `as never` above and below says.
 
 type Unbound = ReturnType<QueryView<unknown>['unbound']>
 
 function parked(token: string): Parked {
-  return { parkedOn: token } as Parked
+  return { parkedOn: token } as never
 }
 
 function isParked(outcome: unknown): outcome is Parked {

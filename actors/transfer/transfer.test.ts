@@ -65,6 +65,18 @@ describe('transfers', () => {
     }
   })
 
+  it('of several refusals gives the one of the first leg, in whatever order they come', () => {
+    for (const choice of [0, 0.4, 0.99]) {
+      const bank = new TestBank({ random: () => choice })
+      const [a, b] = [bank.open(0, 'a', 100), bank.open(2, 'b')]
+      const [m, n] = [bank.openMerchant(1, 'm'), bank.openMerchant(0, 'n')]
+      bank.do(m, 'freeze')
+      const legs = [leg(a, m, 1), leg(b, n, 1)]
+      expect(bank.do(a, 'transfer', { legs })).toBe('account_frozen')
+      expect(bank.do(a, 'transfer', { legs: [leg(a, n, 1), leg(b, m, 1)] })).toBe('account_frozen')
+    }
+  })
+
   it('a reserved payee can be frozen but not closed, and is credited all the same', () => {
     const bank = new TestBank()
     const a = bank.open(0, 'a', 100)
