@@ -425,7 +425,7 @@ export class TestShards {
           .slice(0, limit),
       historyAt: (other, time) => this.actorAt(other).rows.findLast((row) => row.time <= time),
       park: parked,
-      unbound: (answer) => ({ unbound: answer }) as never,
+      unbound: (answer) => alike<Unbound>({ unbound: answer }),
     }
   }
 
@@ -501,7 +501,7 @@ class TestTurn {
         host.setTimer({ due: now + delayMs, shard: shard.number, address, command, input }),
       cancel: (timer) => host.cancelTimer(timer),
       park: parked,
-      remember: (note, token) => ({ rememberedNote: note, wakeOn: token }) as never,
+      remember: (note, token) => alike<Remembered>({ rememberedNote: note, wakeOn: token }),
       wake: (token) => {
         wakes.push(token)
       },
@@ -510,13 +510,16 @@ class TestTurn {
   }
 }
 
-// The runtime makes these results with classes of its own; here their fields are enough, which is
-// what `as never` above and below says.
+// The runtime makes these results with classes of its own; here their fields are enough.
 
 type Unbound = ReturnType<QueryView<unknown>['unbound']>
 
+function alike<T>(fields: object): T {
+  return fields as T
+}
+
 function parked(token: string): Parked {
-  return { parkedOn: token } as never
+  return alike<Parked>({ parkedOn: token })
 }
 
 function isParked(outcome: unknown): outcome is Parked {
