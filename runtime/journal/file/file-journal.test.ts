@@ -55,7 +55,7 @@ journalContract('the journal on real files', () => {
       ...real.disk,
       async open(path, mode) {
         const file = await real.disk.open(path, mode)
-        if (!path.endsWith('.segment.tmp')) return file
+        if (!path.endsWith('.seg.tmp')) return file
         return {
           read: (position, length) => file.read(position, length),
           write: (bytes, position) => file.write(bytes, position),

@@ -51,14 +51,14 @@ export interface FolderOptions {
   readonly dataDir: string
   /** For a new folder; checked against an existing one. @default 64 for a new one */
   readonly shards?: number
-  /** Size of a full-grown segment, in whole blocks of 512 bytes. @default 64 MiB */
+  /** Size of a full-grown segment, in whole blocks of 8 bytes. @default 64 MiB */
   readonly segmentBytes?: number
   /** Succeed an owner that is alive; the fence stops it. @default false */
   readonly takeOver?: boolean
 }
 
 const segmentBytesDefault = 64 * 1024 * 1024
-const segmentBytesMin = 4 * blockBytes
+const segmentBytesMin = 1024
 const segmentBytesMax = 1024 * 1024 * 1024
 
 /** An opened data folder. */

@@ -1,7 +1,7 @@
 /**
  * A group: the frames of all shards of a lane in one write, the atomic unit on file.
  *
- *   0       4     6       8        12       16         24    28         32    36  40        …   n·512
+ *   0       4     6       8        12       16         24    28         32    36  40        …    n·8
  *   ┌───────┬─────┬───────┬────────┬────────┬──────────┬─────┬──────────┬─────┬───┬─────────┬───────┐
  *   │ magic │ ver │ flags │ length │ frames │ sequence │ tag │ prev CRC │ CRC │ 0 │ frames… │ zeros │
  *   └───────┴─────┴───────┴────────┴────────┴──────────┴─────┴──────────┴─────┴───┴─────────┴───────┘

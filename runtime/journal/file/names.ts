@@ -9,7 +9,7 @@
  *   epochs/0000000007.sealing-00000            where lane 0 is about to put its seal
  *   epochs/0000000007.closed                   where each lane ended
  *   epochs/0000000007.released                 the owner left without a clean end, and says so
- *   journal/0000000007-00000-00000002.segment  third segment of lane 0 in epoch 7
+ *   journal/0000000007-00000-00000002.seg  third segment of lane 0 in epoch 7
  */
 import { join } from 'node:path'
 
@@ -76,7 +76,7 @@ export function parseEpochFile(name: string): EpochFile | undefined {
 }
 
 export function segmentName({ epoch, lane, index }: SegmentName): string {
-  return `${digits(epoch, 10)}-${digits(lane, 5)}-${digits(index, 8)}.segment`
+  return `${digits(epoch, 10)}-${digits(lane, 5)}-${digits(index, 8)}.seg`
 }
 
 export function segmentPath(dataDir: string, name: SegmentName): string {
@@ -85,7 +85,7 @@ export function segmentPath(dataDir: string, name: SegmentName): string {
 
 /** @returns undefined for names that are none of ours, such as temporary ones */
 export function parseSegmentName(name: string): SegmentName | undefined {
-  const match = /^(\d{10})-(\d{5})-(\d{8})\.segment$/.exec(name)
+  const match = /^(\d{10})-(\d{5})-(\d{8})\.seg$/.exec(name)
   if (match === null) return undefined
   return { epoch: Number(match[1]), lane: Number(match[2]), index: Number(match[3]) }
 }

@@ -4,12 +4,12 @@
  *   the last owner is           its heartbeat      asked to take over │ decision
  *   ─────────────────────────────────────────────────────────────────┼─────────────────────────────────
  *   none: closed or released    any                any                │ open
- *   gone                        any                any                │ open
+ *   gone, or without identity   any                any                │ open
  *   paused (stopped)            any                any                │ succeed: fenced when it resumes
  *   any other                   any                yes                │ succeed: fenced after its next sync
  *   running                     any                no                 │ refuse: in use
- *   unknown (other machine,     silent for > 10 s  no                 │ succeed
- *     namespace, no identity)   heard              no                 │ refuse: in use
+ *   unknown (other machine      silent for > 10 s  no                 │ succeed
+ *     or namespace)             heard              no                 │ refuse: in use
  *
  * O3. Safety never rests on this table but on the fence (Z1): an owner that was succeeded finds the
  *     newer epoch file after its next sync and releases nothing.
@@ -63,7 +63,8 @@ export async function ownerOf(
     disk.existsNow(epochPaths.released(dataDir, epoch))
   const owner = await readOwner(disk, epochPaths.owner(dataDir, epoch))
   if (left) return { pid: owner?.pid, fate: 'none' }
-  if (owner === undefined) return { pid: undefined, fate: 'unknown' }
+  // One that died while it wrote its identity. If it lives after all, the fence stops it.
+  if (owner === undefined) return { pid: undefined, fate: 'gone' }
   return { pid: owner.pid, fate: env.processes.fate(owner) }
 }
 

@@ -4,9 +4,19 @@
 import type { ChainedFrame } from '../frame.js'
 import type { GroupHead } from './chains.js'
 import { damage } from './damage.js'
-import { framesOf, groupFlags, groupHeaderBytes, isWholeGroup, readGroupHeader } from './group.js'
+import {
+  framesOf,
+  groupFlags,
+  groupHeaderBytes,
+  groupMagic,
+  isWholeGroup,
+  readGroupHeader,
+} from './group.js'
 import type { SegmentReader } from './segment-reader.js'
 import { blockBytes, segmentHeaderBytes } from './segment.js'
+
+/** Bytes searched for later groups at once. */
+const searchBytes = 512 * 1024
 
 /** A whole group, as read. */
 export interface ScannedGroup {
@@ -62,8 +72,15 @@ export async function scanGroups(
 
 /** True when a whole group of this segment starts anywhere from an offset on. */
 export async function hasGroupFrom(reader: SegmentReader, from: number): Promise<boolean> {
-  for (let at = from; at < reader.header.size; at += blockBytes) {
-    if ((await readWholeGroup(reader, at)) !== undefined) return true
+  const { size } = reader.header
+  for (let at = from; at < size; at += searchBytes) {
+    // A magic that lies over the end of a piece is found in its overlap.
+    const piece = await reader.view(at, Math.min(searchBytes + groupMagic.length, size - at))
+    for (let hit = piece.indexOf(groupMagic); hit >= 0; hit = piece.indexOf(groupMagic, hit + 1)) {
+      const place = at + hit
+      if (place % blockBytes === 0 && (await readWholeGroup(reader, place)) !== undefined)
+        return true
+    }
   }
   return false
 }

@@ -1,10 +1,10 @@
 /**
  * A segment: a file of a fixed size, zero-filled and durable before the first group goes into it.
  *
- *   0        8     10     12      16     20      24     32     36    40          508   512
- *   ┌────────┬─────┬──────┬───────┬──────┬───────┬──────┬──────┬─────┬───────────┬─────┬─────────┐
- *   │ magic  │ ver │shards│ epoch │ lane │ index │ size │ salt │  0  │ 0 …       │ CRC │ groups… │
- *   └────────┴─────┴──────┴───────┴──────┴───────┴──────┴──────┴─────┴───────────┴─────┴─────────┘
+ *   0        8     10     12      16     20      24     32     36  60    64
+ *   ┌────────┬─────┬──────┬───────┬──────┬───────┬──────┬──────┬───┬─────┬─────────┐
+ *   │ magic  │ ver │shards│ epoch │ lane │ index │ size │ salt │ 0 │ CRC │ groups… │
+ *   └────────┴─────┴──────┴───────┴──────┴───────┴──────┴──────┴───┴─────┴─────────┘
  *
  * B1. A segment gets its name only when it is whole: a short one, or one with a bad header, is damage.
  * B2. Zeros that were written, not a hole: a sync of a later overwrite then has no metadata to write
@@ -18,9 +18,9 @@ import type { DiskFile, Env } from '../../env/env.js'
 import { newerFormat } from './damage.js'
 import { segmentPath, temporarySuffix, type SegmentName } from './names.js'
 
-/** Groups start at multiples of this: a torn sector can't reach a group that was durable before. */
-export const blockBytes = 512
-export const segmentHeaderBytes = blockBytes
+/** Groups start at multiples of this, so that a search for them need not look at every byte. */
+export const blockBytes = 8
+export const segmentHeaderBytes = 64
 const segmentMagic = Buffer.from('SUANSEGM')
 const segmentVersion = 1
 const crcAt = segmentHeaderBytes - 4
