@@ -120,7 +120,8 @@ export const paymentCodes = {
     sticky: true,
   },
   limit_exceeded: {
-    detail: 'The amount is beyond a limit of the account; pay less, or have the limit raised.',
+    detail:
+      'The request is beyond a limit of the account or the payment; ask for less, or have it raised.',
     retryable: false,
     outcome: 'not_executed',
     sticky: true,

@@ -10,7 +10,7 @@ import { isAmount } from '../money/minor-units.js'
 import { refusalFor, refuse } from '../refusals.js'
 import { expireIfDue } from './expiry.js'
 import { accountOf, endedRefusals, releaseRest, stepFor } from './payment-sides.js'
-import type { PaymentEvents, PaymentState } from './payment-state.js'
+import { stepsMax, type PaymentEvents, type PaymentState } from './payment-state.js'
 
 type PaymentTurn = Turn<PaymentState, PaymentEvents>
 
@@ -22,6 +22,8 @@ export function capture(turn: PaymentTurn, input: { amount?: number; final?: boo
   const amount = input.amount ?? left
   if (!isAmount(amount)) return refuse('invalid_request')
   if (amount > left) return refuse('amount_exceeds_capturable')
+
+  if (state.steps.length >= stepsMax) return refuse('limit_exceeded')
 
   const final = amount === left || input.final === true
   const number = state.steps.length

@@ -65,6 +65,9 @@ export interface PendingStep {
   readonly final: boolean
 }
 
+/** Captures, voids and refunds of one payment, refused ones too: its state stays small. */
+export const stepsMax = 256
+
 /** A finished step, and what the payment looked like after it. */
 export interface StepRow {
   readonly captured: number

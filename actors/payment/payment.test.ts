@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { refusal, type Address } from '../../runtime/index.js'
 import type { PaymentView } from '../bank.js'
+import { stepsMax } from './payment-state.js'
 import { answerOf, manual, payOf, TestBank } from '../testing/test-bank.js'
 
 type Step = readonly [
@@ -336,6 +337,18 @@ describe('steps that meet a step in flight', () => {
     bank.do(payer, 'withdraw', { amount: 50, currency: 'CNY' })
     expect(bank.do(payer, 'close')).toMatchObject({ status: 'closed' })
     expect(bank.do(`payment/${id}`, 'refund', {})).toBe('account_closed')
+  })
+
+  it('a payment takes a bounded number of steps, and can be voided even then', () => {
+    const bank = new TestBank()
+    const payer = bank.open(0, 'payer', 1000)
+    const payee = bank.openMerchant(1, 'payee')
+    const { id } = bank.pay(payer, payee, 1000, manual) as PaymentView
+    for (let i = 0; i < stepsMax; i++) bank.do(`payment/${id}`, 'capture', { amount: 1 })
+    expect(bank.do(`payment/${id}`, 'capture', { amount: 1 })).toBe('limit_exceeded')
+    expect(bank.do(`payment/${id}`, 'refund', {})).toBe('limit_exceeded')
+    expect(bank.do(`payment/${id}`, 'void')).toMatchObject({ captured: stepsMax })
+    expect(bank.counters(payer)).toEqual([0, stepsMax, 0, 1000])
   })
 
   it('what is no payment is not found, whatever its id looks like', () => {

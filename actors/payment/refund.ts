@@ -13,7 +13,7 @@ import { isAmount } from '../money/minor-units.js'
 import { refusalFor, refuse } from '../refusals.js'
 import { expireIfDue } from './expiry.js'
 import { accountOf, endedRefusals, stepFor } from './payment-sides.js'
-import type { PaymentEvents, PaymentState } from './payment-state.js'
+import { stepsMax, type PaymentEvents, type PaymentState } from './payment-state.js'
 
 type PaymentTurn = Turn<PaymentState, PaymentEvents>
 
@@ -28,6 +28,7 @@ export function refund(turn: PaymentTurn, input: { amount?: number }) {
   const payer = turn.read<AccountState>(state.payer)
   if (payer.status === 'closed') return refuse('account_closed')
   if (left === 0 || amount > left) return refuse('amount_exceeds_refundable')
+  if (state.steps.length >= stepsMax) return refuse('limit_exceeded')
   const refused = refundRefusal(payer, amount)
   if (refused !== undefined) return refused
 
