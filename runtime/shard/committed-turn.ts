@@ -2,7 +2,7 @@
  * A committed turn: all that one handled message changed. It is what a frame holds, and what both
  * the live shard and a replay apply, by the same code.
  */
-import { pack, unpack } from '../../transport/index.js'
+import { packFrame, unpackFrame } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
 import type { RecordKind } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
@@ -97,7 +97,7 @@ export class FrameBody {
 
   /** The frame's bytes; the body is empty again afterwards. */
   take(meta: FrameMeta): Uint8Array {
-    const bytes = pack([bodyVersion, meta.sequence, [...this.tags.keys()], this.turns])
+    const bytes = packFrame([bodyVersion, meta.sequence, [...this.tags.keys()], this.turns])
     this.tags.clear()
     this.turns = []
     return bytes
@@ -118,7 +118,12 @@ export function readFrameBody(
   bytes: Uint8Array,
   shard: number,
 ): FrameMeta & { turns: CommittedTurn[] } {
-  const [version, sequence, tags, turns] = unpack(bytes) as [number, number, string[], unknown[][]]
+  const [version, sequence, tags, turns] = unpackFrame(bytes) as [
+    number,
+    number,
+    string[],
+    unknown[][],
+  ]
   if (version !== bodyVersion) throw new RangeError(`frame body version ${version}`)
   return { sequence, turns: turns.map((turn) => readTurn(turn, tags, shard)) }
 }

@@ -6,6 +6,7 @@
  * C2. Integers come back as numbers, never as BigInt.
  */
 import { Packr } from 'msgpackr'
+import { PlainWriter, readPlain, ShapeTable } from './plain-codec.js'
 
 const packr = new Packr({ useRecords: true, moreTypes: false, int64AsType: 'number' })
 
@@ -23,30 +24,47 @@ export function unpack(bytes: Uint8Array): unknown {
   return packr.unpack(bytes)
 }
 
+const writer = new PlainWriter()
+
+/** Packs one value with the table of its own shapes: what is read alone, such as a journal frame. */
+export function packFrame(value: unknown): Uint8Array {
+  const table = new ShapeTable()
+  const body = writer.write(value, table)
+  const shapes = pack(table.shapes)
+  const bytes = Buffer.allocUnsafe(4 + body.length + shapes.length)
+  bytes.writeUInt32LE(body.length, 0)
+  bytes.set(body, 4)
+  bytes.set(shapes, 4 + body.length)
+  return bytes
+}
+
+/** Reads what {@link packFrame} wrote. @throws RangeError */
+export function unpackFrame(bytes: Uint8Array): unknown {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const end = 4 + view.readUInt32LE(0)
+  return readPlain(view.subarray(4, end), unpack(view.subarray(end)) as string[][])
+}
+
 /**
- * A codec whose record shapes are kept between calls, for many small values of few shapes that are
- * stored apart. `shapes` grows as new shapes are met and must be kept with the bytes.
+ * A codec whose shapes are kept between calls, for many small values that are stored apart. `shapes`
+ * grows as new ones are met and must be kept with the bytes.
  */
 export class ShapedCodec {
-  readonly shapes: string[][]
-  private readonly packr: Packr
+  private readonly table: ShapeTable
 
   constructor(shapes: readonly (readonly string[])[] = []) {
-    this.shapes = shapes.map((shape) => [...shape])
-    this.packr = new Packr({
-      useRecords: true,
-      moreTypes: false,
-      int64AsType: 'number',
-      structures: this.shapes,
-      maxSharedStructures: 8160,
-    })
+    this.table = new ShapeTable(shapes)
+  }
+
+  get shapes(): readonly (readonly string[])[] {
+    return this.table.shapes
   }
 
   pack(value: unknown): Uint8Array {
-    return this.packr.pack(value)
+    return writer.write(value, this.table)
   }
 
   unpack(bytes: Uint8Array): unknown {
-    return this.packr.unpack(bytes)
+    return readPlain(bytes, this.table.shapes)
   }
 }

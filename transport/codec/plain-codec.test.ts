@@ -1,0 +1,62 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { PlainWriter, readPlain, ShapeTable } from './plain-codec.js'
+
+const writer = new PlainWriter()
+
+/** Plain data as actors use it: no functions, no `__proto__`. */
+const plain = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.string({ unit: 'binary', maxLength: 50 }),
+    fc.string({ maxLength: 40 }),
+    fc.double(),
+    fc.maxSafeInteger(),
+    fc.integer(),
+    fc.boolean(),
+    fc.constantFrom(null, undefined),
+    fc.uint8Array({ maxLength: 80 }),
+    fc.array(tie('value'), { maxLength: 40 }),
+    fc.dictionary(
+      fc.string({ maxLength: 40 }).filter((name) => name !== '__proto__'),
+      tie('value'),
+      { maxKeys: 12, noNullPrototype: true },
+    ),
+  ),
+})).value
+
+describe('the plain codec', () => {
+  it('C3: reads back what was written', () => {
+    fc.assert(
+      fc.property(fc.array(plain, { maxLength: 20 }), (values) => {
+        const table = new ShapeTable()
+        const written = values.map((value) => writer.write(value, table))
+        const reread = new ShapeTable(table.shapes)
+        written.forEach((bytes, i) =>
+          expect(readPlain(bytes, reread.shapes)).toStrictEqual(values[i]),
+        )
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('C3: refuses bytes that are cut short', () => {
+    const table = new ShapeTable()
+    const bytes = writer.write(
+      { id: 'p1-1', amount: 3500, memo: '早餐', parts: [1, -2, 3e12] },
+      table,
+    )
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => readPlain(bytes.subarray(0, length), table.shapes)).toThrow(RangeError)
+    }
+  })
+
+  it('C4: bounds the table however many shapes there are', () => {
+    const table = new ShapeTable()
+    for (let i = 0; i < 2_000; i++) {
+      const value = { [`name-${i}`]: i, common: true }
+      expect(readPlain(writer.write(value, table), table.shapes)).toStrictEqual(value)
+    }
+    expect(table.shapes.length).toBeLessThanOrEqual(512)
+  })
+})
