@@ -52,7 +52,11 @@ export interface Problem {
 }
 
 /** Codes with which a caller got wrong what only the runtime can check. */
-const usageCodes: ReadonlySet<string> = new Set(['invalid_options'])
+const usageCodes: ReadonlySet<string> = new Set([
+  'invalid_options',
+  'api_keys_required',
+  'shards_differ',
+])
 
 /** Translates any error. */
 export function problemOf(error: unknown): Problem {

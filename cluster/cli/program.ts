@@ -1,7 +1,13 @@
 /** The tree of commands. Each command's file adds itself; nothing is decided here. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addAccounts } from './commands/accounts.js'
+import { addKeys } from './commands/keys.js'
+import { addPayments } from './commands/payments.js'
+import { addQuarantine } from './commands/quarantine.js'
 import { addReplay } from './commands/replay.js'
+import { addStart } from './commands/start.js'
+import { addStatus } from './commands/status.js'
 import { addVerify } from './commands/verify.js'
 import { examples } from './options.js'
 import { packageFile } from './package-file.js'
@@ -26,8 +32,14 @@ export function makeProgram(): Command {
         'suanpan verify --data ./data',
       ),
     )
-  addReplay(program)
+  addStart(program)
+  addStatus(program)
   addVerify(program)
+  addReplay(program)
+  addAccounts(program)
+  addPayments(program)
+  addQuarantine(program)
+  addKeys(program)
   return program
 }
 

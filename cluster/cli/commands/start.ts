@@ -1,0 +1,257 @@
+/**
+ * `suanpan start`: a node in this process, with the HTTP API, until it is asked to end.
+ *
+ * S1. It says where it listens only when requests are served, and that it stopped only when
+ *     everything is durable and sealed.
+ * S2. When the runtime stops by itself (disk, fencing, a broken rule), it says why and exits 1.
+ */
+import { Option, type Command } from 'commander'
+import {
+  createGateway,
+  readApiKeyFile,
+  runtimeOps,
+  type Gateway,
+} from '../../../transport/gateway/index.js'
+import {
+  openEmbedded,
+  recoveryWords,
+  type Embedded,
+  type EmbeddedOptions,
+  type RecoverySummary,
+} from '../embedded.js'
+import { exitCodes } from '../exit-codes.js'
+import { listenForInterrupt, type Interrupt } from '../interrupt.js'
+import {
+  dataOption,
+  examples,
+  jsonOption,
+  shardsOption,
+  threadsOption,
+  timeZoneOption,
+  whole,
+} from '../options.js'
+import { Output } from '../output.js'
+import { CommandFailed } from '../problem.js'
+import { Progress } from '../progress.js'
+import { runSample, type SampleListener } from '../sample/run-sample.js'
+import { sampleReport, sampleWords } from '../sample/sample-report.js'
+import { verifyFolder } from './verify.js'
+
+interface StartOptions {
+  readonly data: string
+  readonly host: string
+  readonly port: number
+  readonly threads?: number
+  readonly shards?: number
+  readonly apiKeys?: string
+  readonly timeZone?: string
+  readonly takeOver?: boolean
+  readonly sample?: boolean
+  readonly exit?: boolean
+  readonly json?: boolean
+}
+
+const portDefault = 7_400
+const portMax = 65_535
+
+export function addStart(program: Command): void {
+  program
+    .command('start')
+    .summary('run a node with the HTTP API in this process')
+    .description(
+      'Opens a data folder, recovers what is there, and serves the HTTP API until SIGINT or SIGTERM;\n' +
+        'a second signal forces the end. With --sample it first runs the shipped sample of payments.',
+    )
+    .addOption(dataOption())
+    .option('--host <address>', 'address to listen on; others than loopback need keys', '127.0.0.1')
+    .option('--port <n>', 'port to listen on; 0 takes a free one', whole(0, portMax), portDefault)
+    .addOption(threadsOption())
+    .addOption(shardsOption())
+    .option('--api-keys <file>', 'file of API keys (see: suanpan keys new)')
+    .addOption(
+      new Option('--time-zone <zone>', 'zone of daily limits [UTC]').argParser(timeZoneOption),
+    )
+    .option('--take-over', 'take the folder from a process that is alive but silent')
+    .option('--sample', 'first run the shipped sample of payments')
+    .option('--exit', 'end after the summary instead of serving')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(
+        'suanpan start',
+        'suanpan start --sample --exit',
+        'suanpan start --data /var/lib/suanpan --time-zone Asia/Shanghai',
+        'suanpan start --host 0.0.0.0 --api-keys api-keys.json',
+      ),
+    )
+    .action(async (options: StartOptions) => {
+      await runStart(options, new Output(options.json === true))
+    })
+}
+
+async function runStart(options: StartOptions, output: Output): Promise<void> {
+  // Wrong keys are found before anything is opened.
+  const apiKeys = options.apiKeys === undefined ? [] : await readApiKeyFile(options.apiKeys)
+  const interrupt = listenForInterrupt(output)
+  try {
+    if (options.sample === true) await sample(options, output, interrupt)
+    if (options.exit === true && options.sample === true) return
+    const node = await open(options, output)
+    if (options.exit === true) {
+      await node.runtime.close()
+      return
+    }
+    await serve(node, options, apiKeys, output, interrupt)
+  } finally {
+    interrupt.dispose()
+  }
+}
+
+async function open(options: StartOptions, output: Output): Promise<Embedded> {
+  const node = await openEmbedded({ ...embeddedOptions(options), onReport: reporter(output) })
+  tellRecovery(options.data, node.recovery, output)
+  return node
+}
+
+function embeddedOptions(options: StartOptions): EmbeddedOptions {
+  const { data, threads, shards, timeZone, takeOver } = options
+  return {
+    data,
+    ...(threads === undefined ? {} : { threads }),
+    ...(shards === undefined ? {} : { shards }),
+    ...(timeZone === undefined ? {} : { timeZone }),
+    takeOver: takeOver === true,
+  }
+}
+
+function tellRecovery(data: string, recovery: RecoverySummary, output: Output): void {
+  output.result({ event: 'opened', data, ...recovery }, () => recoveryWords(data, recovery))
+}
+
+/** What an operator should know while the node runs; snapshots are everyday. */
+function reporter(output: Output): (event: string, detail: Record<string, unknown>) => void {
+  return (event, detail) => {
+    if (event === 'snapshot') return
+    output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(detail)}\n`)
+  }
+}
+
+/**
+ * Runs the sample in a runtime of its own, closes it, and verifies what is on disk.
+ * @throws CommandFailed not_conserved
+ */
+async function sample(options: StartOptions, output: Output, interrupt: Interrupt): Promise<void> {
+  const { runtime, bank, failed } = await open(options, output)
+  const stages = new SampleStages(output, interrupt)
+  let audited
+  try {
+    const running = runSample(bank, stages).finally(() => stages.end())
+    const result = await Promise.race([running, failed])
+    audited = { result, audit: await Promise.race([bank.audit(), failed]) }
+  } finally {
+    await runtime.close()
+  }
+  output.note('Verifying the journal …')
+  const verified = await verifyFolder(options.data, output)
+  const report = sampleReport(audited.result, audited.audit, verified)
+  output.result({ event: 'sample', ...report }, () => sampleWords(report))
+  if (!report.conserved) {
+    throw new CommandFailed('not_conserved', report.findings[0] ?? 'Money is not conserved.')
+  }
+}
+
+class SampleStages implements SampleListener {
+  private readonly output: Output
+  private readonly interrupt: Interrupt
+  private progress: Progress | undefined
+
+  constructor(output: Output, interrupt: Interrupt) {
+    this.output = output
+    this.interrupt = interrupt
+  }
+
+  stage(title: string, unit: string, count: number): (done: number) => void {
+    this.end()
+    const progress = new Progress(this.output, title, unit, count)
+    this.progress = progress
+    return (done) => progress.update(done)
+  }
+
+  running(pump: { stop(): void }): void {
+    this.interrupt.onRequest(() => pump.stop())
+  }
+
+  end(): void {
+    this.progress?.end()
+  }
+}
+
+async function serve(
+  node: Embedded,
+  options: StartOptions,
+  apiKeys: Parameters<typeof createGateway>[0]['apiKeys'] & {},
+  output: Output,
+  interrupt: Interrupt,
+): Promise<void> {
+  const { runtime, bank, failed } = node
+  const gateway = await listen(node, () =>
+    createGateway({
+      bank,
+      ops: runtimeOps(runtime),
+      host: options.host,
+      port: options.port,
+      apiKeys,
+      onError: (error, { method, url }) => {
+        const reason = error instanceof Error ? error.message : String(error)
+        output.streams.stderr.write(`suanpan: ${method} ${url} failed: ${reason}\n`)
+      },
+    }),
+  )
+  const url = gateway.address
+  output.result({ event: 'listening', url, pid: process.pid }, () =>
+    listeningWords(url, options.sample === true, apiKeys.length > 0),
+  )
+  try {
+    const signal = await Promise.race([interrupt.requested, failed])
+    output.say(`${signal}: draining …`)
+    await Promise.race([gateway.close(), failed])
+    await Promise.race([runtime.close(), failed])
+    output.result({ event: 'stopped', clean: true }, () => 'Stopped cleanly; all is durable.')
+  } catch (error) {
+    // The journal takes no more, so there is nothing to drain: say why, and end.
+    process.exit(output.failure(error) || exitCodes.failed)
+  }
+}
+
+/** Starts a gateway; where it can't, the runtime is closed. @throws GatewayConfigError */
+async function listen({ runtime }: Embedded, make: () => Gateway): Promise<Gateway> {
+  try {
+    const gateway = make()
+    await gateway.listen()
+    return gateway
+  } catch (error) {
+    await runtime.close()
+    throw error
+  }
+}
+
+function listeningWords(url: string, sampled: boolean, secured: boolean): string {
+  const header = secured ? ' -H "Authorization: Bearer $SUANPAN_API_KEY"' : ''
+  const tries = sampled
+    ? [
+        `curl${header} ${url}/v1/accounts/li.wei.beijing`,
+        `curl${header} -X POST ${url}/v1/payments -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first' \\`,
+        `  -d '{"payer":"li.wei.beijing","payee":"teahouse.beijing","amount":100,"currency":"CNY"}'`,
+        `curl${header} ${url}/v1/audit`,
+      ]
+    : [
+        `curl${header} -X POST ${url}/v1/accounts -H 'Content-Type: application/json' -d '{"id":"alice","currency":"CNY"}'`,
+        `curl${header} ${url}/v1/accounts/alice`,
+        `curl${header} ${url}/v1/audit`,
+      ]
+  return [
+    `Listening on ${url} (API: ${url}/openapi.json). Try:`,
+    ...tries.map((line) => `  ${line}`),
+    'Stop with Ctrl-C.',
+  ].join('\n')
+}

@@ -1,0 +1,93 @@
+/** `suanpan status`: how a running node is, from its HTTP API alone. */
+import type { Command } from 'commander'
+import type { AuditView } from '../../../actors/index.js'
+import { parseMetrics, sumOfMetric } from '../http/metrics.js'
+import { NodeClient } from '../http/node-client.js'
+import { auditRows } from '../http/show.js'
+import { examples, withNode, type NodeOptions } from '../options.js'
+import { bytes, count, Output, pairsTable } from '../output.js'
+import { CommandFailed } from '../problem.js'
+
+export function addStatus(program: Command): void {
+  withNode(
+    program
+      .command('status')
+      .summary('health, readiness, audit and load of a running node')
+      .description(
+        'Asks a running node how it is: alive, ready, money conserved, shards and requests.\n' +
+          'Exits 1 when it is not ready or money is not conserved.',
+      ),
+  )
+    .addHelpText(
+      'after',
+      examples('suanpan status', 'suanpan status --url http://10.0.0.7:7400 --json'),
+    )
+    .action(async (options: NodeOptions) => {
+      await runStatus(options, new Output(options.json === true))
+    })
+}
+
+type Status = Awaited<ReturnType<typeof statusOf>>
+
+async function runStatus(options: NodeOptions, output: Output): Promise<void> {
+  const status = await statusOf(new NodeClient(options))
+  output.result(status, () => statusWords(status))
+  if (!status.ready) throw new CommandFailed('not_ready', status.notReady ?? 'It is not ready.')
+  if (status.audit?.conserved === false) {
+    throw new CommandFailed('not_conserved', status.audit.findings[0] ?? 'Money is not conserved.')
+  }
+}
+
+async function statusOf(client: NodeClient) {
+  await client.ask({ method: 'GET', path: '/healthz' })
+  const readiness = await client.ask<{ readonly detail?: string }>({
+    method: 'GET',
+    path: '/readyz',
+    accept: [503],
+  })
+  const ready = readiness.status === 200
+  const metrics = parseMetrics(await client.text('/metrics'))
+  const audit = ready
+    ? (await client.ask<AuditJson>({ method: 'GET', path: '/v1/audit' })).body
+    : undefined
+  const sum = (name: string): number => sumOfMetric(metrics, name)
+  return {
+    url: client.url,
+    live: true,
+    ready,
+    ...(ready ? {} : { notReady: readiness.body.detail }),
+    shards: metrics.filter(({ name }) => name === 'suanpan_shard_ordinal').length,
+    ordinals: sum('suanpan_shard_ordinal'),
+    actors: sum('suanpan_shard_actors') + sum('suanpan_shard_stored_actors'),
+    idempotencyKeys: sum('suanpan_shard_idempotency_keys'),
+    outboxMessages: sum('suanpan_shard_outbox_messages'),
+    mailboxMessages: sum('suanpan_shard_mailbox_messages'),
+    httpRequests: sum('suanpan_http_request_duration_seconds_count'),
+    residentBytes: sum('process_resident_memory_bytes'),
+    uptimeSeconds: uptime(sum('process_start_time_seconds')),
+    ...(audit === undefined ? {} : { audit }),
+  }
+}
+
+type AuditJson = Omit<AuditView, 'checkedAt'> & { readonly checkedAt: string }
+
+function uptime(startedAt: number): number {
+  return startedAt === 0 ? 0 : Math.max(0, Math.round(Date.now() / 1000 - startedAt))
+}
+
+function statusWords(status: Status): string {
+  const { audit } = status
+  const rows: (readonly [string, string])[] = [
+    ['ready', status.ready ? 'yes' : `no: ${status.notReady ?? 'it did not say why'}`],
+    ['up for', `${count(status.uptimeSeconds)} s, ${bytes(status.residentBytes)} resident`],
+    ['shards', `${count(status.shards)}, ${count(status.ordinals)} ordinals`],
+    ['actors', `${count(status.actors)}, ${count(status.idempotencyKeys)} idempotency keys`],
+    [
+      'waiting',
+      `${count(status.mailboxMessages)} in mailboxes, ${count(status.outboxMessages)} in outboxes`,
+    ],
+    ['requests', `${count(status.httpRequests)} over HTTP since the start`],
+    ...(audit === undefined ? [] : auditRows(audit)),
+  ]
+  return `${status.url}\n${pairsTable(rows)}`
+}
