@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import type {
   Chance,
@@ -115,7 +115,8 @@ const disk: Disk = {
         error === null ? resolve(new NodeFile(descriptor)) : reject(error),
       )
     }),
-  existsNow: (path) => fs.existsSync(path),
+  // Anything but a plain no is thrown: a fence that can't be seen must not pass for one that is gone.
+  existsNow: (path) => fs.statSync(path, { throwIfNoEntry: false }) !== undefined,
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.rm(path),
   async syncFolder(path) {
@@ -147,13 +148,23 @@ function statOf(pid: number): { state: string; startedAt: string } | undefined {
   }
 }
 
-/** Boot and pid namespace: within it a pid means one process. */
+/** Where a pid means one process: boot and pid namespace on Linux, the machine elsewhere. */
 function placeOfPids(): string {
   try {
     const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
     return `${boot} ${fs.readlinkSync('/proc/self/ns/pid')}`
   } catch {
-    return ''
+    return process.platform === 'linux' ? '' : `${process.platform} ${hostname()}`
+  }
+}
+
+/** Without /proc a process either answers or is gone; whether it is paused can't be seen. */
+function fateBySignal(pid: number): 'running' | 'gone' {
+  try {
+    process.kill(pid, 0)
+    return 'running'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? 'running' : 'gone'
   }
 }
 
@@ -170,6 +181,7 @@ function makeProcesses(): Processes {
     },
     fate(identity) {
       if (identity.place !== place || place === '') return 'unknown'
+      if (identity.startedAt === '') return fateBySignal(identity.pid)
       const stat = statOf(identity.pid)
       if (stat === undefined || stat.startedAt !== identity.startedAt) return 'gone'
       if (stat.state === 'Z' || stat.state === 'X') return 'gone'

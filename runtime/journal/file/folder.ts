@@ -15,7 +15,7 @@
 import { dirname, join } from 'node:path'
 import { assert } from '../../assert.js'
 import type { Env } from '../../env/env.js'
-import { OpenRefused } from '../../errors.js'
+import { Fault, OpenRefused } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { RecoveryReport } from '../journal.js'
 import { carryLastGroups } from './carry.js'
@@ -107,8 +107,26 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
     heartbeat.stop()
     // The reason of the failure matters more than a note that could not be written.
     await releaseEpoch(env, dataDir, epoch).catch(() => undefined)
-    throw error
+    throw isFenced(env, dataDir, epoch) ? overtaken(dataDir, error) : error
   }
+}
+
+function isFenced(env: Env, dataDir: string, epoch: number): boolean {
+  try {
+    new Fence(env.disk, dataDir, epoch).check()
+    return false
+  } catch (error) {
+    return error instanceof Fault
+  }
+}
+
+function overtaken(dataDir: string, cause: unknown): OpenRefused {
+  const refusal = new OpenRefused(
+    'data_dir_in_use',
+    `Another process took the data folder ${dataDir} over while it was being opened.`,
+  )
+  refusal.cause = cause
+  return refusal
 }
 
 class OpenFolder implements JournalFolder {

@@ -7,6 +7,11 @@ import { MemoryDisk } from './memory-disk.js'
 
 type Fate = 'running' | 'paused' | 'gone' | 'unknown'
 
+interface Delayed {
+  readonly due: number
+  readonly run: () => void
+}
+
 /** Delays this long are heartbeats and the like; they run when a test lets time pass. */
 const longDelayMs = 1_000
 
@@ -16,9 +21,16 @@ export class JournalEnv implements Env {
   readonly fates: Map<number, Fate>
   private readonly pid: number
   private seed: number
-  private waiting: { readonly due: number; readonly run: () => void }[] = []
+  /** Shared by all processes on a disk: time passes for all of them. */
+  private readonly waiting: Set<Delayed>
 
-  constructor(disk = new MemoryDisk(), pid = 1, fates = new Map<number, Fate>()) {
+  constructor(
+    disk = new MemoryDisk(),
+    pid = 1,
+    fates = new Map<number, Fate>(),
+    waiting = new Set<Delayed>(),
+  ) {
+    this.waiting = waiting
     this.disk = disk
     this.pid = pid
     this.fates = fates
@@ -27,7 +39,7 @@ export class JournalEnv implements Env {
 
   /** Another process on the same disk. */
   otherProcess(pid: number): JournalEnv {
-    return new JournalEnv(this.disk, pid, this.fates)
+    return new JournalEnv(this.disk, pid, this.fates, this.waiting)
   }
 
   readonly clock = {
@@ -44,8 +56,8 @@ export class JournalEnv implements Env {
     after: (delayMs: number, run: () => void): TimerHandle => {
       if (delayMs >= longDelayMs) {
         const entry = { due: this.disk.now + delayMs, run }
-        this.waiting.push(entry)
-        return { cancel: () => void (this.waiting = this.waiting.filter((one) => one !== entry)) }
+        this.waiting.add(entry)
+        return { cancel: () => void this.waiting.delete(entry) }
       }
       const handle = setImmediate(() => {
         this.pass(delayMs)
@@ -71,9 +83,11 @@ export class JournalEnv implements Env {
   /** Lets time pass; what became due runs. */
   pass(ms: number): void {
     this.disk.now += ms
-    const due = this.waiting.filter((entry) => entry.due <= this.disk.now)
-    this.waiting = this.waiting.filter((entry) => entry.due > this.disk.now)
-    for (const { run } of due) run()
+    for (const entry of [...this.waiting]) {
+      if (entry.due > this.disk.now) continue
+      this.waiting.delete(entry)
+      entry.run()
+    }
   }
 
   private random(): number {

@@ -215,7 +215,7 @@ function tear({ data, synced }: Content, survives: Survival): Buffer {
   const torn = Buffer.alloc(survives() ? data.length : synced.length)
   for (let at = 0; at < torn.length; at += sectorBytes) {
     const from = survives() ? data : synced
-    from.copy(torn, at, at, Math.min(at + sectorBytes, torn.length))
+    if (at < from.length) from.copy(torn, at, at, Math.min(at + sectorBytes, torn.length))
   }
   return torn
 }
