@@ -5,7 +5,9 @@
 import { count, type Output } from './output.js'
 
 const redrawMs = 100
-const lineMs = 5_000
+/** Lines come after 1 s, 2 s more, 4 s more …, at last every 10 s. */
+const lineMsMin = 1_000
+const lineMsMax = 10_000
 const barCells = 24
 
 export class Progress {
@@ -16,6 +18,7 @@ export class Progress {
   private readonly startedAt = performance.now()
   private total: number
   private shownAt = 0
+  private waitMs: number
   private drawn = false
 
   /** @param total 0 when it is not known yet */
@@ -26,18 +29,22 @@ export class Progress {
     this.total = total
     this.terminal = output.streams.stderr.isTTY === true && !output.json
     this.shownAt = this.terminal ? 0 : this.startedAt
+    this.waitMs = this.terminal ? redrawMs : lineMsMin
   }
 
   /** Cheap enough to be called often, but not per payment. */
   update(done: number): void {
     if (this.output.json) return
     const now = performance.now()
-    if (now - this.shownAt < (this.terminal ? redrawMs : lineMs)) return
+    if (now - this.shownAt < this.waitMs) return
     this.shownAt = now
     if (this.terminal) {
       this.output.streams.stderr.write(`\r${this.line(done, now)}\u001b[K`)
       this.drawn = true
-    } else this.output.note(this.line(done, now))
+    } else {
+      this.waitMs = Math.min(lineMsMax, this.waitMs * 2)
+      this.output.note(this.line(done, now))
+    }
   }
 
   /** Takes the bar away. */

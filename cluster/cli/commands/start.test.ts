@@ -1,0 +1,183 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
+
+let folder: ReturnType<typeof temporaryFolder>
+let data: string
+const running: CliProcess[] = []
+
+beforeEach(() => {
+  folder = temporaryFolder()
+  data = join(folder.path, 'data')
+})
+afterEach(async () => {
+  for (const process of running.splice(0)) {
+    process.kill('SIGKILL')
+    await process.ended
+  }
+  folder.remove()
+})
+
+/** Starts a node on a free port. */
+async function start(...more: string[]): Promise<{ node: CliProcess; url: string }> {
+  const node = new CliProcess([
+    'start',
+    '--data',
+    data,
+    '--port',
+    '0',
+    '--shards',
+    '8',
+    '--threads',
+    '1',
+    ...more,
+  ])
+  running.push(node)
+  const [, url = ''] = await node.until(/Listening on (http:\/\/127\.0\.0\.1:\d+)/)
+  return { node, url }
+}
+
+describe('suanpan start', () => {
+  it('serves, ends cleanly at SIGTERM, and finds everything again', async () => {
+    const { node, url } = await start()
+    const at = { SUANPAN_URL: url }
+    await runCli(['accounts', 'open', 'alice', 'CNY'], at)
+    await runCli(['accounts', 'open', 'merchant/tea', 'CNY'], at)
+    await runCli(['accounts', 'deposit', 'alice', '100.00', 'CNY'], at)
+    const pay = ['payments', 'pay', 'alice', 'tea', '35.00', 'CNY', '--json']
+    const paid = lastJson<{ id: string; status: string; amount: number; replayed: boolean }>(
+      await runCli([...pay, '--idempotency-key', 'order-1'], at),
+    )
+    expect(paid).toMatchObject({ status: 'settled', amount: 3500, replayed: false })
+    node.kill('SIGTERM')
+    const { code, stdout } = await node.ended
+    expect(code).toBe(0)
+    expect(stdout).toContain('Stopped cleanly')
+
+    const second = await start()
+    const again = await runCli([...pay, '--idempotency-key', 'order-1'], {
+      SUANPAN_URL: second.url,
+    })
+    expect(lastJson(again)).toMatchObject({ id: paid.id, replayed: true })
+    const status = lastJson<object>(await runCli(['status', '--url', second.url, '--json']))
+    expect(status).toMatchObject({ ready: true, shards: 8, audit: { conserved: true } })
+    second.node.kill('SIGINT')
+    expect((await second.node.ended).stdout).toContain('closed cleanly')
+  })
+
+  it('recovers from kill -9', async () => {
+    const { node, url } = await start()
+    await runCli(['accounts', 'open', 'alice', 'CNY', '--url', url])
+    node.kill('SIGKILL')
+    await node.ended
+    const second = await start()
+    expect((await runCli(['accounts', 'show', 'alice', '--url', second.url])).code).toBe(0)
+    second.node.kill('SIGTERM')
+    expect((await second.node.ended).stdout).toContain('not closed cleanly, recovered')
+  })
+
+  it('refuses a second process on the folder, and a port in use', async () => {
+    const { url } = await start()
+    const second = await runCli(['start', '--data', data, '--port', '0'])
+    expect(second.code).toBe(1)
+    expect(second.stderr).toMatch(/^suanpan: .*is in use by process \d+.*\(data_dir_in_use\)\n$/)
+    const verify = await runCli(['verify', '--data', data])
+    expect(verify.stderr).toMatch(/\(data_dir_in_use\)/)
+    const other = join(folder.path, 'other')
+    const port = new URL(url).port
+    const third = await runCli(['start', '--data', other, '--port', port])
+    expect(third.code).toBe(1)
+    expect(third.stderr).toMatch(/Port \d+ .*\(address_in_use\)\n$/)
+  })
+
+  it('takes payments by hand: hold, capture, refund, void, transfer, limits, freeze', async () => {
+    const { url } = await start()
+    const at = { SUANPAN_URL: url }
+    const ask = async <T>(...words: string[]): Promise<T> =>
+      lastJson<T>(await runCli([...words, '--json'], at))
+    for (const id of ['alice', 'bob', 'merchant/hotel']) await ask('accounts', 'open', id, 'EUR')
+    await ask('accounts', 'deposit', 'alice', '50000', 'EUR')
+    const held = await ask<{ id: string }>(
+      ...['payments', 'pay', 'alice', 'hotel', '100.00', 'EUR', '--manual'],
+    )
+    expect(held).toMatchObject({ status: 'held' })
+    const captured = await ask('payments', 'capture', held.id, '--amount', '8000', '--final')
+    expect(captured).toMatchObject({ status: 'settled', captured: 8000 })
+    const refunded = await ask('payments', 'refund', held.id, '--amount', '1000')
+    expect(refunded).toMatchObject({ status: 'partially_refunded', refunded: 1000 })
+    const other = await ask<{ id: string }>(
+      ...['payments', 'pay', 'alice', 'hotel', '1.00', 'EUR', '--manual'],
+    )
+    expect(await ask('payments', 'void', other.id)).toMatchObject({ status: 'voided' })
+    const transfer = await ask(
+      ...['payments', 'transfer', 'alice:account/bob:5.00', 'alice:hotel:1.00'],
+      ...['--currency', 'EUR'],
+    )
+    expect(transfer).toMatchObject({ status: 'settled' })
+    await ask('accounts', 'limits', 'alice', '--per-payment', '100')
+    const beyond = await runCli(['payments', 'pay', 'alice', 'hotel', '101', 'EUR', '--json'], at)
+    expect(beyond.code).toBe(1)
+    expect(JSON.parse(beyond.stderr)).toMatchObject({ error: { code: 'limit_exceeded' } })
+    expect(await ask('accounts', 'freeze', 'bob')).toMatchObject({ status: 'frozen' })
+    expect(await ask('accounts', 'show', 'alice')).toMatchObject({ available: 42_400 })
+    const history = await ask<{ entries: unknown[] }>('accounts', 'history', 'alice')
+    expect(history.entries.length).toBeGreaterThan(5)
+    expect(await ask('quarantine', 'list')).toEqual({ actors: [] })
+  })
+
+  it('asks for API keys made by `suanpan keys new`', async () => {
+    const file = join(folder.path, 'keys.json')
+    const made = lastJson<{ key: string }>(
+      await runCli([
+        'keys',
+        'new',
+        '--name',
+        'ops',
+        '--scope',
+        'operator',
+        'read',
+        '--file',
+        file,
+        '--json',
+      ]),
+    )
+    expect(readFileSync(file, 'utf8')).not.toContain(made.key)
+    const { url } = await start('--api-keys', file)
+    const open = ['accounts', 'open', 'alice', 'CNY', '--url', url]
+    expect((await runCli(open)).stderr).toMatch(/\(unauthorized\)/)
+    expect((await runCli(open, { SUANPAN_API_KEY: made.key })).code).toBe(0)
+  })
+
+  it('refuses other addresses without API keys, and a file of keys that is none', async () => {
+    const open = await runCli(['start', '--data', data, '--host', '0.0.0.0', '--port', '0'])
+    expect(open.code).toBe(2)
+    expect(open.stderr).toMatch(/\(api_keys_required\)/)
+    const file = join(folder.path, 'keys.json')
+    writeFileSync(file, 'nonsense')
+    const wrong = await runCli(['start', '--data', data, '--api-keys', file])
+    expect(wrong.code).toBe(1)
+    expect(wrong.stderr).toMatch(/\(api_keys_invalid\)\n$/)
+  })
+})
+
+describe('suanpan start --sample', () => {
+  it('settles and refuses what it says, once', async () => {
+    const words = ['start', '--data', data, '--sample', '--exit']
+    const first = await runCli(words)
+    expect(first.code).toBe(0)
+    expect(first.stdout).toMatch(/Sample: 30,000 payments in/)
+    expect(first.stdout).toMatch(/insufficient_funds/)
+    expect(first.stdout).toMatch(/money +conserved/)
+    expect(first.stdout).toMatch(/journal +verified/)
+    const second = await runCli([...words, '--json'])
+    const report = lastJson<{ refused: Record<string, number> }>(second)
+    expect(report).toMatchObject({ changedNothing: true, conserved: true, payments: 30_000 })
+    expect(Object.keys(report.refused).sort()).toEqual([
+      'account_frozen',
+      'insufficient_funds',
+      'limit_exceeded',
+      'payee_not_found',
+    ])
+  })
+})

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { runCli } from './testing/cli-process.js'
+
+const commands = [
+  ['start'],
+  ['status'],
+  ['verify'],
+  ['replay'],
+  ['accounts'],
+  ['accounts', 'open'],
+  ['accounts', 'show'],
+  ['accounts', 'freeze'],
+  ['accounts', 'unfreeze'],
+  ['accounts', 'close'],
+  ['accounts', 'limits'],
+  ['accounts', 'deposit'],
+  ['accounts', 'withdraw'],
+  ['accounts', 'history'],
+  ['accounts', 'balance'],
+  ['payments'],
+  ['payments', 'pay'],
+  ['payments', 'show'],
+  ['payments', 'capture'],
+  ['payments', 'void'],
+  ['payments', 'refund'],
+  ['payments', 'transfer'],
+  ['quarantine'],
+  ['quarantine', 'list'],
+  ['quarantine', 'release'],
+  ['keys'],
+  ['keys', 'new'],
+]
+
+describe('help', () => {
+  it('names every command, and the exit codes', async () => {
+    const { code, stdout } = await runCli(['--help'])
+    expect(code).toBe(0)
+    for (const [command] of commands) expect(stdout).toContain(`  ${command ?? ''} `)
+    expect(stdout).toContain('0 done, 1 failed, 2 wrong usage')
+  })
+
+  it('has an example on every level', async () => {
+    for (let i = 0; i < commands.length; i += 6) {
+      await Promise.all(
+        commands.slice(i, i + 6).map(async (words) => {
+          const { code, stdout } = await runCli([...words, '--help'])
+          expect(code).toBe(0)
+          expect(stdout).toContain(`$ suanpan ${words.join(' ')}`)
+        }),
+      )
+    }
+  })
+
+  it('prints the version of the package', async () => {
+    expect((await runCli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+})
+
+describe('wrong usage', () => {
+  it.each([
+    [['nonsense'], /Unknown command 'nonsense'/],
+    [['start', '--port', 'x'], /'--port <n>' argument 'x' is invalid/],
+    [['start', '--nonsense'], /Unknown option '--nonsense'/],
+    [['start', '--time-zone', 'Mars/Olympus'], /time zone such as Asia/],
+    [['replay'], /Missing required argument 'file'/],
+    [['replay', 'x.csv', '--currency', 'XXX'], /ISO 4217/],
+    [['status', '--url', 'nonsense'], /URL such as http/],
+    [['payments', 'pay', 'alice', 'shop', '12.3', 'CNY'], /CNY has 2 decimal digits/],
+    [['payments', 'pay', 'alice', 'shop', '12.34', 'JPY'], /JPY has no decimal digits/],
+    [['payments', 'pay', 'alice', 'shop', '-1', 'CNY'], /-1/],
+    [['payments', 'transfer', 'alice:5', '--currency', 'CNY'], /PAYER:PAYEE:AMOUNT/],
+    [['accounts', 'show', 'bank/alice'], /no address/],
+    [['keys', 'new', '--name', 'x', '--scope', 'everything'], /Allowed choices/],
+  ])('%j exits 2 with a sentence and no stack trace', async (words, sentence) => {
+    const { code, stdout, stderr } = await runCli(words)
+    expect(stderr).toMatch(sentence)
+    expect(stderr).toMatch(/^suanpan: [A-Z"'].*\(usage\)$/m)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(stdout).toBe('')
+    expect(code).toBe(2)
+  })
+
+  it('prints the error as JSON with --json', async () => {
+    const { code, stderr } = await runCli(['replay', '--json', '--rate', '0', 'x.csv'])
+    expect(code).toBe(2)
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'usage' } })
+  })
+
+  it('shows the help of a group without its command', async () => {
+    const { code, stderr } = await runCli(['accounts'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('Usage: suanpan accounts')
+  })
+})
+
+describe('a node that is not there', () => {
+  it('is said in one sentence', async () => {
+    const { code, stderr } = await runCli(['status', '--url', 'http://127.0.0.1:9'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^suanpan: .*127\.0\.0\.1:9.*\(node_unreachable\)\n$/)
+  })
+})
