@@ -37,6 +37,8 @@ export const gatewayLimits = {
   headersTimeoutMs: 10_000,
   /** ms for a whole request to arrive; long enough for a batch of 20 million lines at full speed. */
   requestTimeoutMs: 300_000,
+  /** ms between looks at connections whose time is over. */
+  connectionCheckMs: 1_000,
   /** ms an idle connection is kept: longer than the 60 s after which common proxies drop theirs. */
   keepAliveMs: 72_000,
   /** ms that requests at work get when the gateway closes, before their connections are cut. */

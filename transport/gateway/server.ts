@@ -58,7 +58,12 @@ export function makeServer(parts: ServerParts): FastifyInstance {
     return503OnClosing: false,
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: limits.headerBytesMax, caseSensitive: true },
-    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.headersTimeoutMs },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      // Node swaps the two when headers have more time than the whole request.
+      headersTimeout: Math.min(limits.headersTimeoutMs, options.requestTimeoutMs),
+      connectionsCheckingInterval: limits.connectionCheckMs,
+    },
     frameworkErrors: (error, request, reply) => {
       fail(error, request, reply)
     },

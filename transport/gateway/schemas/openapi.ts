@@ -161,12 +161,13 @@ function responsesOf(spec: Operation): Record<string, unknown> {
   return responses
 }
 
+/** Statuses of refusals that an idempotency key can remember. */
+const replayable: ReadonlySet<number> = new Set([400, 404, 409, 422, 500])
+
 function problemResponse(codes: readonly Code[], keyed = false) {
   const { status } = httpCodes[codes[0]!]
   const names: string[] = []
-  if (keyed && (status === 404 || status === 409 || status === 422)) {
-    names.push('Idempotent-Replayed')
-  }
+  if (keyed && replayable.has(status)) names.push('Idempotent-Replayed')
   if (codes.some((code) => code === 'overloaded' || code === 'not_ready')) names.push('Retry-After')
   if (status === 401) names.push('WWW-Authenticate')
   if (status === 405) names.push('Allow')

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { payments, type Bank } from '../../../actors/index.js'
 import { createRuntime, type Runtime, type RuntimeOptions } from '../../../runtime/index.js'
+import { expectDocumented } from './conformance.js'
 import { createGateway, runtimeOps, type Gateway, type GatewayOptions } from '../index.js'
 
 export interface HttpAnswer {
@@ -155,10 +156,12 @@ export async function httpCall(
   })
   const text = await response.text()
   const type = response.headers.get('content-type') ?? ''
-  return {
+  const answer: HttpAnswer = {
     status: response.status,
     headers: response.headers,
     text,
-    body: /json(;|$)/.test(type) && text !== '' ? (JSON.parse(text) as unknown) : undefined,
+    body: /[/+]json(;|$)/.test(type) && text !== '' ? (JSON.parse(text) as unknown) : undefined,
   }
+  expectDocumented(method, path, answer)
+  return answer
 }
