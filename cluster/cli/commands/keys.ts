@@ -7,13 +7,7 @@
 import { existsSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { Option, type Command } from 'commander'
-import {
-  generateApiKey,
-  GatewayConfigError,
-  readApiKeyFile,
-  type ApiKeyRecord,
-  type ApiKeyScope,
-} from '../../../transport/gateway/index.js'
+import type { ApiKeyRecord, ApiKeyScope } from '../../../transport/gateway/index.js'
 import { examples, jsonOption } from '../options.js'
 import { Output } from '../output.js'
 import { wrongUsage } from '../problem.js'
@@ -60,7 +54,9 @@ export function addKeys(program: Command): void {
 }
 
 async function runNew(options: NewOptions, output: Output): Promise<void> {
-  const { key, record } = makeKey(options)
+  // Loaded here, because the other commands don't need it and start quicker without.
+  const { readApiKeyFile } = await import('../../../transport/gateway/index.js')
+  const { key, record } = await makeKey(options)
   const stored = existsSync(options.file) ? await readApiKeyFile(options.file) : []
   await store(options.file, [...stored, record])
   output.result({ key, ...record, file: options.file }, () =>
@@ -72,7 +68,8 @@ async function runNew(options: NewOptions, output: Output): Promise<void> {
   )
 }
 
-function makeKey(options: NewOptions): { key: string; record: ApiKeyRecord } {
+async function makeKey(options: NewOptions): Promise<{ key: string; record: ApiKeyRecord }> {
+  const { generateApiKey, GatewayConfigError } = await import('../../../transport/gateway/index.js')
   const { name, scope, payAs } = options
   const addresses = payAs?.includes('*') === true ? '*' : payAs
   try {

@@ -6,12 +6,7 @@
  * S2. When the runtime stops by itself (disk, fencing, a broken rule), it says why and exits 1.
  */
 import { Option, type Command } from 'commander'
-import {
-  createGateway,
-  readApiKeyFile,
-  runtimeOps,
-  type Gateway,
-} from '../../../transport/gateway/index.js'
+import type { ApiKeyRecord, Gateway } from '../../../transport/gateway/index.js'
 import {
   openEmbedded,
   recoveryWords,
@@ -90,6 +85,8 @@ export function addStart(program: Command): void {
 }
 
 async function runStart(options: StartOptions, output: Output): Promise<void> {
+  // Loaded here, because the other commands don't need it and start quicker without.
+  const { readApiKeyFile } = await import('../../../transport/gateway/index.js')
   // Wrong keys are found before anything is opened.
   const apiKeys = options.apiKeys === undefined ? [] : await readApiKeyFile(options.apiKeys)
   const interrupt = listenForInterrupt(output)
@@ -189,11 +186,12 @@ class SampleStages implements SampleListener {
 async function serve(
   node: Embedded,
   options: StartOptions,
-  apiKeys: Parameters<typeof createGateway>[0]['apiKeys'] & {},
+  apiKeys: readonly ApiKeyRecord[],
   output: Output,
   interrupt: Interrupt,
 ): Promise<void> {
   const { runtime, bank, failed } = node
+  const { createGateway, runtimeOps } = await import('../../../transport/gateway/index.js')
   const gateway = await listen(node, () =>
     createGateway({
       bank,

@@ -1,8 +1,8 @@
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeCardFile } from '../testing/card-file.js'
-import { lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
+import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 
 const folder = temporaryFolder()
 const good = join(folder.path, 'good')
@@ -67,25 +67,26 @@ describe('suanpan verify', () => {
   })
 
   it('reports a torn tail and leaves it', async () => {
-    const data = copyOf('torn')
-    // Without its clean end, a bad last group is one that was being written.
-    const epochs = join(data, 'epochs')
-    for (const name of readdirSync(epochs)) {
-      if (name.endsWith('.closed')) {
-        copyFileSync(join(epochs, name), join(folder.path, 'closed'))
-        writeFileSync(join(folder.path, 'removed'), name)
-      }
-    }
-    const closed = readFileSync(join(folder.path, 'removed'), 'utf8')
-    await import('node:fs/promises').then(({ rm }) => rm(join(epochs, closed)))
+    const data = join(folder.path, 'torn')
+    const file = join(folder.path, 'many.csv')
+    writeCardFile(file, 12_000)
+    const process = new CliProcess(['replay', file, '--data', data, '--rate', '3000'])
+    await process.until(/Paying: /)
+    process.kill('SIGKILL')
+    await process.ended
     const journal = join(data, 'journal')
-    const path = join(journal, readdirSync(journal).sort().at(-1)!)
+    const path = readdirSync(journal)
+      .sort()
+      .map((name) => join(journal, name))
+      .findLast((one) => usedBytes(one) > segmentHeaderBytes)!
     const bytes = readFileSync(path)
+    // The beginning of a group that never got whole.
     const used = usedBytes(path)
     bytes.fill(0xa5, used, used + 24)
     writeFileSync(path, bytes)
     const before = contentOf(data)
     const finished = await runCli(['verify', '--data', data, '--json'])
+    expect(finished.stderr).toBe('')
     const report = lastJson<{ clean: boolean; tornTails: { file: string; offset: number }[] }>(
       finished,
     )
@@ -93,6 +94,9 @@ describe('suanpan verify', () => {
     expect(report.clean).toBe(false)
     expect(report.tornTails).toMatchObject([{ file: path }])
     expect(contentOf(data)).toEqual(before)
+    const again = await runCli(['replay', file, '--data', data])
+    expect(again.code).toBe(0)
+    expect(again.stderr).toContain(`Dropped a torn tail: ${path} from offset`)
   })
 
   it('says when a folder is none', async () => {
@@ -103,6 +107,9 @@ describe('suanpan verify', () => {
     expect(existsSync(nothing)).toBe(false)
   })
 })
+
+/** Of a segment in which nothing was written yet. */
+const segmentHeaderBytes = 64
 
 /** Bytes of a segment up to the zeros it was made with. */
 function usedBytes(path: string): number {

@@ -18,10 +18,8 @@ export interface Money {
 
 /** @throws CommandFailed usage */
 export function moneyOf(amount: string, currency: string): Money {
-  if (!isCurrency(currency)) {
-    throw wrongUsage(`"${currency}" is no currency; give a code of ISO 4217 such as CNY.`)
-  }
-  return { amount: amountOf(amount, currency), currency }
+  if (isCurrency(currency)) return { amount: amountOf(amount, currency), currency }
+  throw wrongUsage(`"${String(currency)}" is no currency; give a code of ISO 4217 such as CNY.`)
 }
 
 /** @throws CommandFailed usage */
