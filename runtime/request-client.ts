@@ -10,7 +10,7 @@ import type { Kinds } from './actor/kinds.js'
 import type { Env, TimerHandle } from './env/env.js'
 import { Fault, Refused, runtimeCodes, type RuntimeCode } from './errors.js'
 import { keyTimeOf, type KeyTimeFormat } from './messaging/key-time.js'
-import { canonicalText, type KeyedHash } from './messaging/keyed-hash.js'
+import type { KeyedHash } from './messaging/keyed-hash.js'
 import { hashWords } from './messaging/idempotency-table.js'
 import { limits } from './limits.js'
 import { answerKinds, type AnswerKind } from './shard/requests.js'
@@ -46,7 +46,6 @@ export class RequestClient {
   private flushing = false
   private sweep: TimerHandle | undefined
   private ended: Fault | undefined
-  private readonly scratch = new Uint32Array(8)
   private readonly idleWaiters: (() => void)[] = []
 
   constructor(env: Env, options: RequestClientOptions) {
@@ -175,10 +174,9 @@ export class RequestClient {
 
   private hashesOf(address: Address, name: string, key: string, input: unknown): Uint32Array {
     const { hash } = this.options
-    const words = new Uint32Array(hashWords)
-    hash.text(`${address}\n${name}\n${key}`, this.scratch, 0)
-    hash.text(canonicalText(input), this.scratch, 4)
-    words.set(this.scratch.subarray(0, hashWords))
+    const words = new Uint32Array(hashWords + 1)
+    hash.texts([address, name, key], words, 0)
+    hash.meaning(input, words, 4)
     return words
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hashWords, IdempotencyTable, recordKinds } from './idempotency-table.js'
-import { canonicalText, KeyedHash } from './keyed-hash.js'
+import { KeyedHash } from './keyed-hash.js'
 
 /** Hash words of a small number; few distinct low words, so that probe sequences collide. */
 function wordsOf(key: number, meaning = 0): Uint32Array {
@@ -16,7 +16,7 @@ describe('the idempotency table', () => {
     const hash = new KeyedHash(new Uint8Array(16))
     const words = new Uint32Array(8)
     for (let i = 0; i < 100_000; i++) {
-      hash.text(`order-${i}`, words, 0)
+      hash.texts([`order-${i}`], words, 0)
       table.insert(words, 0, 1000, recordKinds.note, i)
     }
     expect(table.size).toBe(100_000)
@@ -69,28 +69,54 @@ describe('the idempotency table', () => {
 })
 
 describe('what a request means', () => {
+  const hash = new KeyedHash(new Uint8Array(16).fill(3))
+  const meaning = (value: unknown): string => {
+    const words = new Uint32Array(4)
+    hash.meaning(value, words, 0)
+    return words.join()
+  }
+
   it('does not depend on how its fields are ordered, and does on everything else', () => {
-    expect(canonicalText({ b: 1, a: 'x' })).toBe(canonicalText({ a: 'x', b: 1, c: undefined }))
-    const different = [
+    expect(meaning({ b: 1, a: 'x' })).toBe(meaning({ a: 'x', b: 1, c: undefined }))
+    const different: unknown[] = [
       { a: 1 },
       { a: '1' },
+      { a: 1.5 },
+      { a: true },
       { a: null },
       {},
       { a: [1, 2] },
       { a: [2, 1] },
+      { a: [[1], 2] },
       { b: 1 },
+      { a: { b: 1 } },
+      { a: {}, b: 1 },
       1,
       '1',
+      'ab',
+      ['a', 'b'],
+      ['ab', ''],
+      ['', 'ab'],
     ]
-    expect(new Set(different.map(canonicalText)).size).toBe(different.length)
+    expect(new Set(different.map(meaning)).size).toBe(different.length)
   })
 
-  it('is hashed by the secret: another secret, another hash', () => {
+  it('differs for different plain data', () => {
+    const plain = fc.jsonValue({ maxDepth: 3 })
+    fc.assert(
+      fc.property(plain, plain, (a, b) => {
+        fc.pre(JSON.stringify(a) !== JSON.stringify(b) && typeof a !== 'object')
+        expect(meaning(a)).not.toBe(meaning(b))
+      }),
+    )
+  })
+
+  it('is hashed by the secret: another secret or another text, another hash in every word', () => {
     const [one, other] = [new Uint32Array(4), new Uint32Array(4)]
-    new KeyedHash(new Uint8Array(16)).text('order-42', one, 0)
-    new KeyedHash(new Uint8Array(16).fill(1)).text('order-42', other, 0)
-    expect([...one]).not.toEqual([...other])
-    new KeyedHash(new Uint8Array(16)).text('order-43', other, 0)
+    hash.texts(['order-42'], one, 0)
+    new KeyedHash(new Uint8Array(16)).texts(['order-42'], other, 0)
+    expect(one.filter((word, i) => word === other[i])).toHaveLength(0)
+    hash.texts(['order-43'], other, 0)
     expect(one.filter((word, i) => word === other[i])).toHaveLength(0)
   })
 })

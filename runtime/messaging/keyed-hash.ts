@@ -1,41 +1,120 @@
 /**
- * Keyed 128-bit hashes of idempotency keys and of what a request means: HalfSipHash-2-4 (Aumasson
- * and Bernstein, 2012; the 32-bit variant), run twice with independent keys. Keyed by a secret of the
- * data folder, so that nobody can craft two requests that collide.
+ * Keyed 128-bit hashes of idempotency keys and of what a request means, after SipHash (Aumasson and
+ * Bernstein, 2012) in its 32-bit form with one compression and three finalization rounds; all four
+ * words of the state are the result. Keyed by a secret of the data folder, so that nobody outside can
+ * craft two requests that collide.
  */
 
-/** Two 64-bit halves as four 32-bit words. */
-export type Hash128 = readonly [number, number, number, number]
-
-const scratch = { v0: 0, v1: 0, v2: 0, v3: 0 }
-
+/** Hashes texts and plain data; one at a time. */
 export class KeyedHash {
-  private readonly keys: readonly number[]
+  private readonly k0: number
+  private readonly k1: number
+  private readonly k2: number
+  private readonly k3: number
+  private v0 = 0
+  private v1 = 0
+  private v2 = 0
+  private v3 = 0
+  private length = 0
 
   /** @param secret 16 bytes */
   constructor(secret: Uint8Array) {
     const view = new DataView(secret.buffer, secret.byteOffset, 16)
-    this.keys = [0, 4, 8, 12].map((at) => view.getUint32(at, true))
+    this.k0 = view.getInt32(0, true)
+    this.k1 = view.getInt32(4, true)
+    this.k2 = view.getInt32(8, true)
+    this.k3 = view.getInt32(12, true)
   }
 
-  /** Hash of a text, into four words of `out` from `at`. */
-  text(text: string, out: Uint32Array, at: number): void {
-    half(this.keys[0]!, this.keys[1]!, text)
-    out[at] = (scratch.v1 ^ scratch.v3) >>> 0
-    out[at + 1] = (scratch.v0 ^ scratch.v2) >>> 0
-    half(this.keys[2]!, this.keys[3]!, text)
-    out[at + 2] = (scratch.v1 ^ scratch.v3) >>> 0
-    out[at + 3] = (scratch.v0 ^ scratch.v2) >>> 0
+  /** Hash of a row of texts, into four words of `out` from `at`. */
+  texts(texts: readonly string[], out: Uint32Array, at: number): void {
+    this.begin()
+    for (const text of texts) this.addText(text)
+    this.finish(out, at)
   }
-}
 
-function half(k0: number, k1: number, text: string): void {
-  let v0 = k0
-  let v1 = k1
-  let v2 = k0 ^ 0x6c796765
-  let v3 = k1 ^ 0x74656462
-  const rounds = (): void => {
-    for (let i = 0; i < 2; i++) {
+  /**
+   * Hash of plain data, the same for all ways to write it: fields in any order, `undefined` like
+   * absent; different from null, from other types and from arrays in another order.
+   */
+  meaning(value: unknown, out: Uint32Array, at: number): void {
+    this.begin()
+    this.addValue(value)
+    this.finish(out, at)
+  }
+
+  private begin(): void {
+    this.v0 = this.k0
+    this.v1 = this.k1
+    this.v2 = this.k2 ^ 0x6c796765
+    this.v3 = this.k3 ^ 0x74656462
+    this.length = 0
+  }
+
+  private addValue(value: unknown): void {
+    switch (typeof value) {
+      case 'string':
+        this.addWord(1)
+        this.addText(value)
+        return
+      case 'number':
+        this.addNumber(value)
+        return
+      case 'object':
+        this.addObject(value)
+        return
+      case 'boolean':
+        this.addWord(value ? 3 : 4)
+        return
+      default:
+        this.addWord(5)
+        this.addText(String(value))
+    }
+  }
+
+  private addNumber(value: number): void {
+    if ((value | 0) === value) {
+      this.addWord(2)
+      this.addWord(value)
+      return
+    }
+    this.addWord(6)
+    this.addText(String(value))
+  }
+
+  private addObject(value: object | null): void {
+    if (value === null) this.addWord(7)
+    else if (Array.isArray(value)) {
+      this.addWord(8)
+      this.addWord(value.length)
+      for (const item of value) this.addValue(item)
+    } else {
+      const fields = value as Record<string, unknown>
+      let count = 0
+      for (const name of sortedNames(fields)) {
+        const field = fields[name]
+        if (field === undefined) continue
+        this.addText(name)
+        this.addValue(field)
+        count++
+      }
+      this.addWord(9)
+      this.addWord(count)
+    }
+  }
+
+  /** Two UTF-16 units a word, then the length: no text runs into the next one. */
+  private addText(text: string): void {
+    const { length } = text
+    let { v0, v1, v2, v3 } = this
+    for (let i = 0; i <= length; i += 2) {
+      const word =
+        i + 1 < length
+          ? text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16)
+          : i < length
+            ? text.charCodeAt(i) | (length << 16)
+            : ~length
+      v3 ^= word
       v0 = (v0 + v1) | 0
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
       v0 = (v0 << 16) | (v0 >>> 16)
@@ -46,41 +125,56 @@ function half(k0: number, k1: number, text: string): void {
       v2 = (v2 + v1) | 0
       v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
       v2 = (v2 << 16) | (v2 >>> 16)
+      v0 ^= word
     }
+    this.v0 = v0
+    this.v1 = v1
+    this.v2 = v2
+    this.v3 = v3
+    this.length += length + 1
   }
-  // Two UTF-16 units a word: the text's own form, no encoding step.
-  const length = text.length
-  for (let i = 0; i < length; i += 2) {
-    const word = text.charCodeAt(i) | (i + 1 < length ? text.charCodeAt(i + 1) << 16 : 0)
-    v3 ^= word
-    rounds()
-    v0 ^= word
+
+  private addWord(word: number): void {
+    this.v3 ^= word
+    this.round()
+    this.v0 ^= word
+    this.length++
   }
-  v3 ^= length
-  rounds()
-  v0 ^= length
-  v2 ^= 0xff
-  rounds()
-  rounds()
-  scratch.v0 = v0
-  scratch.v1 = v1
-  scratch.v2 = v2
-  scratch.v3 = v3
+
+  private finish(out: Uint32Array, at: number): void {
+    this.addWord(this.length)
+    this.v2 ^= 0xff
+    this.round()
+    this.round()
+    this.round()
+    out[at] = this.v0
+    out[at + 1] = this.v1
+    out[at + 2] = this.v2
+    out[at + 3] = this.v3
+  }
+
+  private round(): void {
+    let { v0, v1, v2, v3 } = this
+    v0 = (v0 + v1) | 0
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+    v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+    v2 = (v2 << 16) | (v2 >>> 16)
+    this.v0 = v0
+    this.v1 = v1
+    this.v2 = v2
+    this.v3 = v3
+  }
 }
 
-/**
- * One text for all ways to write the same plain data: object fields in sorted order, absent and
- * `undefined` fields the same, null different from absent, arrays in order.
- */
-export function canonicalText(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value !== 'object' || value === null) return String(value)
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
-  const entries = value as Record<string, unknown>
-  let text = '{'
-  for (const name of Object.keys(entries).sort()) {
-    const field = entries[name]
-    if (field !== undefined) text += `${JSON.stringify(name)}:${canonicalText(field)},`
-  }
-  return `${text}}`
+/** Names of fields in order; objects written in order are not sorted again. */
+function sortedNames(fields: Record<string, unknown>): string[] {
+  const names = Object.keys(fields)
+  for (let i = 1; i < names.length; i++) if (names[i - 1]! > names[i]!) return names.sort()
+  return names
 }

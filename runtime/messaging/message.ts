@@ -6,8 +6,8 @@ import type { Address } from '../actor/address.js'
 export interface Message {
   readonly source: number
   readonly target: number
-  /** Dense per ordered pair of shards, from 1. */
-  readonly number: number
+  /** Dense per ordered pair of shards, from 1; 0 until its turn is committed. */
+  number: number
   readonly address: Address
   /** '' marks a comparison of the pair's totals that no actor sees. */
   readonly command: string
@@ -17,5 +17,5 @@ export interface Message {
   readonly then: string | undefined
   readonly context: unknown
   /** What the sender's tally says about the pair after this message. */
-  readonly stamp: unknown
+  stamp: unknown
 }

@@ -2,7 +2,7 @@
  * A committed turn: all that one handled message changed. It is what a frame holds, and what both
  * the live shard and a replay apply, by the same code.
  */
-import { packFrame, unpackFrame } from '../../transport/index.js'
+import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
 import type { RecordKind } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
@@ -71,36 +71,53 @@ export interface FrameMeta {
 }
 
 const bodyVersion = 1
-const causeCodes = { request: 0, message: 1, timer: 2, waiting: 3 } as const
+const causes = { request: 0, message: 1, timer: 2, waiting: 3 } as const
+
+/** Facts about a frame body, beside its turns. */
+interface BodyFacts {
+  readonly version: number
+  readonly sequence: number
+  readonly count: number
+  /** Names of events; turns refer to them by position. */
+  readonly tags: readonly string[]
+}
 
 /** Gathers the turns of the frame that is being filled. */
 export class FrameBody {
+  /** Turns so far. */
+  count = 0
   private readonly tags = new Map<string, number>()
-  private turns: unknown[] = []
-
-  get count(): number {
-    return this.turns.length
-  }
+  private readonly row = new RowWriter()
 
   add(turn: CommittedTurn): void {
-    const events: unknown[] = []
-    for (const event of turn.events) events.push(this.tagOf(event.tag), event.address, event.data)
-    this.turns.push([
-      causeOf(turn.cause),
-      events,
-      turn.messages.length === 0 ? 0 : fieldsOf(turn.messages, addMessage),
-      turn.keys.length === 0 ? 0 : fieldsOf(turn.keys, addKey),
-      turn.timers.length === 0 ? 0 : turn.timers,
-      turn.quarantine.length === 0 ? 0 : turn.quarantine,
-    ])
+    const { row } = this
+    this.count++
+    writeCause(row, turn.cause)
+    row.value(turn.events.length)
+    for (const event of turn.events) {
+      row.value(this.tagOf(event.tag))
+      row.value(event.address)
+      row.value(event.data)
+    }
+    row.value(turn.messages.length)
+    for (const message of turn.messages) writeMessage(row, message)
+    row.value(turn.keys.length)
+    for (const key of turn.keys) writeKey(row, key)
+    row.value(turn.timers.length === 0 ? 0 : turn.timers)
+    row.value(turn.quarantine.length === 0 ? 0 : turn.quarantine)
   }
 
   /** The frame's bytes; the body is empty again afterwards. */
   take(meta: FrameMeta): Uint8Array {
-    const bytes = packFrame([bodyVersion, meta.sequence, [...this.tags.keys()], this.turns])
+    const facts: BodyFacts = {
+      version: bodyVersion,
+      sequence: meta.sequence,
+      count: this.count,
+      tags: [...this.tags.keys()],
+    }
+    this.count = 0
     this.tags.clear()
-    this.turns = []
-    return bytes
+    return this.row.take(facts)
   }
 
   private tagOf(tag: string): number {
@@ -113,111 +130,112 @@ export class FrameBody {
   }
 }
 
-/** Reads a frame body back. @throws RangeError for a body of a newer version */
+/** A body of a version this code does not know. */
+export class NewerBody extends Error {}
+
+/** Reads a frame body back. @throws NewerBody, RangeError */
 export function readFrameBody(
   bytes: Uint8Array,
   shard: number,
 ): FrameMeta & { turns: CommittedTurn[] } {
-  const [version, sequence, tags, turns] = unpackFrame(bytes) as [
-    number,
-    number,
-    string[],
-    unknown[][],
-  ]
-  if (version !== bodyVersion) throw new RangeError(`frame body version ${version}`)
-  return { sequence, turns: turns.map((turn) => readTurn(turn, tags, shard)) }
+  const { facts, values } = openRow(bytes)
+  const { version, sequence, count, tags } = facts as BodyFacts
+  if (version > bodyVersion) throw new NewerBody(`frame body version ${version}`)
+  const turns: CommittedTurn[] = []
+  for (let i = 0; i < count; i++) turns.push(readTurn(values, tags, shard))
+  return { sequence, turns }
 }
 
-function causeOf(cause: Cause): unknown {
-  switch (cause.type) {
-    case 'request':
-      return causeCodes.request
-    case 'message':
-      return [causeCodes.message, cause.source, cause.number, cause.stamp]
-    case 'timer':
-      return [causeCodes.timer, cause.id]
-    case 'waiting':
-      return [causeCodes.waiting, cause.address]
-  }
+function writeCause(row: RowWriter, cause: Cause): void {
+  row.value(causes[cause.type])
+  if (cause.type === 'message') {
+    row.value(cause.source)
+    row.value(cause.number)
+    row.value(cause.stamp)
+  } else if (cause.type === 'timer') row.value(cause.id)
+  else if (cause.type === 'waiting') row.value(cause.address)
 }
 
-/** One flat list of the fields of all items: fewer arrays to make and to pack. */
-function fieldsOf<T>(items: readonly T[], add: (item: T, fields: unknown[]) => void): unknown[] {
-  const fields: unknown[] = []
-  for (const item of items) add(item, fields)
-  return fields
+function writeMessage(row: RowWriter, message: Message): void {
+  row.value(message.target)
+  row.value(message.number)
+  row.value(message.address)
+  row.value(message.command)
+  row.value(message.input)
+  row.value(message.from)
+  row.value(message.then)
+  row.value(message.context)
+  row.value(message.stamp)
 }
 
-function addKey(key: KeyInsert, fields: unknown[]): void {
-  fields.push(key.hashes, key.kind, key.note, key.refusal ?? key.answer ?? 0)
+function writeKey(row: RowWriter, key: KeyInsert): void {
+  row.value(key.hashes)
+  row.value(key.kind)
+  row.value(key.note)
+  row.value(key.refusal ?? key.answer)
 }
 
-function addMessage(message: Message, fields: unknown[]): void {
-  fields.push(
-    message.target,
-    message.number,
-    message.address,
-    message.command,
-    message.input,
-    message.from,
-    message.then,
-    message.context,
-    message.stamp,
-  )
-}
-const messageFieldCount = 9
-
-function readCause(packed: unknown): Cause {
-  if (packed === causeCodes.request) return { type: 'request' }
-  const [code, first, second, third] = packed as [number, never, never, unknown]
-  if (code === causeCodes.message)
-    return { type: 'message', source: first, number: second, stamp: third }
-  if (code === causeCodes.timer) return { type: 'timer', id: first }
-  return { type: 'waiting', address: first }
-}
-
-function readTurn(packed: unknown[], tags: string[], shard: number): CommittedTurn {
-  const [cause, events, messages, keys, timers, quarantine] = packed as unknown[][]
+function readTurn(row: PlainReader, tags: readonly string[], shard: number): CommittedTurn {
   return {
-    cause: readCause(cause),
-    events: groups(events!, 3, ([tag, address, data]) => ({
-      tag: tags[tag as number]!,
-      address: address as Address,
-      data,
+    cause: readCause(row),
+    events: repeat(row, () => ({
+      tag: tags[row.value() as number]!,
+      address: row.value() as Address,
+      data: row.value(),
     })),
-    messages: groups(messages, messageFieldCount, (fields) => messageOf(fields, shard)),
-    keys: groups(keys, 4, ([hashes, kind, note, extra]) => ({
-      hashes: hashes as Uint8Array,
-      kind: kind as RecordKind,
-      note: note as number,
-      ...(Array.isArray(extra) ? { refusal: extra as unknown as readonly [string, string] } : {}),
-      ...(extra instanceof Uint8Array ? { answer: extra } : {}),
-    })),
-    timers: Array.isArray(timers) ? (timers as TimerChange[]) : [],
-    quarantine: Array.isArray(quarantine) ? (quarantine as QuarantineChange[]) : [],
+    messages: repeat(row, () => readMessage(row, shard)),
+    keys: repeat(row, () => readKey(row)),
+    timers: (row.value() || []) as TimerChange[],
+    quarantine: (row.value() || []) as QuarantineChange[],
   }
 }
 
-function messageOf(fields: unknown[], source: number): Message {
-  const [target, number, address, command, input, from, then, context, stamp] = fields
+function readCause(row: PlainReader): Cause {
+  switch (row.value()) {
+    case causes.request:
+      return { type: 'request' }
+    case causes.message:
+      return {
+        type: 'message',
+        source: row.value() as number,
+        number: row.value() as number,
+        stamp: row.value(),
+      }
+    case causes.timer:
+      return { type: 'timer', id: row.value() as number }
+    default:
+      return { type: 'waiting', address: row.value() as Address }
+  }
+}
+
+function readMessage(row: PlainReader, source: number): Message {
   return {
     source,
-    target: target as number,
-    number: number as number,
-    address: address as Address,
-    command: command as string,
-    input,
-    from: from as Address | undefined,
-    then: then as string | undefined,
-    context,
-    stamp,
+    target: row.value() as number,
+    number: row.value() as number,
+    address: row.value() as Address,
+    command: row.value() as string,
+    input: row.value(),
+    from: row.value() as Address | undefined,
+    then: row.value() as string | undefined,
+    context: row.value(),
+    stamp: row.value(),
   }
 }
 
-/** Cuts a flat list into groups of fields. */
-function groups<T>(flat: unknown, size: number, make: (fields: unknown[]) => T): T[] {
-  if (!Array.isArray(flat)) return []
-  const made: T[] = []
-  for (let at = 0; at < flat.length; at += size) made.push(make(flat.slice(at, at + size)))
-  return made
+function readKey(row: PlainReader): KeyInsert {
+  const hashes = row.value() as Uint8Array
+  const kind = row.value() as RecordKind
+  const note = row.value() as number
+  const extra = row.value()
+  if (extra instanceof Uint8Array) return { hashes, kind, note, answer: extra }
+  if (extra === undefined) return { hashes, kind, note }
+  return { hashes, kind, note, refusal: extra as readonly [string, string] }
+}
+
+/** Reads a count, then that many items. */
+function repeat<T>(row: PlainReader, read: () => T): T[] {
+  const items: T[] = []
+  for (let count = row.value() as number; count > 0; count--) items.push(read())
+  return items
 }

@@ -6,7 +6,7 @@ import { kindOf } from '../actor/address.js'
 import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
 import { OpenRefused } from '../errors.js'
 import type { Frame } from '../journal/journal.js'
-import { readFrameBody, type JournaledEvent } from './committed-turn.js'
+import { NewerBody, readFrameBody, type JournaledEvent } from './committed-turn.js'
 import { AppliedChange, type ShardState } from './shard-state.js'
 
 /**
@@ -35,7 +35,7 @@ function readBody(frame: Frame): ReturnType<typeof readFrameBody> {
   try {
     return readFrameBody(frame.body, frame.shard)
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error
+    if (!(error instanceof NewerBody)) throw error
     throw new OpenRefused(
       'newer_format',
       `Shard ${frame.shard}, ordinal ${frame.firstOrdinal}: ${error.message} is newer than this program; install the newer one.`,

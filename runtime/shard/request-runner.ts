@@ -10,7 +10,7 @@ import { isRefusal, refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound, type ShardView } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { limits } from '../limits.js'
-import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
+import { hashWords, recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
 import { pack, unpack } from '../../transport/index.js'
 import type { KeyInsert } from './committed-turn.js'
 import { answerKinds, type ShardRequest } from './requests.js'
@@ -238,7 +238,7 @@ export class RequestRunner {
 
 /** What a key remembers of an outcome; undefined when nothing: the request may be tried again. */
 function keyOf(hashes: Uint32Array, outcome: unknown): KeyInsert | undefined {
-  const bytes = new Uint8Array(hashes.buffer, hashes.byteOffset, hashes.byteLength)
+  const bytes = new Uint8Array(hashes.buffer, hashes.byteOffset, hashWords * 4)
   if (isRemembered(outcome)) {
     return { hashes: bytes, kind: recordKinds.note, note: outcome.rememberedNote }
   }

@@ -165,8 +165,7 @@ export class ShardState {
   /**
    * Makes a turn part of the state. Its events have been applied to the activations already.
    * @param changes the turn's events with the states before and after
-   * @param messages by target and number; stamps are filled in when they are new
-   * @returns the messages as they are now in the outbox
+   * @param messages numbered and stamped here
    */
   commit(
     turn: Omit<CommittedTurn, 'events' | 'messages'>,
@@ -174,7 +173,7 @@ export class ShardState {
     messages: readonly Message[],
     time: number,
     monotonic: number,
-  ): Message[] {
+  ): void {
     this.ordinal++
     this.time = time
     const tally = this.kinds.tally
@@ -188,8 +187,7 @@ export class ShardState {
       }
       tally?.observe(this.tally, change)
     }
-    const sent: Message[] = []
-    for (const message of messages) sent.push(this.send(message, monotonic))
+    for (const message of messages) this.send(message, monotonic)
     for (const key of turn.keys) this.remember(key, time)
     for (const timer of turn.timers) {
       if (timer.type === 'set') this.timers.set(timer.timer)
@@ -201,7 +199,6 @@ export class ShardState {
       else this.quarantine.release(change.address)
     }
     this.keys.forgetBefore(time - this.keyRetentionMs, 2 + turn.keys.length)
-    return sent
   }
 
   /** Number of a refusal in the list key records point to. */
@@ -229,23 +226,12 @@ export class ShardState {
     }
   }
 
-  private send(message: Message, monotonic: number): Message {
-    const number = this.outbox.nextNumber(message.target)
+  private send(message: Message, monotonic: number): void {
+    message.number = this.outbox.nextNumber(message.target)
+    // A replay keeps the stamp that was sent; the tally moves on all the same.
     const stamp = this.kinds.tally?.sent(this.tally, message.target, message)
-    const sent: Message = {
-      source: message.source,
-      target: message.target,
-      number,
-      address: message.address,
-      command: message.command,
-      input: message.input,
-      from: message.from,
-      then: message.then,
-      context: message.context,
-      stamp: message.stamp ?? stamp,
-    }
-    this.outbox.push(sent, monotonic)
-    return sent
+    message.stamp ??= stamp
+    this.outbox.push(message, monotonic)
   }
 
   private remember(key: KeyInsert, time: number): void {

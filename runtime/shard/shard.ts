@@ -210,10 +210,10 @@ export class Shard {
     const changes = tx?.changes ?? []
     const own = tx?.messages ?? []
     const messages = extraMessages.length === 0 ? own : [...own, ...extraMessages]
-    const sent = this.state.commit(turn, changes, messages, time, this.services.monotonic())
+    this.state.commit(turn, changes, messages, time, this.services.monotonic())
     const { timers } = turn
-    this.body.add({ cause, events: changes, messages: sent, keys, timers, quarantine })
-    for (const message of sent) this.openMessages.push(message)
+    this.body.add({ cause, events: changes, messages, keys, timers, quarantine })
+    for (const message of messages) this.openMessages.push(message)
     if (cause.type === 'message') this.openSources.add(cause.source)
     for (const wake of tx?.wakes ?? []) this.runner.wake(wake)
     this.state.passivateFinished(changes)

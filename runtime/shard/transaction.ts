@@ -24,11 +24,17 @@ export interface Wake {
   readonly settledElsewhere: boolean
 }
 
+// Most turns send little, wake few and set no timer: their lists are made when they are needed.
+const noMessages: Message[] = []
+const noTimers: TimerChange[] = []
+const noWakes: Wake[] = []
+const noActivations: Activation[] = []
+
 export class Transaction {
   readonly changes: AppliedChange[] = []
-  readonly messages: Message[] = []
-  readonly timers: TimerChange[] = []
-  readonly wakes: Wake[] = []
+  messages: Message[] = noMessages
+  timers: TimerChange[] = noTimers
+  wakes: Wake[] = noWakes
   readonly state: ShardState
   readonly services: TransactionServices
   /** Shard time of the turn. */
@@ -38,7 +44,7 @@ export class Transaction {
   /** Actors this turn touched that are not in memory. */
   private visitors: Map<Address, Activation> | undefined
   /** Actors this turn brought to memory. */
-  private readonly attached: Activation[] = []
+  private attached: Activation[] = noActivations
   private depth = 0
   /** What a handler threw first, if any did. */
   failure: unknown
@@ -107,6 +113,7 @@ export class Transaction {
     change.row = kind.definition.history?.(change)
     if (this.state.actors.get(activation.address) !== activation) {
       this.state.attach(activation)
+      if (this.attached === noActivations) this.attached = []
       this.attached.push(activation)
     }
     activation.state = after
@@ -203,6 +210,7 @@ class TurnContext implements Turn<unknown> {
     input: Parameters<P[N]>[0],
     options?: SendOptions,
   ): void {
+    if (this.tx.messages === noMessages) this.tx.messages = []
     this.tx.messages.push({
       source: this.tx.state.shard,
       target: this.tx.shardOf(address),
@@ -228,12 +236,17 @@ class TurnContext implements Turn<unknown> {
     const id = this.tx.state.timers.next++
     const due = this.tx.now + Math.max(0, delayMs)
     const timer = { id, due, address: this.activation.address, command, input }
-    this.tx.timers.push({ type: 'set', timer })
+    this.change({ type: 'set', timer })
     return id
   }
 
   cancel(timer: TimerId): void {
-    this.tx.timers.push({ type: 'cancel', id: timer })
+    this.change({ type: 'cancel', id: timer })
+  }
+
+  private change(timer: TimerChange): void {
+    if (this.tx.timers === noTimers) this.tx.timers = []
+    this.tx.timers.push(timer)
   }
 
   park(token: string): Parked {
@@ -245,6 +258,7 @@ class TurnContext implements Turn<unknown> {
   }
 
   wake(token: string, options?: { settledElsewhere?: boolean }): void {
+    if (this.tx.wakes === noWakes) this.tx.wakes = []
     this.tx.wakes.push({ token, settledElsewhere: options?.settledElsewhere ?? false })
   }
 

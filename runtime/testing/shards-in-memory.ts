@@ -7,7 +7,7 @@ import { Kinds } from '../actor/kinds.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import type { Frame, FrameDraft, JournalLane } from '../journal/journal.js'
 import { hashWords } from '../messaging/idempotency-table.js'
-import { canonicalText, KeyedHash } from '../messaging/keyed-hash.js'
+import { KeyedHash } from '../messaging/keyed-hash.js'
 import { replayFrame } from '../shard/replay.js'
 import { answerKinds, type ShardAnswer } from '../shard/requests.js'
 import { ShardState } from '../shard/shard-state.js'
@@ -105,8 +105,8 @@ export class ShardsInMemory {
     let hashes: Uint32Array | undefined
     if (key !== undefined) {
       const words = new Uint32Array(8)
-      this.hash.text(`${address}\n${name}\n${key}`, words, 0)
-      this.hash.text(canonicalText(input), words, 4)
+      this.hash.texts([address, name, key], words, 0)
+      this.hash.meaning(input, words, 4)
       hashes = words.slice(0, hashWords)
     }
     this.host.submit(shard, { id, type, address, name, input, hashes })

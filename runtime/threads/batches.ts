@@ -3,6 +3,7 @@
  */
 import { pack, unpack } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
+import { hashWords } from '../messaging/idempotency-table.js'
 import type { AnswerKind, ShardAnswer, ShardRequest } from '../shard/requests.js'
 
 /** A request with the shard it goes to. */
@@ -30,9 +31,7 @@ export class RequestBatch {
       request.address,
       request.name,
       request.input,
-      hashes === undefined
-        ? 0
-        : new Uint8Array(hashes.buffer, hashes.byteOffset, hashes.byteLength),
+      hashes === undefined ? 0 : new Uint8Array(hashes.buffer, hashes.byteOffset, hashWords * 4),
     )
   }
 

@@ -6,7 +6,7 @@
  * C2. Integers come back as numbers, never as BigInt.
  */
 import { Packr } from 'msgpackr'
-import { PlainWriter, readPlain, ShapeTable } from './plain-codec.js'
+import { PlainReader, PlainWriter, readPlain, ShapeTable } from './plain-codec.js'
 
 const packr = new Packr({ useRecords: true, moreTypes: false, int64AsType: 'number' })
 
@@ -26,23 +26,47 @@ export function unpack(bytes: Uint8Array): unknown {
 
 const writer = new PlainWriter()
 
-/** Packs one value with the table of its own shapes: what is read alone, such as a journal frame. */
-export function packFrame(value: unknown): Uint8Array {
-  const table = new ShapeTable()
-  const body = writer.write(value, table)
-  const shapes = pack(table.shapes)
-  const bytes = Buffer.allocUnsafe(4 + body.length + shapes.length)
-  bytes.writeUInt32LE(body.length, 0)
-  bytes.set(body, 4)
-  bytes.set(shapes, 4 + body.length)
-  return bytes
+/**
+ * Gathers the values of one journal frame as they come, so that nothing is built first and packed
+ * later. What it makes is read alone: values, then their shapes and some facts about the frame.
+ */
+export class RowWriter {
+  private readonly writer = new PlainWriter(4 * 1024)
+  private table = new ShapeTable()
+  private begun = false
+
+  /** Adds a value. */
+  value(value: unknown): void {
+    if (!this.begun) {
+      this.begun = true
+      this.table = new ShapeTable()
+      this.writer.begin(this.table)
+    }
+    this.writer.value(value)
+  }
+
+  /** The bytes of all values since the last call, with plain facts about them. */
+  take(facts: unknown): Uint8Array {
+    this.begun = false
+    const values = this.writer.take()
+    const tail = pack([facts, this.table.shapes])
+    const bytes = Buffer.allocUnsafe(4 + values.length + tail.length)
+    bytes.writeUInt32LE(values.length, 0)
+    bytes.set(values, 4)
+    bytes.set(tail, 4 + values.length)
+    return bytes
+  }
 }
 
-/** Reads what {@link packFrame} wrote. @throws RangeError */
-export function unpackFrame(bytes: Uint8Array): unknown {
+/** Opens what {@link RowWriter} made. @throws RangeError when it is not whole */
+export function openRow(bytes: Uint8Array): {
+  readonly facts: unknown
+  readonly values: PlainReader
+} {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const end = 4 + view.readUInt32LE(0)
-  return readPlain(view.subarray(4, end), unpack(view.subarray(end)) as string[][])
+  const [facts, shapes] = unpack(view.subarray(end)) as [unknown, string[][]]
+  return { facts, values: new PlainReader(view.subarray(4, end), shapes) }
 }
 
 /**

@@ -52,19 +52,35 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
 
 /** Writes plain data into one growing buffer. */
 export class PlainWriter {
-  private buffer = Buffer.allocUnsafeSlow(64 * 1024)
+  private buffer: Buffer
   private at = 0
   private table = new ShapeTable()
 
+  /** @param bytes room to begin with; it grows */
+  constructor(bytes = 64 * 1024) {
+    this.buffer = Buffer.allocUnsafeSlow(bytes)
+  }
+
   /** Bytes of a value, with the shapes it needs added to the table. The bytes are the caller's own. */
   write(value: unknown, table: ShapeTable): Uint8Array {
+    this.begin(table)
+    this.value(value)
+    return this.take()
+  }
+
+  /** Begins a row of values. */
+  begin(table: ShapeTable): void {
     this.at = 0
     this.table = table
-    this.value(value)
+  }
+
+  /** The bytes of the row. They are the caller's own. */
+  take(): Uint8Array {
     return Buffer.from(this.buffer.subarray(0, this.at))
   }
 
-  private value(value: unknown): void {
+  /** Adds a value to the row. */
+  value(value: unknown): void {
     if (this.at + 16 > this.buffer.length) this.grow(16)
     switch (typeof value) {
       case 'string':
@@ -191,7 +207,8 @@ export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[]
   return new PlainReader(bytes, shapes).value()
 }
 
-class PlainReader {
+/** Reads a row of values, one by one. */
+export class PlainReader {
   private readonly buffer: Buffer
   private readonly shapes: readonly (readonly string[])[]
   private at = 0
@@ -201,6 +218,7 @@ class PlainReader {
     this.shapes = shapes
   }
 
+  /** The next value. @throws RangeError when the bytes are not whole */
   value(): unknown {
     const tag = this.byte()
     if (tag >= 0xe0) return this.ascii(tag - 0xe0)
