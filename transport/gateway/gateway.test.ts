@@ -178,7 +178,7 @@ describe('payments', () => {
     expect(unquoted.body.id).not.toBe(first.body.id)
     const other = await kit.post('/v1/payments', { ...request, amount: 1 }, { key: '"order-42"' })
     expectProblem(other, 'idempotency_conflict')
-    const shown = await kit.get(`/v1/payments/${String(first.body.id)}`)
+    const shown = await kit.get(`/v1/payments/${first.body.id}`)
     expect([shown.status, shown.body]).toEqual([200, first.body])
     expectProblem(await kit.get('/v1/payments/p0-zzz'), 'not_found')
     expectProblem(await kit.get('/v1/payments/nonsense'), 'not_found')
@@ -232,12 +232,12 @@ describe('payments', () => {
       expiresInSeconds: 1,
     })
     await expect
-      .poll(async () => (await kit.get(`/v1/payments/${String(body.id)}`)).body.status, {
+      .poll(async () => (await kit.get(`/v1/payments/${body.id}`)).body.status, {
         timeout: 10_000,
         interval: 100,
       })
       .toBe('expired')
-    const late = await kit.post(`/v1/payments/${String(body.id)}/capture`)
+    const late = await kit.post(`/v1/payments/${body.id}/capture`)
     expectProblem(late, 'payment_already_expired')
     for (const step of ['capture', 'void', 'refund']) {
       expectProblem(await kit.post(`/v1/payments/p0-zzz/${step}`), 'not_found')
@@ -312,9 +312,7 @@ describe('history, balance, audit', () => {
       at: isoTime,
     })
     expect(first.body.next).toBe(4)
-    const rest = await kit.get(
-      `/v1/accounts/reader/history?limit=1000&before=${String(first.body.next)}`,
-    )
+    const rest = await kit.get(`/v1/accounts/reader/history?limit=1000&before=${first.body.next}`)
     expect(rest.body.entries).toHaveLength(3)
     expect(rest.body).not.toHaveProperty('next')
     expect((await kit.get('/v1/accounts/reader/history')).body.entries).toHaveLength(5)
@@ -326,7 +324,7 @@ describe('history, balance, audit', () => {
   it('shows the counters as of a moment, in any of its forms', async () => {
     await kit.open('past')
     const { body: one } = await kit.post('/v1/deposits', { account: 'past', amount: 7, currency })
-    const at = Date.parse(String(one.createdAt))
+    const at = Date.parse(one.createdAt)
     await expect.poll(() => Date.now(), { interval: 5 }).toBeGreaterThan(at + 2)
     await kit.post('/v1/deposits', { account: 'past', amount: 5, currency })
     const balance = async (text: string) =>

@@ -15,7 +15,7 @@ describe('strict JSON', () => {
       fc.array(tie('value'), { maxLength: 4 }),
       fc.dictionary(fc.string(), tie('value'), { maxKeys: 4 }),
     ),
-  }))['value']!
+  }))['value']
 
   it('reads what JSON.parse reads, in any spacing', () => {
     fc.assert(
@@ -29,13 +29,10 @@ describe('strict JSON', () => {
   it('B2: refuses a name that stands twice, at any depth and however it is written', () => {
     fc.assert(
       fc.property(fc.string(), whole, whole, fc.nat(3), (name, one, other, depth) => {
-        const escaped = [...name]
-          .flatMap((c) =>
-            [...c].flatMap((part) =>
-              Array.from({ length: part.length }, (_, i) => part.charCodeAt(i)),
-            ),
-          )
-          .map((code) => `\\u${code.toString(16).padStart(4, '0')}`)
+        const escaped = Array.from({ length: name.length }, (_, i) =>
+          name.charCodeAt(i).toString(16).padStart(4, '0'),
+        )
+          .map((code) => `\\u${code}`)
           .join('')
         const inner = `{${JSON.stringify(name)}:${JSON.stringify(one)},"${escaped}":${JSON.stringify(other)}}`
         const text = `${'{"in":['.repeat(depth)}${inner}${']}'.repeat(depth)}`

@@ -6,7 +6,7 @@ import type { HttpAnswer } from './gateway-kit.js'
 
 /** The answer is the problem of this code: form, status, flags, a sentence. */
 export function expectProblem(answer: HttpAnswer, code: Code, detail?: string | RegExp): void {
-  expect({ code: answer.body?.code, detail: answer.body?.detail, status: answer.status }).toEqual({
+  expect({ code: answer.body.code, detail: answer.body.detail, status: answer.status }).toEqual({
     code,
     detail:
       detail === undefined
