@@ -207,6 +207,7 @@ class EmbeddedRuntime implements Runtime {
   private async finish(): Promise<void> {
     if (this.state === 'failed') {
       await Promise.all(this.handles.map((handle) => handle.stop()))
+      await this.folder.abandon()
       return
     }
     this.state = 'closing'

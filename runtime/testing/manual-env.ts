@@ -1,9 +1,8 @@
 /**
  * An environment driven by hand: time moves when a test says so, chance comes from a seed, delayed
- * work runs when it is asked to, the disk is in memory and can lose power.
+ * work runs when it is asked to. No disk: shards under test get a journal in memory.
  */
 import type { Env } from '../env/env.js'
-import { MemoryDisk } from './memory-disk.js'
 
 interface Delayed {
   readonly due: number
@@ -39,17 +38,11 @@ export class ManualEnv implements Env {
     },
   }
 
-  /** A disk in memory; tests may put another one in its place. */
-  disk = new MemoryDisk(() => this.elapsed)
-  /** What became of the owners of earlier epochs: set by tests. */
-  fate: 'running' | 'paused' | 'gone' | 'unknown' = 'gone'
-  readonly processes = {
-    self: { pid: 1, startedAt: '1', place: 'here' },
-    cores: 1,
-    end: (sentence: string): never => {
-      throw new Error(sentence)
-    },
-    fate: (): 'running' | 'paused' | 'gone' | 'unknown' => this.fate,
+  get disk(): never {
+    throw new Error('no disk here')
+  }
+  get processes(): never {
+    throw new Error('no processes here')
   }
 
   /** Lets time pass and runs what becomes due, in order. */
