@@ -265,6 +265,29 @@ describe('payments', () => {
   })
 })
 
+describe('the bounds of requests', () => {
+  it('are those of the bank: what is just within them is done', async () => {
+    const payer = `p${'x'.repeat(127)}`
+    await kit.open(payer, 1_000)
+    await kit.openMerchant('bounds')
+    const fields = { capture: 'manual', expiresInSeconds: 366 * 24 * 60 * 60 }
+    const long = { ...fields, memo: 'm'.repeat(256) }
+    const paid = await kit.post(
+      '/v1/payments',
+      { payer: `account/${payer}`, payee: 'bounds', amount: 1, currency, ...long },
+      { key: ' ~'.repeat(127).trim() + '.' },
+    )
+    expect([paid.status, paid.body.status]).toEqual([201, 'held'])
+    const leg = { payer, payee: 'bounds', amount: 1, currency }
+    const transfer = await kit.post('/v1/transfers', { legs: new Array(16).fill(leg) })
+    expect(transfer.status).toBe(201)
+    const rich = { id: 'rich', currency, creditLimit: Number.MAX_SAFE_INTEGER }
+    expect((await kit.call('POST', '/v1/accounts', { body: rich })).status).toBe(201)
+    const all = await kit.get('/v1/accounts/rich/history?limit=1000&before=9007199254740991')
+    expect(all.body.entries).toEqual([])
+  })
+})
+
 describe('transfers', () => {
   it('moves all legs or none', async () => {
     await kit.open('t1', 100)

@@ -155,9 +155,12 @@ async function runBatch(
   response.on('drain', () => {
     window.drained()
   })
-  response.on('close', () => {
+  const end = (): void => {
     window.end()
-  })
+  }
+  response.on('close', end)
+  // A write to a connection that has just broken is an error event, and unheard it ends the process.
+  response.on('error', end)
   const run = new BatchRun(context.bank.keyed, request.caller, validateLine, window)
   await feed(request, run)
   while (!window.empty) await window.changed()
