@@ -4,6 +4,7 @@ export { runtimeOps } from './ops-view.js'
 export { httpCodes } from './problem/codes.js'
 export { generateApiKey, readApiKeyFile } from './security/api-keys.js'
 export { GatewayConfigError } from './security/gateway-config-error.js'
+export { isLoopback } from './security/loopback.js'
 
 export type { Gateway } from './gateway.js'
 export type { GatewayOptions } from './options.js'

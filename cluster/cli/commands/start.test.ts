@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
@@ -77,6 +77,22 @@ describe('suanpan start', () => {
     expect((await second.node.ended).stdout).toContain('not closed cleanly, recovered')
   })
 
+  it('says why and exits 1 when another process took its folder', async () => {
+    const { node, url } = await start()
+    node.kill('SIGSTOP')
+    const second = await start('--take-over')
+    node.kill('SIGCONT')
+    // It notices at its next group; nothing of it is acknowledged.
+    const late = await runCli(['accounts', 'open', 'late', 'CNY', '--url', url])
+    expect(late.code).toBe(1)
+    const { code, stderr } = await node.ended
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^suanpan: .*\(fenced\)$/m)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    const shown = await runCli(['accounts', 'show', 'late', '--url', second.url, '--json'])
+    expect(JSON.parse(shown.stderr)).toMatchObject({ error: { code: 'account_not_found' } })
+  })
+
   it('refuses a second process on the folder, and a port in use', async () => {
     const { url } = await start()
     const second = await runCli(['start', '--data', data, '--port', '0'])
@@ -91,40 +107,44 @@ describe('suanpan start', () => {
     expect(third.stderr).toMatch(/Port \d+ .*\(address_in_use\)\n$/)
   })
 
-  it('takes payments by hand: hold, capture, refund, void, transfer, limits, freeze', async () => {
-    const { url } = await start()
-    const at = { SUANPAN_URL: url }
-    const ask = async <T>(...words: string[]): Promise<T> =>
-      lastJson<T>(await runCli([...words, '--json'], at))
-    for (const id of ['alice', 'bob', 'merchant/hotel']) await ask('accounts', 'open', id, 'EUR')
-    await ask('accounts', 'deposit', 'alice', '50000', 'EUR')
-    const held = await ask<{ id: string }>(
-      ...['payments', 'pay', 'alice', 'hotel', '100.00', 'EUR', '--manual'],
-    )
-    expect(held).toMatchObject({ status: 'held' })
-    const captured = await ask('payments', 'capture', held.id, '--amount', '8000', '--final')
-    expect(captured).toMatchObject({ status: 'settled', captured: 8000 })
-    const refunded = await ask('payments', 'refund', held.id, '--amount', '1000')
-    expect(refunded).toMatchObject({ status: 'partially_refunded', refunded: 1000 })
-    const other = await ask<{ id: string }>(
-      ...['payments', 'pay', 'alice', 'hotel', '1.00', 'EUR', '--manual'],
-    )
-    expect(await ask('payments', 'void', other.id)).toMatchObject({ status: 'voided' })
-    const transfer = await ask(
-      ...['payments', 'transfer', 'alice:account/bob:5.00', 'alice:hotel:1.00'],
-      ...['--currency', 'EUR'],
-    )
-    expect(transfer).toMatchObject({ status: 'settled' })
-    await ask('accounts', 'limits', 'alice', '--per-payment', '100')
-    const beyond = await runCli(['payments', 'pay', 'alice', 'hotel', '101', 'EUR', '--json'], at)
-    expect(beyond.code).toBe(1)
-    expect(JSON.parse(beyond.stderr)).toMatchObject({ error: { code: 'limit_exceeded' } })
-    expect(await ask('accounts', 'freeze', 'bob')).toMatchObject({ status: 'frozen' })
-    expect(await ask('accounts', 'show', 'alice')).toMatchObject({ available: 42_400 })
-    const history = await ask<{ entries: unknown[] }>('accounts', 'history', 'alice')
-    expect(history.entries.length).toBeGreaterThan(5)
-    expect(await ask('quarantine', 'list')).toEqual({ actors: [] })
-  })
+  it(
+    'takes payments by hand: hold, capture, refund, void, transfer, limits',
+    { timeout: 120_000 },
+    async () => {
+      const { url } = await start()
+      const at = { SUANPAN_URL: url }
+      const ask = async <T>(...words: string[]): Promise<T> =>
+        lastJson<T>(await runCli([...words, '--json'], at))
+      for (const id of ['alice', 'bob', 'merchant/hotel']) await ask('accounts', 'open', id, 'EUR')
+      await ask('accounts', 'deposit', 'alice', '50000', 'EUR')
+      const held = await ask<{ id: string }>(
+        ...['payments', 'pay', 'alice', 'hotel', '100.00', 'EUR', '--manual'],
+      )
+      expect(held).toMatchObject({ status: 'held' })
+      const captured = await ask('payments', 'capture', held.id, '--amount', '8000', '--final')
+      expect(captured).toMatchObject({ status: 'settled', captured: 8000 })
+      const refunded = await ask('payments', 'refund', held.id, '--amount', '1000')
+      expect(refunded).toMatchObject({ status: 'partially_refunded', refunded: 1000 })
+      const other = await ask<{ id: string }>(
+        ...['payments', 'pay', 'alice', 'hotel', '1.00', 'EUR', '--manual'],
+      )
+      expect(await ask('payments', 'void', other.id)).toMatchObject({ status: 'voided' })
+      const transfer = await ask(
+        ...['payments', 'transfer', 'alice:account/bob:5.00', 'alice:hotel:1.00'],
+        ...['--currency', 'EUR'],
+      )
+      expect(transfer).toMatchObject({ status: 'settled' })
+      await ask('accounts', 'limits', 'alice', '--per-payment', '100')
+      const beyond = await runCli(['payments', 'pay', 'alice', 'hotel', '101', 'EUR', '--json'], at)
+      expect(beyond.code).toBe(1)
+      expect(JSON.parse(beyond.stderr)).toMatchObject({ error: { code: 'limit_exceeded' } })
+      expect(await ask('accounts', 'freeze', 'bob')).toMatchObject({ status: 'frozen' })
+      expect(await ask('accounts', 'show', 'alice')).toMatchObject({ available: 42_400 })
+      const history = await ask<{ entries: unknown[] }>('accounts', 'history', 'alice')
+      expect(history.entries.length).toBeGreaterThan(5)
+      expect(await ask('quarantine', 'list')).toEqual({ actors: [] })
+    },
+  )
 
   it('asks for API keys made by `suanpan keys new`', async () => {
     const file = join(folder.path, 'keys.json')
@@ -153,6 +173,7 @@ describe('suanpan start', () => {
     const open = await runCli(['start', '--data', data, '--host', '0.0.0.0', '--port', '0'])
     expect(open.code).toBe(2)
     expect(open.stderr).toMatch(/\(api_keys_required\)/)
+    expect(existsSync(data)).toBe(false)
     const file = join(folder.path, 'keys.json')
     writeFileSync(file, 'nonsense')
     const wrong = await runCli(['start', '--data', data, '--api-keys', file])
@@ -162,7 +183,7 @@ describe('suanpan start', () => {
 })
 
 describe('suanpan start --sample', () => {
-  it('settles and refuses what it says, once', async () => {
+  it('settles and refuses what it says, once', { timeout: 240_000 }, async () => {
     const words = ['start', '--data', data, '--sample', '--exit']
     const first = await runCli(words)
     expect(first.code).toBe(0)

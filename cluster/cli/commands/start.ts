@@ -85,10 +85,7 @@ export function addStart(program: Command): void {
 }
 
 async function runStart(options: StartOptions, output: Output): Promise<void> {
-  // Loaded here, because the other commands don't need it and start quicker without.
-  const { readApiKeyFile } = await import('../../../transport/gateway/index.js')
-  // Wrong keys are found before anything is opened.
-  const apiKeys = options.apiKeys === undefined ? [] : await readApiKeyFile(options.apiKeys)
+  const apiKeys = await keysFor(options)
   const interrupt = listenForInterrupt(output)
   try {
     if (options.sample === true) await sample(options, output, interrupt)
@@ -102,6 +99,20 @@ async function runStart(options: StartOptions, output: Output): Promise<void> {
   } finally {
     interrupt.dispose()
   }
+}
+
+/** The keys to ask for; what is wrong with them is found before anything is opened. */
+async function keysFor(options: StartOptions): Promise<readonly ApiKeyRecord[]> {
+  // Loaded here, because the other commands don't need it and start quicker without.
+  const { isLoopback, readApiKeyFile } = await import('../../../transport/gateway/index.js')
+  const keys = options.apiKeys === undefined ? [] : await readApiKeyFile(options.apiKeys)
+  if (keys.length > 0 || isLoopback(options.host)) return keys
+  throw new CommandFailed(
+    'api_keys_required',
+    `${options.host} can be reached from outside this machine: give --api-keys (see "suanpan keys new"), or listen on 127.0.0.1.`,
+    {},
+    exitCodes.usage,
+  )
 }
 
 async function open(options: StartOptions, output: Output): Promise<Embedded> {
