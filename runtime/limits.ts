@@ -42,8 +42,11 @@ export const limits = {
   disagreementsMax: 100,
 } as const
 
-const relations: readonly (readonly [boolean, string])[] = [
-  [limits.outboxMessagesMax >= 2 * limits.mailboxMessagesMax, 'follow-ups of a full mailbox fit'],
-  [limits.snapshotsKept >= 2, 'an unreadable snapshot has an older one behind it'],
-]
-for (const [holds, relation] of relations) if (!holds) throw new Error(`limits: ${relation}`)
+/** The same numbers, whatever they are: the relations below must go on holding when one is changed. */
+const bounds: Readonly<Record<keyof typeof limits, number>> = limits
+if (bounds.outboxMessagesMax < 2 * bounds.mailboxMessagesMax) {
+  throw new Error('limits: the outbox must hold the follow-ups of a full mailbox')
+}
+if (bounds.snapshotsKept < 2) {
+  throw new Error('limits: an unreadable snapshot needs an older one behind it')
+}

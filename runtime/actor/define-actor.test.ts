@@ -1,4 +1,4 @@
-import { describe, expectTypeOf, it } from 'vitest'
+import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { ActorClient } from './client.js'
 import { defineActor } from './define-actor.js'
 
@@ -37,6 +37,6 @@ describe('defineActor', () => {
       // @ts-expect-error no such command
       void client.remove({ by: 1 })
     }
-    expectTypeOf(typed).toBeFunction()
+    expect(typed).toBeTypeOf('function')
   })
 })

@@ -147,9 +147,10 @@ export class IdempotencyTable {
       this.next = dump.first
     }
     assert(this.next === dump.first, 'idempotency records of a snapshot are not in order')
-    const words = new Uint32Array(dump.words.slice().buffer)
-    const seconds = new Uint32Array(dump.seconds.slice().buffer)
-    const notes = new Float64Array(dump.notes.slice().buffer)
+    // Copies: what was unpacked may be a Buffer, whose own `slice` is a view of a larger memory.
+    const words = new Uint32Array(new Uint8Array(dump.words).buffer)
+    const seconds = new Uint32Array(new Uint8Array(dump.seconds).buffer)
+    const notes = new Float64Array(new Uint8Array(dump.notes).buffer)
     const answers = new Map(dump.answers)
     for (let i = 0; i < dump.kinds.length; i++) {
       const answer = answers.get(dump.first + i)
