@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { pack, unpack } from '../../transport/index.js'
 import { hashWords, IdempotencyTable, recordKinds } from './idempotency-table.js'
 import { KeyedHash } from './keyed-hash.js'
 
@@ -65,6 +66,15 @@ describe('the idempotency table', () => {
     const copy = new IdempotencyTable()
     for (const chunk of table.dump()) copy.restore(chunk)
     expect([...copy.answerOf(copy.find(wordsOf(5), 0)!.number)!]).toEqual([1, 2, 3])
+  })
+
+  it('restores a dump that was packed and unpacked, whatever memory it lies in', () => {
+    const table = new IdempotencyTable()
+    for (let i = 0; i < 100; i++) table.insert(wordsOf(i), 0, 5000, recordKinds.note, i)
+    const copy = new IdempotencyTable()
+    for (const chunk of table.dump()) copy.restore(unpack(pack(chunk)) as typeof chunk)
+    expect(copy.size).toBe(100)
+    for (let i = 0; i < 100; i++) expect(copy.find(wordsOf(i), 0)?.note).toBe(i)
   })
 })
 

@@ -1,0 +1,49 @@
+// The embedded node over its snapshots: `suanpan` resolves to the built package, with real threads.
+import { join } from 'node:path'
+import { createRuntime } from 'suanpan'
+import { payments } from 'suanpan/payments'
+import { expect, it } from 'vitest'
+import { lastJson, runCli, temporaryFolder } from './testing/cli-process.js'
+
+it('starts again from snapshots, knows every key, and verifies', async () => {
+  const folder = temporaryFolder()
+  const dataDir = join(folder.path, 'data')
+  const open = () => createRuntime({ dataDir, actors: payments.actors, threads: 1, shards: 4 })
+  const pay = (bank: ReturnType<typeof payments.client>, number: number) =>
+    bank.keyed.pay({
+      payer: 'alice',
+      payee: `shop-${number % 7}`,
+      amount: 100 + number,
+      currency: 'EUR',
+      idempotencyKey: `order-${number}`,
+    })
+  try {
+    const first = await open()
+    const bank = payments.client(first)
+    await bank.openAccount({ id: 'alice', currency: 'EUR' })
+    await bank.deposit({
+      account: 'alice',
+      amount: 10_000_000,
+      currency: 'EUR',
+      idempotencyKey: 'top-up',
+    })
+    for (let i = 0; i < 7; i++) await bank.openMerchant({ id: `shop-${i}`, currency: 'EUR' })
+    const numbers = Array.from({ length: 400 }, (_, i) => i)
+    const answers = await Promise.all(numbers.map((number) => pay(bank, number)))
+    await first.snapshot()
+    await first.close()
+
+    const second = await open()
+    const again = await Promise.all(numbers.map((number) => pay(payments.client(second), number)))
+    expect(again.every(({ replayed }) => replayed)).toBe(true)
+    expect(again.map(({ value }) => value)).toEqual(answers.map(({ value }) => value))
+    await second.close()
+
+    const report = lastJson<{ snapshots: number; payments: number }>(
+      await runCli(['verify', '--data', dataDir, '--json']),
+    )
+    expect(report).toMatchObject({ payments: 400, conserved: true, snapshots: 4 })
+  } finally {
+    folder.remove()
+  }
+})
