@@ -33,6 +33,11 @@ export interface JournalLane {
   append(frames: readonly FrameDraft[]): Promise<void>
   /** Clean end: nothing can be missing after it. The lane takes no more. */
   seal(): Promise<void>
+  /**
+   * Says whether this is still the owner: asked before anything leaves that no append went before,
+   * such as the answer of a query. @throws Fault fenced
+   */
+  assertOwner(): void
   /** Bytes appended since the lane was opened; snapshots are due by it. */
   readonly bytesAppended: number
   /**

@@ -75,14 +75,9 @@ export class Lane {
   /** Lets go what may go, and writes what has gathered if nothing is in flight. */
   flush(): void {
     if (this.failed) return
-    if (this.free.length > 0) {
-      const answers = this.free
-      this.free = []
-      this.services.release({ answers, messages: [], acknowledgements: [] })
-    }
-    if (this.inFlight !== undefined) return
     try {
-      this.writeGroup()
+      if (this.free.length > 0) this.releaseFree()
+      if (this.inFlight === undefined) this.writeGroup()
     } catch (error) {
       this.fail(error)
     }
@@ -115,6 +110,14 @@ export class Lane {
     while (this.durable.get(shard)! < ordinal || this.failed) {
       await new Promise<void>((resolve) => this.settled.push(resolve))
     }
+  }
+
+  /** Answers that no append went before: a fenced owner must not give them from stale state. */
+  private releaseFree(): void {
+    this.journal.assertOwner()
+    const answers = this.free
+    this.free = []
+    this.services.release({ answers, messages: [], acknowledgements: [] })
   }
 
   private writeGroup(): void {

@@ -136,6 +136,15 @@ describe('a shard', () => {
     expect((await shards.query(addressOf('purse', same), 'coins'))?.value).toBe(6)
   })
 
+  it('G3: an owner that was succeeded answers nothing, not even a read', async () => {
+    const shards = make()
+    await shards.command(a, 'fill', { coins: 5 })
+    shards.fenced = true
+    expect(await shards.query(a, 'coins')).toBeUndefined()
+    expect(shards.failures).toMatchObject([{ code: 'fenced' }])
+    expect(await shards.command(a, 'fill', { coins: 5 })).toBeUndefined()
+  })
+
   it('gives each bad request its documented answer', async () => {
     const shards = make()
     expect((await shards.command('nobody/x', 'fill'))?.value).toContain('unknown_kind')

@@ -5,6 +5,7 @@
 import type { Address } from '../actor/address.js'
 import { Kinds } from '../actor/kinds.js'
 import type { ActorModule } from '../actor/define-actor.js'
+import { Fault } from '../errors.js'
 import type { Frame, FrameDraft, JournalLane } from '../journal/journal.js'
 import { hashWords } from '../messaging/idempotency-table.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
@@ -38,6 +39,8 @@ export class ShardsInMemory {
   host!: ShardHost
   /** While true, appends wait: nothing becomes durable. */
   holdAppends = false
+  /** While true, another process owns the journal. */
+  fenced = false
   readonly shards: number
   private readonly actors: ActorModule
   private readonly options: TestOptions
@@ -156,6 +159,9 @@ export class ShardsInMemory {
       append: async (frames) => {
         if (this.holdAppends) await new Promise<void>((resolve) => this.held.push(resolve))
         store(frames)
+      },
+      assertOwner: () => {
+        if (this.fenced) throw new Fault('fenced')
       },
       seal: () => Promise.resolve(),
       truncate: () => Promise.resolve(),

@@ -41,6 +41,8 @@ export interface HostOptions {
 }
 
 const tickMs = 50
+/** Ticks between two looks at the fence. */
+const fenceTicks = 10
 
 export class ShardHost {
   private readonly env: Env
@@ -56,6 +58,7 @@ export class ShardHost {
   private serving = false
   private stopped = false
   private tick: TimerHandle | undefined
+  private ticks = 0
   /** By shard and target: the message number that ends the running comparison. */
   private compared = new Map<Shard, Map<number, number>>()
   /** Called on every tick; snapshots hang here. */
@@ -315,6 +318,8 @@ export class ShardHost {
     try {
       this.resend(limits.resendMs, limits.resendMessagesMax)
       this.clock.now()
+      // An idle owner that was succeeded finds out too, and ends.
+      if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.journal.assertOwner()
       for (const shard of this.shards.values()) {
         if (!this.clock.jumped) shard.fireTimers(limits.sliceTurnsMax)
         sweepIdleActors(shard.state, shard.now())

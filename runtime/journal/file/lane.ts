@@ -110,6 +110,14 @@ class LaneOnFile implements FileLane {
     return this.sealedAt
   }
 
+  assertOwner(): void {
+    try {
+      this.fence.check()
+    } catch (error) {
+      throw this.fail(error)
+    }
+  }
+
   async append(frames: readonly FrameDraft[]): Promise<void> {
     if (this.failure !== undefined) throw this.failure
     assert(!this.busy, 'one append at a time')

@@ -19,6 +19,10 @@ export class MemoryJournal {
     return ++this.epoch
   }
 
+  isNewest(epoch: number): boolean {
+    return epoch === this.epoch
+  }
+
   /** Opens a lane of the newest epoch. */
   lane(shards: ReadonlySet<number>): JournalLane {
     return new MemoryLane(this, this.epoch, shards)
@@ -70,6 +74,10 @@ class MemoryLane implements JournalLane {
     this.journal = journal
     this.epoch = epoch
     for (const shard of shards) this.ordinals.set(shard, journal.lastOrdinal(shard))
+  }
+
+  assertOwner(): void {
+    if (!this.journal.isNewest(this.epoch)) throw new Fault('fenced')
   }
 
   async append(frames: readonly FrameDraft[]): Promise<void> {
