@@ -16,6 +16,11 @@ export interface Message {
   readonly from: Address | undefined
   readonly then: string | undefined
   readonly context: unknown
+  /**
+   * True once the frame it is in is durable. Inside a lane a message is handled before that: sender
+   * and target commit in one atomic group, so neither can be durable without the other.
+   */
+  durable: boolean
   /** What the sender's tally says about the pair after this message. */
   stamp: unknown
 }

@@ -113,7 +113,7 @@ export class Outbox {
   }
 
   restore(dump: OutboxDump): void {
-    for (const message of dump.messages) this.push(message, 0)
+    for (const message of dump.messages) this.push({ ...message, durable: true }, 0)
     for (const [target, last, acknowledged] of dump.lanes) {
       const lane = (this.lanes[target] ??= new Lane())
       lane.last = last

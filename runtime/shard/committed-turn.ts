@@ -220,6 +220,7 @@ function readMessage(row: PlainReader, source: number): Message {
     then: row.value() as string | undefined,
     context: row.value(),
     stamp: row.value(),
+    durable: true,
   }
 }
 

@@ -64,9 +64,11 @@ export class RequestRunner {
     if (waiting === undefined) return
     this.waiting.delete(wake.token)
     this.parked -= waiting.length
+    // What the answer tells is durable at the message's sender, if the message itself is.
+    const gated = !wake.settledElsewhere || !this.shard.causeDurable
     for (const one of waiting) {
       // A request that left its key is answered right here, in the state of this turn.
-      if (one.first && this.answerKnownKey(one, !wake.settledElsewhere)) continue
+      if (one.first && this.answerKnownKey(one, gated)) continue
       this.shard.resubmit(one.request)
     }
   }

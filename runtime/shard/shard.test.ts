@@ -191,8 +191,22 @@ describe('a shard', () => {
     expect(shards.states.every((state) => state.outbox.size === 0)).toBe(true)
   })
 
-  it('sends a message again after a crash, and the target takes it once', async () => {
+  it('G1: inside a lane, what a message caused commits in one group with the message', async () => {
     const shards = make()
+    const { other } = neighbours(shards)
+    await shards.command(a, 'fill', { coins: 10 })
+    shards.holdAppends = true
+    const id = shards.submit('command', a, 'give', { coins: 4, to: other }, 'g1')
+    await shards.settle()
+    const before = shards.frames.length
+    expect(shards.answerOf(id)).toBeUndefined()
+    await shards.releaseAppends()
+    expect(shards.answerOf(id)).toEqual({ kind: 'value', value: { gift: 1 } })
+    expect(new Set(shards.frames.slice(before).map((frame) => frame.shard)).size).toBeGreaterThan(1)
+  })
+
+  it('sends a message again after a crash, and the target takes it once', async () => {
+    const shards = make({ lanePerShard: true })
     const { other } = neighbours(shards)
     await shards.command(a, 'fill', { coins: 10 })
     shards.submit('command', a, 'give', { coins: 4, to: other }, 'g1')

@@ -25,6 +25,8 @@ export interface ShardServices extends TransactionServices, AnswerSink {
   monotonic(): number
   /** Clock for a new frame, ms since 1970, already guarded against jumps. */
   now(): number
+  /** A message is in the open frame. Inside the lane it may be handled at once. */
+  sent(message: Message): void
   /** Says something to the operator. */
   report(event: string, detail: Record<string, unknown>): void
 }
@@ -52,6 +54,8 @@ export class Shard {
   private openMessages: Message[] = []
   private openSources = new Set<number>()
   private frameTime = 0
+  /** False while a message is handled whose own frame is not durable yet: nothing may leave early. */
+  causeDurable = true
 
   constructor(state: ShardState, services: ShardServices, bounds: ShardBounds) {
     this.state = state
@@ -99,6 +103,7 @@ export class Shard {
       else {
         const request = this.requests.shift()
         if (request === undefined) break
+        this.causeDurable = true
         this.runner.handle(request)
       }
       ran++
@@ -112,6 +117,7 @@ export class Shard {
     for (; fired < atMost; fired++) {
       const timer = this.state.timers.dueAt(this.now())
       if (timer === undefined) break
+      this.causeDurable = false
       this.mustApply({ type: 'timer', id: timer.id }, timer.address, timer.command, timer.input)
     }
     return fired
@@ -213,6 +219,7 @@ export class Shard {
     this.state.commit(turn, changes, messages, time, this.services.monotonic())
     const { timers } = turn
     this.body.add({ cause, events: changes, messages, keys, timers, quarantine })
+    for (const message of messages) this.services.sent(message)
     for (const message of messages) this.openMessages.push(message)
     if (cause.type === 'message') this.openSources.add(cause.source)
     for (const wake of tx?.wakes ?? []) this.runner.wake(wake)
@@ -236,6 +243,7 @@ export class Shard {
 
   private handleMessage(message: Message): void {
     const next = this.state.cursors[message.source]! + 1
+    this.causeDurable = message.durable
     // Older ones were applied; newer ones come again after the missing one.
     if (message.number !== next) {
       if (message.number < next) this.openSources.add(message.source)
@@ -302,6 +310,7 @@ export class Shard {
       then: undefined,
       context: undefined,
       stamp: undefined,
+      durable: false,
     }
   }
 }
@@ -319,6 +328,7 @@ function comparison(source: number, target: number): Message {
     then: undefined,
     context: undefined,
     stamp: undefined,
+    durable: false,
   }
 }
 

@@ -222,6 +222,7 @@ class TurnContext implements Turn<unknown> {
       then: options?.then,
       context: options?.context,
       stamp: undefined,
+      durable: false,
     })
   }
 

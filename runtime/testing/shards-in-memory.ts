@@ -27,6 +27,8 @@ export interface TestOptions {
   readonly shards?: number
   readonly mailboxMessages?: number
   readonly keysMax?: number
+  /** Each shard commits alone, as in a cluster; else all together, as on file. @default false */
+  readonly lanePerShard?: boolean
   readonly settings?: Record<string, unknown>
 }
 
@@ -90,7 +92,9 @@ export class ShardsInMemory {
         fail: (error) => void this.failures.push(error),
       },
     )
-    this.host.addLane(this.lane(), this.states)
+    if (this.options.lanePerShard === true) {
+      for (const state of this.states) this.host.addLane(this.lane(), [state])
+    } else this.host.addLane(this.lane(), this.states)
     this.host.greet()
     this.host.serve()
   }

@@ -88,6 +88,9 @@ export class ShardHost {
           now: () => this.clock.now(),
           report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
           answer: (answer, gated) => lane.answer(shard, answer, gated),
+          sent: (message) => {
+            if (this.laneOf.get(message.target) === lane) this.deliver(message)
+          },
         },
         this.options.bounds,
       )
@@ -249,10 +252,15 @@ export class ShardHost {
 
   private release(released: Released): void {
     if (released.answers.length > 0) this.links.answers(released.answers)
+    const leaving: Message[] = []
     for (const message of released.messages) {
+      message.durable = true
       this.shards.get(message.source)!.state.outbox.release(message.target, message.number)
+      // Inside the lane it was handled when it was sent.
+      const within = this.laneOf.get(message.target)
+      if (within === undefined || within !== this.laneOf.get(message.source)) leaving.push(message)
     }
-    this.send(released.messages, released.acknowledgements)
+    this.send(leaving, released.acknowledgements)
   }
 
   /** Moves messages and acknowledgements to their shards, here or in other threads. */
