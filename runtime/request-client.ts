@@ -172,11 +172,12 @@ export class RequestClient {
     return time < oldest ? new Fault('idempotency_key_expired') : undefined
   }
 
-  private hashesOf(address: Address, name: string, key: string, input: unknown): Uint32Array {
+  private hashesOf(address: Address, name: string, key: string, input: unknown): number[] {
     const { hash } = this.options
-    const words = new Uint32Array(hashWords + 1)
-    hash.texts([address, name, key], words, 0)
-    hash.meaning(input, words, 4)
+    const words: number[] = []
+    hash.texts([address, name, key], words)
+    hash.meaning(input, words)
+    words.length = hashWords
     return words
   }
 

@@ -37,7 +37,7 @@ const partitions = 64
 const entries = 0xffff_ffff
 
 interface Chunk {
-  readonly words: Uint32Array
+  readonly words: Int32Array
   readonly seconds: Uint32Array
   readonly notes: Float64Array
   readonly kinds: Uint8Array
@@ -70,21 +70,22 @@ export class IdempotencyTable {
     return bytes
   }
 
-  /** @param hashes {@link hashWords} words from `at` */
-  find(hashes: Uint32Array, at: number): KeyRecord | undefined {
-    const slots = this.index[hashes[at]! % partitions]!
+  /** @param hashes {@link hashWords} words */
+  find(hashes: readonly number[]): KeyRecord | undefined {
+    const word = hashes[0]! >>> 0
+    const slots = this.index[word % partitions]!
     const mask = slots.length - 1
-    for (let slot = slotOf(hashes[at]!, mask); ; slot = (slot + 1) & mask) {
+    for (let slot = slotOf(word, mask); ; slot = (slot + 1) & mask) {
       const entry = slots[slot]!
       if (entry === 0) return undefined
       const number = this.numberOf(entry)
       const chunk = this.chunkOf(number)
       const row = (number % chunkRecords) * hashWords
-      if (!sameWords(chunk.words, row, hashes, at, 0, 4)) continue
+      if (!sameWords(chunk.words, row, hashes, 0, 4)) continue
       return {
         kind: chunk.kinds[number % chunkRecords] as RecordKind,
         note: chunk.notes[number % chunkRecords]!,
-        sameRequest: sameWords(chunk.words, row, hashes, at, 4, hashWords),
+        sameRequest: sameWords(chunk.words, row, hashes, 4, hashWords),
         number,
       }
     }
@@ -97,8 +98,7 @@ export class IdempotencyTable {
 
   /** Remembers a key; one that is remembered already is replaced. */
   insert(
-    hashes: Uint32Array,
-    at: number,
+    hashes: readonly number[],
     timeMs: number,
     kind: RecordKind,
     note: number,
@@ -107,12 +107,12 @@ export class IdempotencyTable {
     const number = this.next++
     const chunk = this.chunkFor(number)
     const row = number % chunkRecords
-    for (let i = 0; i < hashWords; i++) chunk.words[row * hashWords + i] = hashes[at + i]!
+    for (let i = 0; i < hashWords; i++) chunk.words[row * hashWords + i] = hashes[i]!
     chunk.seconds[row] = Math.floor(timeMs / 1000)
     chunk.notes[row] = note
     chunk.kinds[row] = kind
     if (answer !== undefined) this.answers.set(number, answer)
-    this.link(number, hashes[at]!)
+    this.link(number, hashes)
   }
 
   /** Forgets keys older than a moment, a few at a time. */
@@ -122,7 +122,7 @@ export class IdempotencyTable {
       const number = this.first
       const chunk = this.chunkOf(number)
       if (chunk.seconds[number % chunkRecords]! >= seconds) return
-      this.unlink(number, chunk.words[(number % chunkRecords) * hashWords]!)
+      this.unlink(number, this.firstWordOf(number))
       this.answers.delete(number)
       this.first++
       if (this.first % chunkRecords === 0) this.chunks.delete(this.first / chunkRecords - 1)
@@ -148,15 +148,14 @@ export class IdempotencyTable {
     }
     assert(this.next === dump.first, 'idempotency records of a snapshot are not in order')
     // Copies: what was unpacked may be a Buffer, whose own `slice` is a view of a larger memory.
-    const words = new Uint32Array(new Uint8Array(dump.words).buffer)
+    const words = [...new Int32Array(new Uint8Array(dump.words).buffer)]
     const seconds = new Uint32Array(new Uint8Array(dump.seconds).buffer)
     const notes = new Float64Array(new Uint8Array(dump.notes).buffer)
     const answers = new Map(dump.answers)
     for (let i = 0; i < dump.kinds.length; i++) {
       const answer = answers.get(dump.first + i)
       this.insert(
-        words,
-        i * hashWords,
+        words.slice(i * hashWords, (i + 1) * hashWords),
         seconds[i]! * 1000,
         dump.kinds[i] as RecordKind,
         notes[i]!,
@@ -170,7 +169,7 @@ export class IdempotencyTable {
     let chunk = this.chunks.get(at)
     if (chunk === undefined) {
       chunk = {
-        words: new Uint32Array(chunkRecords * hashWords),
+        words: new Int32Array(chunkRecords * hashWords),
         seconds: new Uint32Array(chunkRecords),
         notes: new Float64Array(chunkRecords),
         kinds: new Uint8Array(chunkRecords),
@@ -191,22 +190,21 @@ export class IdempotencyTable {
   }
 
   private firstWordOf(number: number): number {
-    return this.chunkOf(number).words[(number % chunkRecords) * hashWords]!
+    return this.chunkOf(number).words[(number % chunkRecords) * hashWords]! >>> 0
   }
 
   /** Points the index at a record, in place of an older one with the same key. */
-  private link(number: number, word: number): void {
+  private link(number: number, hashes: readonly number[]): void {
+    const word = hashes[0]! >>> 0
     const part = word % partitions
     let slots = this.index[part]!
     if ((this.counts[part]! + 1) * 4 > slots.length * 3) slots = this.grow(part)
     const mask = slots.length - 1
-    const chunk = this.chunkOf(number)
-    const row = (number % chunkRecords) * hashWords
     let slot = slotOf(word, mask)
     for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
       const other = this.numberOf(slots[slot]!)
-      const otherRow = (other % chunkRecords) * hashWords
-      if (sameWords(this.chunkOf(other).words, otherRow, chunk.words, row, 0, 4)) {
+      const row = (other % chunkRecords) * hashWords
+      if (sameWords(this.chunkOf(other).words, row, hashes, 0, 4)) {
         slots[slot] = entryOf(number)
         return
       }
@@ -293,18 +291,18 @@ function slotOf(word: number, mask: number): number {
   return (word >>> 6) & mask
 }
 
+/** Compares words `from` to `to` of a request with those of the record at `row`. */
 function sameWords(
-  a: Uint32Array,
-  aAt: number,
-  b: Uint32Array,
-  bAt: number,
+  words: Int32Array,
+  row: number,
+  hashes: readonly number[],
   from: number,
   to: number,
 ): boolean {
-  for (let i = from; i < to; i++) if (a[aAt + i] !== b[bAt + i]) return false
+  for (let i = from; i < to; i++) if (words[row + i] !== hashes[i]) return false
   return true
 }
 
-function bytesOf(array: Uint32Array | Float64Array): Uint8Array {
+function bytesOf(array: Int32Array | Uint32Array | Float64Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 }

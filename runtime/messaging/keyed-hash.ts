@@ -26,21 +26,21 @@ export class KeyedHash {
     this.k3 = view.getInt32(12, true)
   }
 
-  /** Hash of a row of texts, into four words of `out` from `at`. */
-  texts(texts: readonly string[], out: Uint32Array, at: number): void {
+  /** Hash of a row of texts: adds four words, signed, to `out`. */
+  texts(texts: readonly string[], out: number[]): void {
     this.begin()
     for (const text of texts) this.addText(text)
-    this.finish(out, at)
+    this.finish(out)
   }
 
   /**
    * Hash of plain data, the same for all ways to write it: fields in any order, `undefined` like
-   * absent; different from null, from other types and from arrays in another order.
+   * absent; different from null, from other types and from arrays in another order. Adds four words.
    */
-  meaning(value: unknown, out: Uint32Array, at: number): void {
+  meaning(value: unknown, out: number[]): void {
     this.begin()
     this.addValue(value)
-    this.finish(out, at)
+    this.finish(out)
   }
 
   private begin(): void {
@@ -141,16 +141,13 @@ export class KeyedHash {
     this.length++
   }
 
-  private finish(out: Uint32Array, at: number): void {
+  private finish(out: number[]): void {
     this.addWord(this.length)
     this.v2 ^= 0xff
     this.round()
     this.round()
     this.round()
-    out[at] = this.v0
-    out[at + 1] = this.v1
-    out[at + 2] = this.v2
-    out[at + 3] = this.v3
+    out.push(this.v0, this.v1, this.v2, this.v3)
   }
 
   private round(): void {

@@ -31,8 +31,8 @@ export interface JournaledEvent {
 
 /** A key to remember. */
 export interface KeyInsert {
-  /** 28 bytes: seven words, little endian. */
-  readonly hashes: Uint8Array
+  /** Seven words, signed. */
+  readonly hashes: readonly number[]
   readonly kind: RecordKind
   readonly note: number
   /** Code and detail of a refusal; packed answer of kind `bytes`. */
@@ -225,7 +225,7 @@ function readMessage(row: PlainReader, source: number): Message {
 }
 
 function readKey(row: PlainReader): KeyInsert {
-  const hashes = row.value() as Uint8Array
+  const hashes = row.value() as number[]
   const kind = row.value() as RecordKind
   const note = row.value() as number
   const extra = row.value()

@@ -27,16 +27,16 @@ export class HistoryLog {
    * @returns the new head
    */
   append(head: Position, time: number, row: unknown): Position {
-    const packed = this.codec.pack(row)
-    const position = this.arena.allocate(headerBytes + packed.length)
+    const length = this.codec.measure(row)
+    const position = this.arena.allocate(headerBytes + length)
     const chunk = this.arena.chunkOf(position)
     const at = this.arena.offsetOf(position)
     chunk.writeUInt32LE(head, at)
     chunk.writeUInt32LE(head === 0 ? 0 : this.jumpFor(head), at + 4)
     chunk.writeDoubleLE(head === 0 ? 1 : this.numberAt(head) + 1, at + 8)
     chunk.writeDoubleLE(time, at + 16)
-    chunk.writeUInt32LE(packed.length, at + 24)
-    chunk.set(packed, at + headerBytes)
+    chunk.writeUInt32LE(length, at + 24)
+    this.codec.copyTo(chunk, at + headerBytes)
     return position
   }
 

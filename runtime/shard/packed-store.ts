@@ -8,6 +8,7 @@
  */
 import { Arena, type Position } from './arena.js'
 import { assert } from '../assert.js'
+import type { ShapedCodec } from '../../transport/index.js'
 
 /** What is kept of an actor. */
 export interface StoredActor {
@@ -41,23 +42,20 @@ export class PackedStore {
     return this.arena.bytes + this.slots.byteLength
   }
 
+  /** Stores an actor whose state is packed already. */
   put(actor: StoredActor): void {
-    const { address, state } = actor
-    const hash = hashOf(address)
-    // Addresses are ASCII in almost every case; one write serves both.
-    const addressBytes = Buffer.byteLength(address, 'utf8')
-    const position = this.arena.allocate(headerBytes + addressBytes + state.length)
-    const chunk = this.arena.chunkOf(position)
-    const at = this.arena.offsetOf(position)
-    chunk.writeUInt16LE(addressBytes, at)
-    chunk.writeUInt16LE(actor.kindVersion, at + 2)
-    chunk.writeUInt32LE(actor.history, at + 4)
-    chunk.writeDoubleLE(actor.version, at + 8)
-    chunk.writeUInt32LE(state.length, at + 16)
-    chunk.writeUInt32LE(hash, at + 20)
-    chunk.write(address, at + headerBytes, 'utf8')
-    chunk.set(state, at + headerBytes + addressBytes)
-    this.insert(hash, position)
+    const { state } = actor
+    this.store(actor, state.length, (chunk, at) => {
+      chunk.set(state, at)
+    })
+  }
+
+  /** Stores an actor and packs its state right where it will stay. */
+  pack(actor: Omit<StoredActor, 'state'>, state: unknown, codec: ShapedCodec): void {
+    const length = codec.measure(state)
+    this.store(actor, length, (chunk, at) => {
+      codec.copyTo(chunk, at)
+    })
   }
 
   /** Takes an actor out. @returns undefined when it is not stored */
@@ -96,6 +94,30 @@ export class PackedStore {
         }
       },
     }
+  }
+
+  private store(
+    actor: Omit<StoredActor, 'state'>,
+    stateBytes: number,
+    writeState: (chunk: Buffer, at: number) => void,
+  ): void {
+    const { address } = actor
+    const hash = hashOf(address)
+    const addressBytes = isAscii(address) ? address.length : Buffer.byteLength(address, 'utf8')
+    const position = this.arena.allocate(headerBytes + addressBytes + stateBytes)
+    const chunk = this.arena.chunkOf(position)
+    const at = this.arena.offsetOf(position)
+    chunk.writeUInt16LE(addressBytes, at)
+    chunk.writeUInt16LE(actor.kindVersion, at + 2)
+    chunk.writeUInt32LE(actor.history, at + 4)
+    chunk.writeDoubleLE(actor.version, at + 8)
+    chunk.writeUInt32LE(stateBytes, at + 16)
+    chunk.writeUInt32LE(hash, at + 20)
+    if (addressBytes === address.length) {
+      for (let i = 0; i < addressBytes; i++) chunk[at + headerBytes + i] = address.charCodeAt(i)
+    } else chunk.write(address, at + headerBytes, 'utf8')
+    writeState(chunk, at + headerBytes + addressBytes)
+    this.insert(hash, position)
   }
 
   private recordAt(position: Position): StoredActor {
@@ -182,6 +204,11 @@ function place(slots: Uint32Array, hash: number, position: Position): void {
   let slot = hash & mask
   while (slots[slot] !== 0) slot = (slot + 1) & mask
   slots[slot] = position
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
 }
 
 function hashOf(address: string): number {

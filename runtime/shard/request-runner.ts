@@ -10,7 +10,7 @@ import { isRefusal, refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound, type ShardView } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { limits } from '../limits.js'
-import { hashWords, recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
+import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
 import { pack, unpack } from '../../transport/index.js'
 import type { KeyInsert } from './committed-turn.js'
 import { answerKinds, type ShardRequest } from './requests.js'
@@ -53,9 +53,7 @@ export class RequestRunner {
   mustAccept(request: ShardRequest): boolean {
     const kind = this.shard.state.kinds.of(request.address)
     if (kind?.neverShed.has(request.name) === true) return true
-    return (
-      request.hashes !== undefined && this.shard.state.keys.find(request.hashes, 0) !== undefined
-    )
+    return request.hashes !== undefined && this.shard.state.keys.find(request.hashes) !== undefined
   }
 
   /** Runs again what waits for a token. */
@@ -157,7 +155,7 @@ export class RequestRunner {
     const { request, first } = waiting
     if (request.hashes === undefined) return false
     const { keys, refusals } = this.shard.state
-    const record = keys.find(request.hashes, 0)
+    const record = keys.find(request.hashes)
     if (record === undefined) return false
     if (record.kind === recordKinds.note) return this.answerRecord(waiting, record, gated)
     if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
@@ -239,15 +237,14 @@ export class RequestRunner {
 }
 
 /** What a key remembers of an outcome; undefined when nothing: the request may be tried again. */
-function keyOf(hashes: Uint32Array, outcome: unknown): KeyInsert | undefined {
-  const bytes = new Uint8Array(hashes.buffer, hashes.byteOffset, hashWords * 4)
+function keyOf(hashes: readonly number[], outcome: unknown): KeyInsert | undefined {
   if (isRemembered(outcome)) {
-    return { hashes: bytes, kind: recordKinds.note, note: outcome.rememberedNote }
+    return { hashes, kind: recordKinds.note, note: outcome.rememberedNote }
   }
   if (isRefusal(outcome)) {
     if (!outcome.sticky) return undefined
     const refused = [outcome.refused, outcome.detail] as const
-    return { hashes: bytes, kind: recordKinds.refusal, note: 0, refusal: refused }
+    return { hashes, kind: recordKinds.refusal, note: 0, refusal: refused }
   }
-  return { hashes: bytes, kind: recordKinds.bytes, note: 0, answer: pack(outcome) }
+  return { hashes, kind: recordKinds.bytes, note: 0, answer: pack(outcome) }
 }

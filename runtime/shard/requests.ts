@@ -12,7 +12,7 @@ export interface ShardRequest {
   readonly name: string
   readonly input: unknown
   /** Hashes of key and meaning; undefined without an idempotency key. */
-  readonly hashes: Uint32Array | undefined
+  readonly hashes: readonly number[] | undefined
 }
 
 /** How a request ended. */

@@ -12,7 +12,7 @@ import type { Change } from '../actor/define-actor.js'
 import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
 import { assert } from '../assert.js'
 import { limits } from '../limits.js'
-import { hashWords, IdempotencyTable } from '../messaging/idempotency-table.js'
+import { IdempotencyTable } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
 import { Outbox } from '../messaging/outbox.js'
 import { ShapedCodec } from '../../transport/index.js'
@@ -148,13 +148,8 @@ export class ShardState {
   passivate(activation: Activation): void {
     this.actors.delete(activation.address)
     if (activation.version === 0) return
-    this.store.put({
-      address: activation.address,
-      kindVersion: activation.kind.version,
-      version: activation.version,
-      history: activation.history,
-      state: this.codec.pack(activation.state),
-    })
+    const { address, kind, version, history, state } = activation
+    this.store.pack({ address, kindVersion: kind.version, version, history }, state, this.codec)
   }
 
   unpackActor(stored: StoredActor, kind: Kind): Activation {
@@ -237,7 +232,7 @@ export class ShardState {
   private remember(key: KeyInsert, time: number): void {
     const note =
       key.refusal === undefined ? key.note : this.refusalNumber(key.refusal[0], key.refusal[1])
-    this.keys.insert(wordsOf(key.hashes), 0, time, key.kind, note, key.answer)
+    this.keys.insert(key.hashes, time, key.kind, note, key.answer)
   }
 
   /** Stores the actors of a turn that say they are finished; after those who wait have read them. */
@@ -248,10 +243,4 @@ export class ShardState {
       if (this.actors.get(activation.address) === activation) this.passivate(activation)
     }
   }
-}
-
-function wordsOf(hashes: Uint8Array): Uint32Array {
-  const words = new Uint32Array(hashWords)
-  new Uint8Array(words.buffer).set(hashes)
-  return words
 }

@@ -109,12 +109,12 @@ export class ShardsInMemory {
   ): number {
     const id = this.nextId++
     const shard = this.states[0]!.kinds.shardOf(address, this.shards)
-    let hashes: Uint32Array | undefined
+    let hashes: number[] | undefined
     if (key !== undefined) {
-      const words = new Uint32Array(8)
-      this.hash.texts([address, name, key], words, 0)
-      this.hash.meaning(input, words, 4)
-      hashes = words.slice(0, hashWords)
+      hashes = []
+      this.hash.texts([address, name, key], hashes)
+      this.hash.meaning(input, hashes)
+      hashes.length = hashWords
     }
     this.host.submit(shard, { id, type, address, name, input, hashes })
     return id

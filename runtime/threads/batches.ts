@@ -3,7 +3,6 @@
  */
 import { pack, unpack } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
-import { hashWords } from '../messaging/idempotency-table.js'
 import type { AnswerKind, ShardAnswer, ShardRequest } from '../shard/requests.js'
 
 /** A request with the shard it goes to. */
@@ -31,7 +30,7 @@ export class RequestBatch {
       request.address,
       request.name,
       request.input,
-      hashes === undefined ? 0 : new Uint8Array(hashes.buffer, hashes.byteOffset, hashWords * 4),
+      hashes ?? 0,
     )
   }
 
@@ -54,7 +53,7 @@ export function readRequests(bytes: Uint8Array, visit: (request: RoutedRequest) 
       address: fields[at + 3] as Address,
       name: fields[at + 4] as string,
       input: fields[at + 5],
-      hashes: hashes instanceof Uint8Array ? new Uint32Array(copyOf(hashes)) : undefined,
+      hashes: hashes === 0 ? undefined : (hashes as number[]),
     })
   }
 }
@@ -74,10 +73,4 @@ export function readAnswers(
   for (let at = 0; at < fields.length; at += answerFields) {
     visit(fields[at] as number, fields[at + 1] as AnswerKind, fields[at + 2])
   }
-}
-
-function copyOf(bytes: Uint8Array): ArrayBuffer {
-  const copy = new ArrayBuffer(bytes.length)
-  new Uint8Array(copy).set(bytes)
-  return copy
 }

@@ -88,6 +88,16 @@ export class ShapedCodec {
     return writer.write(value, this.table)
   }
 
+  /** Packs a value aside. @returns its length; {@link copyTo} puts it where it belongs, at once */
+  measure(value: unknown): number {
+    return writer.measure(value, this.table)
+  }
+
+  /** Copies what was measured last. */
+  copyTo(target: Uint8Array, offset: number): void {
+    writer.copyTo(target, offset)
+  }
+
   unpack(bytes: Uint8Array): unknown {
     return readPlain(bytes, this.table.shapes)
   }

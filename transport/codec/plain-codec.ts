@@ -74,6 +74,23 @@ export class PlainWriter {
     this.table = table
   }
 
+  /** Writes one value into the writer's own memory. @returns its length, for {@link copyTo} */
+  measure(value: unknown, table: ShapeTable): number {
+    this.begin(table)
+    this.value(value)
+    return this.at
+  }
+
+  /** Copies what was measured. A loop: for short rows it beats the views a native copy needs. */
+  copyTo(target: Uint8Array, offset: number): void {
+    const { buffer, at } = this
+    if (at > 256) {
+      target.set(buffer.subarray(0, at), offset)
+      return
+    }
+    for (let i = 0; i < at; i++) target[offset + i] = buffer[i]!
+  }
+
   /** The bytes of the row. They are the caller's own. */
   take(): Uint8Array {
     return Buffer.from(this.buffer.subarray(0, this.at))
