@@ -34,8 +34,7 @@ describe('defineActor', () => {
       expectTypeOf(client.atLeast({ bound: 1 })).toEqualTypeOf<Promise<boolean>>()
       // @ts-expect-error input of another shape
       void client.add({ amount: 1 })
-      // @ts-expect-error no such command
-      void client.remove({ by: 1 })
+      expectTypeOf(client).not.toHaveProperty('remove')
     }
     expect(typed).toBeTypeOf('function')
   })
