@@ -6,6 +6,7 @@
  * S2. When the runtime stops by itself (disk, fencing, a broken rule), it says why and exits 1.
  */
 import { Option, type Command } from 'commander'
+import type { OnlineAuditor } from '../../../actors/index.js'
 import type { ApiKeyRecord, Gateway } from '../../../transport/gateway/index.js'
 import {
   openEmbedded,
@@ -216,6 +217,7 @@ async function serve(
       },
     }),
   )
+  const auditor = await startAuditor(node, output)
   const url = gateway.address
   output.result({ event: 'listening', url, pid: process.pid }, () =>
     listeningWords(url, options.sample === true, apiKeys.length > 0),
@@ -223,6 +225,7 @@ async function serve(
   try {
     const signal = await Promise.race([interrupt.requested, failed])
     output.say(`${signal}: draining …`)
+    auditor.stop()
     await Promise.race([gateway.close(), failed])
     await Promise.race([runtime.close(), failed])
     output.result({ event: 'stopped', clean: true }, () => 'Stopped cleanly; all is durable.')
@@ -230,6 +233,18 @@ async function serve(
     // The journal takes no more, so there is nothing to drain: say why, and end.
     process.exit(output.failure(error) || exitCodes.failed)
   }
+}
+
+/** Audits while payments run; what it finds is said to the operator as long as it lasts. */
+async function startAuditor({ bank }: Embedded, output: Output): Promise<OnlineAuditor> {
+  const { OnlineAuditor } = await import('../../../actors/index.js')
+  const auditor = new OnlineAuditor(() => bank.audit(), {
+    onAlarm: ({ type, sentence }) => {
+      output.streams.stderr.write(`suanpan: ALARM ${type}: ${sentence}\n`)
+    },
+  })
+  auditor.start()
+  return auditor
 }
 
 /** Starts a gateway; where it can't, the runtime is closed. @throws GatewayConfigError */
