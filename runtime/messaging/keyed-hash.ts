@@ -103,7 +103,10 @@ export class KeyedHash {
     }
   }
 
-  /** Two UTF-16 units a word, then the length: no text runs into the next one. */
+  /**
+   * Two UTF-16 units a word, then the length: no text runs into the next one. The round of `round()`
+   * stands here again, on local variables: it runs for every word of every request.
+   */
   private addText(text: string): void {
     const { length } = text
     let { v0, v1, v2, v3 } = this

@@ -2,6 +2,7 @@
  * A lane: the shards that commit together, and the gate their outputs wait behind.
  *
  * G1. Answers, messages and acknowledgements leave only when the frames they depend on are durable.
+ *     Only a message between two shards of the lane is handled before: both commit in one atomic group.
  * G2. One group is in flight at most; the next one fills meanwhile. No timer: the batch grows with
  *     the load (group commit; DeWitt et al., 1984).
  * G3. When an append fails, nothing leaves any more, for good.

@@ -38,10 +38,6 @@ export class PackedStore {
     return this.count
   }
 
-  get bytes(): number {
-    return this.arena.bytes + this.slots.byteLength
-  }
-
   /** Stores an actor whose state is packed already. */
   put(actor: StoredActor): void {
     const { state } = actor

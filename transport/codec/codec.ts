@@ -84,10 +84,6 @@ export class ShapedCodec {
     return this.table.shapes
   }
 
-  pack(value: unknown): Uint8Array {
-    return writer.write(value, this.table)
-  }
-
   /** Packs a value aside. @returns its length; {@link copyTo} puts it where it belongs, at once */
   measure(value: unknown): number {
     return writer.measure(value, this.table)
