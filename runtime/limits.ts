@@ -16,6 +16,8 @@ export const limits = {
   clientRequestsMax: 524_288,
   /** Turns a thread runs before it lets I/O callbacks in. */
   sliceTurnsMax: 1_024,
+  /** Requests of one shard handled before the messages they caused: few, so that all stays in the cache. */
+  requestsAtOnce: 16,
   /** Length of an address: a key of any reasonable scheme fits. */
   addressBytesMax: 1_024,
   /** Nested `call`s in one turn: deeper is a loop. */

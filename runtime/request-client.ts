@@ -13,7 +13,7 @@ import { keyTimeOf, type KeyTimeFormat } from './messaging/key-time.js'
 import type { KeyedHash } from './messaging/keyed-hash.js'
 import { hashWords } from './messaging/idempotency-table.js'
 import { limits } from './limits.js'
-import { answerKinds, type AnswerKind } from './shard/requests.js'
+import { answerKinds, ShardRequest, type AnswerKind } from './shard/requests.js'
 import { readAnswers, RequestBatch } from './threads/batches.js'
 
 interface Pending {
@@ -119,22 +119,23 @@ export class RequestClient {
         reject(problem)
         return
       }
-      const id = this.nextId++
       const key = options?.idempotencyKey
       const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
       const shard = this.options.kinds.shardOf(address, this.options.shards)
+      const id = this.nextId
+      try {
+        this.batches[shard % this.options.threads]!.add(
+          shard,
+          new ShardRequest(id, type, address, name, input, hashes),
+        )
+      } catch (error) {
+        reject(new Fault('invalid_request', `The input is no plain data: ${String(error)}.`))
+        return
+      }
+      this.nextId = (id + 1) >>> 0
       const deadline =
         this.env.clock.monotonic() + (options?.timeoutMs ?? this.options.requestTimeoutMs)
       this.pending.set(id, { resolve, reject, deadline })
-      this.batches[shard % this.options.threads]!.add({
-        id,
-        shard,
-        type,
-        address,
-        name,
-        input,
-        hashes,
-      })
       this.scheduleFlush()
       this.scheduleSweep()
     })

@@ -4,25 +4,36 @@
  * O1. Per target the numbers are dense; a message stays until its target says it is durable there.
  * O2. A message leaves only after the frame it is in is durable; until it is released it is not sent,
  *     and not sent again either.
+ * O3. A message whose effect stands in the same group as itself is owed no more: both are durable, or
+ *     neither.
  */
 import { Deque } from '../shard/deque.js'
-import type { Message } from './message.js'
+import { Message, type MessageFields } from './message.js'
 
 /** Messages owed to one target. */
 class Lane {
+  readonly target: number
   /** Owed messages, oldest first. */
   readonly queue = new Deque<Message>()
   /** Number of the newest message ever, and of the newest acknowledged one. */
   last = 0
   acknowledged = 0
+  /** Number of the newest message in a frame that was cut. */
+  cut = 0
   /** Newest number that is durable here and may be sent (again). */
   released = 0
   /** Monotonic time of the last progress, to know when to send again. */
   progressAt = 0
+
+  constructor(target: number) {
+    this.target = target
+  }
 }
 
 export class Outbox {
   private readonly lanes: (Lane | undefined)[]
+  /** Lanes with messages in the open frame. */
+  private open: Lane[] = []
   private owed = 0
 
   constructor(shards: number) {
@@ -53,21 +64,48 @@ export class Outbox {
   }
 
   push(message: Message, monotonic: number): void {
-    const lane = (this.lanes[message.target] ??= new Lane())
+    const lane = (this.lanes[message.target] ??= new Lane(message.target))
     if (lane.queue.length === 0) lane.progressAt = monotonic
+    if (lane.cut === lane.last) this.open.push(lane)
     lane.queue.push(message)
     lane.last = message.number
     this.owed++
   }
 
-  /** A message is durable here: it may be sent, and sent again. */
+  /**
+   * The target's open frame has the effect of a message.
+   * @returns true when the message is in the open frame here, so that nothing more has to be done
+   */
+  settle(target: number, number: number): boolean {
+    const lane = this.lanes[target]!
+    if (number <= lane.cut) return false
+    this.forget(lane, number)
+    return true
+  }
+
+  /** Ends the open frame. @returns its messages that are still owed, by target in order */
+  cutFrame(): Message[] {
+    const messages: Message[] = []
+    for (const lane of this.open) {
+      const first = Math.max(lane.cut, lane.acknowledged) + 1
+      for (let number = first; number <= lane.last; number++) {
+        messages.push(lane.queue.at(number - lane.acknowledged - 1))
+      }
+      lane.cut = lane.last
+    }
+    this.open = []
+    return messages
+  }
+
+  /** Messages up to a number are durable here: they may be sent, and sent again. */
   release(target: number, number: number): void {
     this.lanes[target]!.released = number
   }
 
   /** All messages are durable: they come from a recovered journal. */
   releaseAll(): void {
-    for (const lane of this.lanes) if (lane !== undefined) lane.released = lane.last
+    for (const lane of this.lanes) if (lane !== undefined) lane.released = lane.cut = lane.last
+    this.open = []
   }
 
   /**
@@ -79,8 +117,7 @@ export class Outbox {
     if (lane === undefined) return number === 0
     if (number > lane.last) return false
     if (number <= lane.acknowledged) return true
-    this.owed -= number - lane.acknowledged
-    for (; lane.acknowledged < number; lane.acknowledged++) lane.queue.shift()
+    this.forget(lane, number)
     lane.progressAt = monotonic
     return true
   }
@@ -103,27 +140,32 @@ export class Outbox {
   /** All owed messages and the numbers reached, as plain data for a snapshot. */
   dump(): OutboxDump {
     const lanes: [number, number, number][] = []
-    const messages: Message[] = []
+    const messages: MessageFields[] = []
     this.lanes.forEach((lane, target) => {
       if (lane === undefined) return
       lanes.push([target, lane.last, lane.acknowledged])
-      for (let i = 0; i < lane.queue.length; i++) messages.push(lane.queue.at(i))
+      for (let i = 0; i < lane.queue.length; i++) messages.push({ ...lane.queue.at(i) })
     })
     return { lanes, messages }
   }
 
   restore(dump: OutboxDump): void {
-    for (const message of dump.messages) this.push({ ...message, durable: true }, 0)
+    for (const message of dump.messages) this.push(Message.restored(message), 0)
     for (const [target, last, acknowledged] of dump.lanes) {
-      const lane = (this.lanes[target] ??= new Lane())
+      const lane = (this.lanes[target] ??= new Lane(target))
       lane.last = last
       lane.acknowledged = acknowledged
     }
+  }
+
+  private forget(lane: Lane, number: number): void {
+    this.owed -= number - lane.acknowledged
+    for (; lane.acknowledged < number; lane.acknowledged++) lane.queue.shift()
   }
 }
 
 export interface OutboxDump {
   /** Target, newest number, newest acknowledged number. */
   readonly lanes: readonly (readonly [number, number, number])[]
-  readonly messages: readonly Message[]
+  readonly messages: readonly MessageFields[]
 }

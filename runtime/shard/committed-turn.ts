@@ -4,22 +4,20 @@
  */
 import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
-import type { RecordKind } from '../messaging/idempotency-table.js'
-import type { Message } from '../messaging/message.js'
+import { hashWords, type RecordKind } from '../messaging/idempotency-table.js'
+import { Message } from '../messaging/message.js'
 import type { DurableTimer } from './durable-timers.js'
 
 /** What started a turn. */
 export type Cause =
   | { readonly type: 'request' }
-  | {
-      readonly type: 'message'
-      readonly source: number
-      readonly number: number
-      readonly stamp: unknown
-    }
+  | Pick<Message, 'type' | 'source' | 'number' | 'stamp'>
   | { readonly type: 'timer'; readonly id: number }
   /** A command that waited for a quarantined actor. */
   | { readonly type: 'waiting'; readonly address: Address }
+
+/** A client's request, or an order of the runtime itself. */
+export const requested: Cause = { type: 'request' }
 
 /** One event as journaled. */
 export interface JournaledEvent {
@@ -59,7 +57,7 @@ export interface CommittedTurn {
   readonly cause: Cause
   readonly events: readonly JournaledEvent[]
   readonly messages: readonly Message[]
-  readonly keys: readonly KeyInsert[]
+  readonly key: KeyInsert | undefined
   readonly timers: readonly TimerChange[]
   readonly quarantine: readonly QuarantineChange[]
 }
@@ -73,14 +71,16 @@ export interface FrameMeta {
 const bodyVersion = 1
 const causes = { request: 0, message: 1, timer: 2, waiting: 3 } as const
 
-/** Facts about a frame body, beside its turns. */
-interface BodyFacts {
-  readonly version: number
-  readonly sequence: number
-  readonly count: number
-  /** Names of events; turns refer to them by position. */
-  readonly tags: readonly string[]
-}
+/** Facts about a frame body, beside its turns: version, next sequence, turns, names of events. */
+type BodyFacts = readonly [
+  version: number,
+  sequence: number,
+  count: number,
+  tags: readonly string[],
+]
+
+/** What a handler did, before it is committed. */
+export type TurnDraft = Pick<CommittedTurn, 'events' | 'messages' | 'timers'>
 
 /** Gathers the turns of the frame that is being filled. */
 export class FrameBody {
@@ -88,33 +88,50 @@ export class FrameBody {
   count = 0
   private readonly tags = new Map<string, number>()
   private readonly row = new RowWriter()
+  private drafted = false
 
+  /**
+   * Writes what a handler did, before anything of it takes effect.
+   * @throws TypeError when an actor gave what is no plain data; nothing is written then
+   */
+  draft(turn: TurnDraft): void {
+    const { row } = this
+    const start = row.mark()
+    try {
+      row.value(turn.events.length)
+      for (const event of turn.events) {
+        row.value(this.tagOf(event.tag))
+        row.value(event.address)
+        row.value(event.data)
+      }
+      row.value(turn.messages.length)
+      for (const message of turn.messages) writeContent(row, message)
+      row.value(turn.timers.length === 0 ? 0 : turn.timers)
+    } catch (error) {
+      row.backTo(start)
+      throw error
+    }
+    this.drafted = true
+  }
+
+  /** Adds a committed turn, drafted or not. */
   add(turn: CommittedTurn): void {
+    if (!this.drafted) this.draft(turn)
+    this.drafted = false
     const { row } = this
     this.count++
-    writeCause(row, turn.cause)
-    row.value(turn.events.length)
-    for (const event of turn.events) {
-      row.value(this.tagOf(event.tag))
-      row.value(event.address)
-      row.value(event.data)
+    for (const message of turn.messages) {
+      row.value(message.number)
+      row.value(message.stamp)
     }
-    row.value(turn.messages.length)
-    for (const message of turn.messages) writeMessage(row, message)
-    row.value(turn.keys.length)
-    for (const key of turn.keys) writeKey(row, key)
-    row.value(turn.timers.length === 0 ? 0 : turn.timers)
+    writeCause(row, turn.cause)
+    writeKey(row, turn.key)
     row.value(turn.quarantine.length === 0 ? 0 : turn.quarantine)
   }
 
   /** The frame's bytes; the body is empty again afterwards. */
   take(meta: FrameMeta): Uint8Array {
-    const facts: BodyFacts = {
-      version: bodyVersion,
-      sequence: meta.sequence,
-      count: this.count,
-      tags: [...this.tags.keys()],
-    }
+    const facts: BodyFacts = [bodyVersion, meta.sequence, this.count, [...this.tags.keys()]]
     this.count = 0
     this.tags.clear()
     return this.row.take(facts)
@@ -139,7 +156,7 @@ export function readFrameBody(
   shard: number,
 ): FrameMeta & { turns: CommittedTurn[] } {
   const { facts, values } = openRow(bytes)
-  const { version, sequence, count, tags } = facts as BodyFacts
+  const [version, sequence, count, tags] = facts as BodyFacts
   if (version > bodyVersion) throw new NewerBody(`frame body version ${version}`)
   const turns: CommittedTurn[] = []
   for (let i = 0; i < count; i++) turns.push(readTurn(values, tags, shard))
@@ -156,36 +173,49 @@ function writeCause(row: RowWriter, cause: Cause): void {
   else if (cause.type === 'waiting') row.value(cause.address)
 }
 
-function writeMessage(row: RowWriter, message: Message): void {
+function writeContent(row: RowWriter, message: Message): void {
   row.value(message.target)
-  row.value(message.number)
   row.value(message.address)
   row.value(message.command)
   row.value(message.input)
   row.value(message.from)
   row.value(message.then)
   row.value(message.context)
+}
+
+/** A message whole, but for its source. */
+export function writeMessage(row: RowWriter, message: Message): void {
+  writeContent(row, message)
+  row.value(message.number)
   row.value(message.stamp)
 }
 
-function writeKey(row: RowWriter, key: KeyInsert): void {
-  row.value(key.hashes)
+function writeKey(row: RowWriter, key: KeyInsert | undefined): void {
+  if (key === undefined) {
+    row.value(0)
+    return
+  }
   row.value(key.kind)
+  for (const word of key.hashes) row.u32(word)
   row.value(key.note)
   row.value(key.refusal ?? key.answer)
 }
 
 function readTurn(row: PlainReader, tags: readonly string[], shard: number): CommittedTurn {
+  const events = repeat(row, () => ({
+    tag: tags[row.value() as number]!,
+    address: row.value() as Address,
+    data: row.value(),
+  }))
+  const messages = repeat(row, () => readContent(row, shard))
+  const timers = (row.value() || []) as TimerChange[]
+  for (const message of messages) readNumber(row, message)
   return {
     cause: readCause(row),
-    events: repeat(row, () => ({
-      tag: tags[row.value() as number]!,
-      address: row.value() as Address,
-      data: row.value(),
-    })),
-    messages: repeat(row, () => readMessage(row, shard)),
-    keys: repeat(row, () => readKey(row)),
-    timers: (row.value() || []) as TimerChange[],
+    events,
+    messages,
+    key: readKey(row),
+    timers,
     quarantine: (row.value() || []) as QuarantineChange[],
   }
 }
@@ -193,7 +223,7 @@ function readTurn(row: PlainReader, tags: readonly string[], shard: number): Com
 function readCause(row: PlainReader): Cause {
   switch (row.value()) {
     case causes.request:
-      return { type: 'request' }
+      return requested
     case causes.message:
       return {
         type: 'message',
@@ -208,25 +238,35 @@ function readCause(row: PlainReader): Cause {
   }
 }
 
-function readMessage(row: PlainReader, source: number): Message {
-  return {
-    source,
-    target: row.value() as number,
-    number: row.value() as number,
-    address: row.value() as Address,
-    command: row.value() as string,
-    input: row.value(),
-    from: row.value() as Address | undefined,
-    then: row.value() as string | undefined,
-    context: row.value(),
-    stamp: row.value(),
-    durable: true,
-  }
+/** Reads what {@link writeMessage} wrote. */
+export function readMessage(row: PlainReader, source: number): Message {
+  const message = readContent(row, source)
+  readNumber(row, message)
+  return message
 }
 
-function readKey(row: PlainReader): KeyInsert {
-  const hashes = row.value() as number[]
-  const kind = row.value() as RecordKind
+function readContent(row: PlainReader, source: number): Message {
+  const target = row.value() as number
+  const address = row.value() as Address
+  const command = row.value() as string
+  const message = new Message(source, target, address, command, row.value())
+  message.from = row.value() as Address | undefined
+  message.then = row.value() as string | undefined
+  message.context = row.value()
+  message.durable = true
+  return message
+}
+
+function readNumber(row: PlainReader, message: Message): void {
+  message.number = row.value() as number
+  message.stamp = row.value()
+}
+
+function readKey(row: PlainReader): KeyInsert | undefined {
+  const kind = row.value() as RecordKind | 0
+  if (kind === 0) return undefined
+  const hashes: number[] = []
+  for (let i = 0; i < hashWords; i++) hashes.push(row.u32() | 0)
   const note = row.value() as number
   const extra = row.value()
   if (extra instanceof Uint8Array) return { hashes, kind, note, answer: extra }

@@ -9,7 +9,7 @@
  */
 import type { FrameDraft, JournalLane } from '../journal/journal.js'
 import type { Message } from '../messaging/message.js'
-import type { ShardAnswer } from './requests.js'
+import type { AnswerKind } from './requests.js'
 import type { Shard } from './shard.js'
 
 /** An acknowledgement: `target` has everything of `source` up to this number, durably. */
@@ -19,26 +19,27 @@ export interface Acknowledgement {
   readonly number: number
 }
 
+/** Answers on their way out, packed as they come. */
+export interface AnswerBatch {
+  readonly empty: boolean
+  add(id: number, kind: AnswerKind, value: unknown): void
+}
+
 /** What leaves a lane, together. */
 export interface Released {
-  readonly answers: ShardAnswer[]
-  readonly messages: Message[]
-  readonly acknowledgements: Acknowledgement[]
+  readonly answers: AnswerBatch
+  readonly messages: readonly Message[]
+  readonly acknowledgements: readonly Acknowledgement[]
 }
 
 /** What a lane needs from its host. */
 export interface LaneServices {
+  answerBatch(): AnswerBatch
   release(released: Released): void
   /** The journal failed or a rule was broken: the process must end. */
   fail(error: unknown): void
   /** More turns may be waiting. */
   wakeUp(): void
-}
-
-interface Group {
-  readonly answers: ShardAnswer[]
-  readonly messages: Message[]
-  readonly acknowledgements: Acknowledgement[]
 }
 
 export class Lane {
@@ -47,11 +48,13 @@ export class Lane {
   private readonly services: LaneServices
   /** Ordinal of each shard up to which frames are durable. */
   readonly durable = new Map<number, number>()
-  private inFlight: Group | undefined
+  private inFlight: Released | undefined
   /** Answers that depend on frames not cut yet. */
-  private open: ShardAnswer[] = []
+  private open: AnswerBatch
   /** Answers that depend on nothing in flight. */
-  private free: ShardAnswer[] = []
+  private free: AnswerBatch
+  /** An empty batch to fill next. */
+  private spare: AnswerBatch | undefined
   private failed = false
   private readonly settled: (() => void)[] = []
   private atBoundary: { readonly shard: Shard; readonly run: (failed: boolean) => void }[] = []
@@ -59,25 +62,26 @@ export class Lane {
   constructor(journal: JournalLane, services: LaneServices) {
     this.journal = journal
     this.services = services
+    this.open = services.answerBatch()
+    this.free = services.answerBatch()
   }
 
   get busy(): boolean {
     return this.inFlight !== undefined
   }
 
-  /** Takes an answer and holds it back as long as it depends on anything not durable. */
-  answer(shard: Shard, answer: ShardAnswer, gated: boolean): void {
-    if (!gated) this.free.push(answer)
-    else if (shard.openTurns > 0) this.open.push(answer)
-    else if (this.inFlight !== undefined) this.inFlight.answers.push(answer)
-    else this.free.push(answer)
+  /** Where an answer waits as long as it depends on anything that is not durable. */
+  answersOf(shard: Shard, gated: boolean): AnswerBatch {
+    if (!gated) return this.free
+    if (shard.openTurns > 0) return this.open
+    return this.inFlight?.answers ?? this.free
   }
 
   /** Lets go what may go, and writes what has gathered if nothing is in flight. */
   flush(): void {
     if (this.failed) return
     try {
-      if (this.free.length > 0) this.releaseFree()
+      if (!this.free.empty) this.releaseFree()
       if (this.inFlight === undefined) this.writeGroup()
     } catch (error) {
       this.fail(error)
@@ -116,9 +120,7 @@ export class Lane {
   /** Answers that no append went before: a fenced owner must not give them from stale state. */
   private releaseFree(): void {
     this.journal.assertOwner()
-    const answers = this.free
-    this.free = []
-    this.services.release({ answers, messages: [], acknowledgements: [] })
+    this.services.release({ answers: this.free, messages: [], acknowledgements: [] })
   }
 
   private writeGroup(): void {
@@ -137,8 +139,10 @@ export class Lane {
       }
     }
     if (frames.length === 0) return
-    const group: Group = { answers: this.open, messages, acknowledgements }
-    this.open = []
+    const group: Released = { answers: this.open, messages, acknowledgements }
+    // The batch of the group before has left; it is filled again.
+    this.open = this.spare ?? this.services.answerBatch()
+    this.spare = undefined
     this.inFlight = group
     this.journal.append(frames).then(
       () => this.becameDurable(group, frames),
@@ -146,11 +150,12 @@ export class Lane {
     )
   }
 
-  private becameDurable(group: Group, frames: readonly FrameDraft[]): void {
+  private becameDurable(group: Released, frames: readonly FrameDraft[]): void {
     if (this.failed) return
     this.inFlight = undefined
     for (const frame of frames) this.durable.set(frame.shard, frame.firstOrdinal + frame.count - 1)
     this.services.release(group)
+    this.spare = group.answers
     this.flush()
     this.notifySettled()
     this.services.wakeUp()

@@ -25,7 +25,7 @@ export function replayFrame(state: ShardState, frame: Frame): void {
   const body = readBody(frame)
   for (const turn of body.turns) {
     const changes = turn.events.map((event) => evolve(state, event))
-    state.commit(turn, changes, turn.messages, frame.time, 0)
+    state.commit(turn, changes, frame.time, 0)
     state.passivateFinished(changes)
   }
   state.sequence = body.sequence
@@ -50,11 +50,10 @@ function evolve(state: ShardState, event: JournaledEvent): AppliedChange {
   state.attach(activation)
   const data =
     version === kind.version ? event.data : kind.upcastEvent(handler.name, event.data, version)
-  const before = activation.state
-  const after = handler.evolve(before, data)
-  activation.state = after
-  const change = new AppliedChange(activation, handler, data, before, after)
+  const change = new AppliedChange()
+  change.set(activation, handler, data, handler.evolve(activation.state, data))
   change.row = kind.definition.history?.(change)
+  activation.state = change.after
   return change
 }
 

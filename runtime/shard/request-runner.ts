@@ -11,9 +11,9 @@ import { isParked, isRemembered, isUnbound, type ShardView } from '../actor/turn
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
-import { pack, unpack } from '../../transport/index.js'
-import type { KeyInsert } from './committed-turn.js'
-import { answerKinds, type ShardRequest } from './requests.js'
+import { openRow, RowWriter } from '../../transport/index.js'
+import { requested, type KeyInsert } from './committed-turn.js'
+import { answerKinds, type QueuedRequest, type ShardRequest } from './requests.js'
 import { ActorView } from './shard-view.js'
 import type { Shard } from './shard.js'
 import type { Wake } from './transaction.js'
@@ -35,7 +35,8 @@ export class RequestRunner {
     this.shard = shard
   }
 
-  handle(request: ShardRequest): void {
+  handle(queued: QueuedRequest): void {
+    const request = queued.open()
     const kind = this.shard.state.kinds.of(request.address)
     if (kind === undefined) {
       this.fault(
@@ -50,7 +51,8 @@ export class RequestRunner {
   }
 
   /** Requests that are never shed: what ends something begun, and keys already known. */
-  mustAccept(request: ShardRequest): boolean {
+  mustAccept(queued: QueuedRequest): boolean {
+    const request = queued.open()
     const kind = this.shard.state.kinds.of(request.address)
     if (kind?.neverShed.has(request.name) === true) return true
     return request.hashes !== undefined && this.shard.state.keys.find(request.hashes) !== undefined
@@ -135,7 +137,7 @@ export class RequestRunner {
     }
     const key = hashes === undefined ? undefined : keyOf(hashes, outcome)
     if (tx.dirty || key !== undefined) {
-      shard.commit(tx, { type: 'request' }, key === undefined ? [] : [key])
+      shard.commit(tx, requested, key)
     }
     this.answerOutcome(request, outcome)
   }
@@ -167,7 +169,7 @@ export class RequestRunner {
         gated,
       )
     } else {
-      this.answer(request, answerKinds.replayed, unpack(keys.answerOf(record.number)!), gated)
+      this.answer(request, answerKinds.replayed, keptAnswer(keys.answerOf(record.number)!), gated)
     }
     return true
   }
@@ -232,7 +234,7 @@ export class RequestRunner {
     value: unknown,
     gated: boolean,
   ): void {
-    this.shard.services.answer({ id: request.id, kind, value }, gated)
+    this.shard.services.answer(request.id, kind, value, gated)
   }
 }
 
@@ -246,5 +248,16 @@ function keyOf(hashes: readonly number[], outcome: unknown): KeyInsert | undefin
     const refused = [outcome.refused, outcome.detail] as const
     return { hashes, kind: recordKinds.refusal, note: 0, refusal: refused }
   }
-  return { hashes, kind: recordKinds.bytes, note: 0, answer: pack(outcome) }
+  return { hashes, kind: recordKinds.bytes, note: 0, answer: keepAnswer(outcome) }
+}
+
+const keptRow = new RowWriter()
+
+function keepAnswer(outcome: unknown): Uint8Array {
+  keptRow.value(outcome)
+  return keptRow.take([])
+}
+
+function keptAnswer(bytes: Uint8Array): unknown {
+  return openRow(bytes).values.value()
 }

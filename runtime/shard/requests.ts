@@ -4,15 +4,40 @@
 import type { Address } from '../actor/address.js'
 
 /** One request of a client. */
-export interface ShardRequest {
+export class ShardRequest {
   /** Number the client knows it by. */
   readonly id: number
   readonly type: 'command' | 'query'
   readonly address: Address
   readonly name: string
   readonly input: unknown
-  /** Hashes of key and meaning; undefined without an idempotency key. */
+  /** Hashes of key and meaning, as signed words; undefined without an idempotency key. */
   readonly hashes: readonly number[] | undefined
+
+  constructor(
+    id: number,
+    type: 'command' | 'query',
+    address: Address,
+    name: string,
+    input: unknown,
+    hashes: readonly number[] | undefined,
+  ) {
+    this.id = id
+    this.type = type
+    this.address = address
+    this.name = name
+    this.input = input
+    this.hashes = hashes
+  }
+
+  open(): this {
+    return this
+  }
+}
+
+/** A request in a mailbox: perhaps still bytes, read when its turn comes. */
+export interface QueuedRequest {
+  open(): ShardRequest
 }
 
 /** How a request ended. */
@@ -26,15 +51,11 @@ export const answerKinds = {
 } as const
 export type AnswerKind = (typeof answerKinds)[keyof typeof answerKinds]
 
-/** One answer. Refusals and faults carry `[code, detail]`. */
-export interface ShardAnswer {
-  readonly id: number
-  readonly kind: AnswerKind
-  readonly value: unknown
-}
-
 /** Where a shard's answers go. */
 export interface AnswerSink {
-  /** @param gated false when the answer depends on nothing that is not durable yet */
-  answer(answer: ShardAnswer, gated: boolean): void
+  /**
+   * Answers a request. Refusals and faults carry `[code, detail]`.
+   * @param gated false when the answer depends on nothing that is not durable yet
+   */
+  answer(id: number, kind: AnswerKind, value: unknown, gated: boolean): void
 }

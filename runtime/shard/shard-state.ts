@@ -34,7 +34,9 @@ export class Activation {
   /** Newest row of its history; 0 when there is none. */
   history: Position
   /** Shard time of its last turn. */
-  touchedAt: number
+  touchedAt = 0
+  /** True while it is in the shard's memory, not in its store. */
+  attached = false
 
   constructor(address: Address, kind: Kind, state: unknown, version: number, history: Position) {
     this.address = address
@@ -43,32 +45,29 @@ export class Activation {
     this.state = state
     this.version = version
     this.history = history
-    this.touchedAt = 0
   }
 }
 
-/** One event as it changed one actor. One shape, made often: it is on the way of every payment. */
+/**
+ * One event as it changed one actor. One object serves many turns: what is handed out, to history and
+ * tally, is valid during that call.
+ */
 export class AppliedChange implements Change {
-  readonly activation: Activation
-  readonly address: Address
-  readonly kind: string
-  readonly key: string
-  readonly event: string
+  activation!: Activation
+  address: Address = ''
+  kind = ''
+  key = ''
+  event = ''
   /** Names kind, version and event in a frame. */
-  readonly tag: string
-  readonly data: unknown
-  readonly before: unknown
-  readonly after: unknown
+  tag = ''
+  data: unknown = undefined
+  before: unknown = undefined
+  after: unknown = undefined
   /** The row it adds to the actor's history. */
-  row: unknown
+  row: unknown = undefined
 
-  constructor(
-    activation: Activation,
-    handler: EventHandler,
-    data: unknown,
-    before: unknown,
-    after: unknown,
-  ) {
+  /** @param activation still in the state before the event */
+  set(activation: Activation, handler: EventHandler, data: unknown, after: unknown): void {
     this.activation = activation
     this.address = activation.address
     this.kind = activation.kind.name
@@ -76,7 +75,7 @@ export class AppliedChange implements Change {
     this.event = handler.name
     this.tag = handler.tag
     this.data = data
-    this.before = before
+    this.before = activation.state
     this.after = after
     this.row = undefined
   }
@@ -139,14 +138,17 @@ export class ShardState {
 
   /** Keeps an actor in memory, because it is about to change. */
   attach(activation: Activation): void {
-    if (this.actors.get(activation.address) === activation) return
-    this.store.take(activation.address)
+    if (activation.attached) return
+    activation.attached = true
+    // What has a version was in the store; what is new can't be there.
+    if (activation.version > 0) this.store.take(activation.address)
     this.actors.set(activation.address, activation)
   }
 
   /** Moves an actor to the packed store. */
   passivate(activation: Activation): void {
     this.actors.delete(activation.address)
+    activation.attached = false
     if (activation.version === 0) return
     const { address, kind, version, history, state } = activation
     this.store.pack({ address, kindVersion: kind.version, version, history }, state, this.codec)
@@ -159,13 +161,12 @@ export class ShardState {
 
   /**
    * Makes a turn part of the state. Its events have been applied to the activations already.
+   * @param turn its messages are numbered and stamped here
    * @param changes the turn's events with the states before and after
-   * @param messages numbered and stamped here
    */
   commit(
-    turn: Omit<CommittedTurn, 'events' | 'messages'>,
+    turn: Omit<CommittedTurn, 'events'>,
     changes: readonly AppliedChange[],
-    messages: readonly Message[],
     time: number,
     monotonic: number,
   ): void {
@@ -182,8 +183,8 @@ export class ShardState {
       }
       tally?.observe(this.tally, change)
     }
-    for (const message of messages) this.send(message, monotonic)
-    for (const key of turn.keys) this.remember(key, time)
+    for (const message of turn.messages) this.send(message, monotonic)
+    if (turn.key !== undefined) this.remember(turn.key, time)
     for (const timer of turn.timers) {
       if (timer.type === 'set') this.timers.set(timer.timer)
       else this.timers.remove(timer.id)
@@ -193,7 +194,7 @@ export class ShardState {
       else if (change.type === 'park') this.quarantine.park(change.address, change)
       else this.quarantine.release(change.address)
     }
-    this.keys.forgetBefore(time - this.keyRetentionMs, 2 + turn.keys.length)
+    this.keys.forgetBefore(time - this.keyRetentionMs, turn.key === undefined ? 2 : 3)
   }
 
   /** Number of a refusal in the list key records point to. */
@@ -240,7 +241,7 @@ export class ShardState {
     for (const { activation } of changes) {
       const { kind } = activation
       if (kind.passivateWhen === undefined || !kind.passivateWhen(activation.state)) continue
-      if (this.actors.get(activation.address) === activation) this.passivate(activation)
+      if (activation.attached) this.passivate(activation)
     }
   }
 }

@@ -8,15 +8,22 @@
  */
 import type { Address } from '../actor/address.js'
 import { isRefusal, refusal } from '../actor/refusal.js'
-import { isParked } from '../actor/turn.js'
+import { isParked, isRemembered } from '../actor/turn.js'
 import { InvariantViolated, runtimeCodes } from '../errors.js'
 import { limits } from '../limits.js'
-import type { Message } from '../messaging/message.js'
+import { Message } from '../messaging/message.js'
 import type { FrameDraft } from '../journal/journal.js'
+import { assertPlain } from '../../transport/index.js'
 import { Deque } from './deque.js'
-import { FrameBody, type Cause, type KeyInsert, type QuarantineChange } from './committed-turn.js'
+import {
+  FrameBody,
+  requested,
+  type Cause,
+  type KeyInsert,
+  type QuarantineChange,
+} from './committed-turn.js'
 import { RequestRunner } from './request-runner.js'
-import type { AnswerSink, ShardRequest } from './requests.js'
+import type { AnswerSink, QueuedRequest } from './requests.js'
 import type { ShardState } from './shard-state.js'
 import { Transaction, UnknownCommand, type TransactionServices } from './transaction.js'
 
@@ -27,6 +34,8 @@ export interface ShardServices extends TransactionServices, AnswerSink {
   now(): number
   /** A message is in the open frame. Inside the lane it may be handled at once. */
   sent(message: Message): void
+  /** @returns true when a message and its effect stand in one group: nobody has to acknowledge it */
+  settled(message: Message): boolean
   /** Says something to the operator. */
   report(event: string, detail: Record<string, unknown>): void
 }
@@ -47,11 +56,11 @@ export class Shard {
   readonly services: ShardServices
   readonly bounds: ShardBounds
   private readonly messages = new Deque<Message>()
-  private readonly requests = new Deque<ShardRequest>()
+  private readonly requests = new Deque<QueuedRequest>()
   private readonly runner: RequestRunner
   private readonly body = new FrameBody()
-  /** Messages and causes of the frame that is being filled. */
-  private openMessages: Message[] = []
+  private readonly tx: Transaction
+  /** Shards whose messages the open frame has applied and that are to be told so. */
   private openSources = new Set<number>()
   private frameTime = 0
   /** False while a message is handled whose own frame is not durable yet: nothing may leave early. */
@@ -62,6 +71,7 @@ export class Shard {
     this.services = services
     this.bounds = bounds
     this.runner = new RequestRunner(this)
+    this.tx = new Transaction(state, services)
   }
 
   /** Turns gathered in the frame that is being filled. */
@@ -73,19 +83,19 @@ export class Shard {
     return this.requests.length + this.messages.length + this.runner.parked
   }
 
-  get idle(): boolean {
-    return this.requests.length === 0 && this.messages.length === 0
+  get hasRequests(): boolean {
+    return this.requests.length > 0
   }
 
   /** Takes a client's request in, or sheds it. */
-  submit(request: ShardRequest): void {
+  submit(request: QueuedRequest): void {
     if (this.overloaded && !this.runner.mustAccept(request))
-      this.runner.fault(request, 'overloaded')
+      this.runner.fault(request.open(), 'overloaded')
     else this.requests.push(request)
   }
 
   /** Takes a request in that waited and was woken: before all others. */
-  resubmit(request: ShardRequest): void {
+  resubmit(request: QueuedRequest): void {
     this.requests.unshift(request)
   }
 
@@ -94,19 +104,25 @@ export class Shard {
     this.messages.push(message)
   }
 
-  /** Runs up to `turns` turns. @returns how many it ran */
-  run(turns: number): number {
+  /** Handles all waiting messages. @returns how many */
+  runMessages(): number {
     let ran = 0
-    while (ran < turns) {
+    for (;;) {
       const message = this.messages.shift()
-      if (message !== undefined) this.handleMessage(message)
-      else {
-        const request = this.requests.shift()
-        if (request === undefined) break
-        this.causeDurable = true
-        this.runner.handle(request)
-      }
+      if (message === undefined) return ran
+      this.handleMessage(message)
       ran++
+    }
+  }
+
+  /** Handles up to `atMost` waiting requests. @returns how many */
+  runRequests(atMost: number): number {
+    let ran = 0
+    for (; ran < atMost; ran++) {
+      const request = this.requests.shift()
+      if (request === undefined) break
+      this.causeDurable = true
+      this.runner.handle(request)
     }
     return ran
   }
@@ -140,7 +156,7 @@ export class Shard {
       this.commit(tx, { type: 'waiting', address })
     }
     if (!this.state.quarantine.has(address)) return false
-    this.commit(this.begin(), { type: 'request' }, [], [{ type: 'release', address }])
+    this.commit(this.begin(), requested, undefined, [{ type: 'release', address }])
     return true
   }
 
@@ -150,9 +166,13 @@ export class Shard {
    */
   comparePairs(): Map<number, number> {
     const { outbox } = this.state
-    const messages = outbox.targets().map((target) => comparison(this.state.shard, target))
-    if (messages.length > 0) this.commit(undefined, { type: 'request' }, [], [], messages)
-    return new Map(messages.map(({ target }) => [target, outbox.lastNumber(target)]))
+    const tx = this.begin()
+    // A message no actor sees: it only carries the stamp of its pair.
+    for (const target of outbox.targets()) {
+      tx.messages.push(new Message(this.state.shard, target, '', '', undefined))
+    }
+    if (tx.messages.length > 0) this.commit(tx, requested)
+    return new Map(outbox.targets().map((target) => [target, outbox.lastNumber(target)]))
   }
 
   /**
@@ -174,23 +194,34 @@ export class Shard {
       time: this.frameTime,
       body: this.body.take({ sequence: this.state.sequence }),
     }
-    const cut = { frame, messages: this.openMessages, sources: this.openSources }
-    this.openMessages = []
-    this.openSources = new Set()
+    const cut = { frame, messages: this.state.outbox.cutFrame(), sources: this.openSources }
+    if (this.openSources.size > 0) this.openSources = new Set()
     return cut
   }
 
   begin(): Transaction {
-    return new Transaction(this.state, this.services, this.now())
+    return this.tx.begin(this.now())
   }
 
-  /** Runs a handler; one that throws is rolled back and counted. */
-  attempt(tx: Transaction, address: Address, command: string, input: unknown): TurnResult {
+  /**
+   * Runs a handler; one that throws, or gives what is no plain data, is rolled back and counted.
+   * @param answering the message whose sender wants the outcome
+   */
+  attempt(
+    tx: Transaction,
+    address: Address,
+    command: string,
+    input: unknown,
+    answering?: Message,
+  ): TurnResult {
     try {
       const outcome = tx.run(address, command, input)
       if (tx.failure !== undefined) throw new Error('a call failed', { cause: tx.failure })
       if (isParked(outcome) && tx.dirty)
         throw new Error('a turn that parks must not change anything')
+      if (answering !== undefined) this.answerTo(tx, answering, isParked(outcome) ? failed : outcome)
+      else if (!isRemembered(outcome)) assertPlain(outcome)
+      if (tx.dirty) this.body.draft(tx.asDraft)
       this.state.quarantine.succeeded(address)
       return { outcome, threw: false }
     } catch (error) {
@@ -205,25 +236,24 @@ export class Shard {
 
   /** Makes a turn part of the state and of the open frame, and wakes what waits for it. */
   commit(
-    tx: Transaction | undefined,
+    tx: Transaction,
     cause: Cause,
-    keys: readonly KeyInsert[] = [],
-    quarantine: readonly QuarantineChange[] = [],
-    extraMessages: readonly Message[] = [],
+    key?: KeyInsert,
+    quarantine: readonly QuarantineChange[] = noChanges,
   ): void {
-    const time = this.now()
-    const turn = { cause, keys, timers: tx?.timers ?? [], quarantine }
-    const changes = tx?.changes ?? []
-    const own = tx?.messages ?? []
-    const messages = extraMessages.length === 0 ? own : [...own, ...extraMessages]
-    this.state.commit(turn, changes, messages, time, this.services.monotonic())
-    const { timers } = turn
-    this.body.add({ cause, events: changes, messages, keys, timers, quarantine })
+    const { changes, messages, timers } = tx
+    const turn = { cause, events: changes, messages, key, timers, quarantine }
+    this.state.commit(turn, changes, this.now(), this.services.monotonic())
+    this.body.add(turn)
     for (const message of messages) this.services.sent(message)
-    for (const message of messages) this.openMessages.push(message)
-    if (cause.type === 'message') this.openSources.add(cause.source)
-    for (const wake of tx?.wakes ?? []) this.runner.wake(wake)
+    if (cause.type === 'message') this.applied(cause as Message)
+    for (const wake of tx.wakes) this.runner.wake(wake)
     this.state.passivateFinished(changes)
+  }
+
+  /** The open frame has the effect of a message: its sender is told when that is durable. */
+  private applied(message: Message): void {
+    if (!this.services.settled(message)) this.openSources.add(message.source)
   }
 
   /** Counts a failure of a client's command; too many in a row set the key aside. */
@@ -231,7 +261,7 @@ export class Shard {
     if (!this.state.quarantine.failed(address)) return
     const reason = `failed ${limits.failuresBeforeQuarantine} times in a row`
     this.services.report('quarantined', { address, reason })
-    this.commit(undefined, { type: 'request' }, [], [{ type: 'add', address, reason }])
+    this.commit(this.begin(), requested, undefined, [{ type: 'add', address, reason }])
   }
 
   private get overloaded(): boolean {
@@ -249,23 +279,17 @@ export class Shard {
       if (message.number < next) this.openSources.add(message.source)
       return
     }
-    const cause = {
-      type: 'message',
-      source: message.source,
-      number: message.number,
-      stamp: message.stamp,
-    } as const
-    if (message.command === '') this.commit(undefined, cause)
+    if (message.command === '') this.commit(this.begin(), message)
     else if (message.then === undefined) {
-      this.mustApply(cause, message.address, message.command, message.input)
-    } else this.answerMessage(cause, message)
+      this.mustApply(message, message.address, message.command, message.input)
+    } else this.answerMessage(message)
   }
 
   /** A command that has to be applied: when it can't be, it waits durably with its quarantined actor. */
   private mustApply(cause: Cause, address: Address, command: string, input: unknown): void {
     const park = { type: 'park', address, command, input } as const
     if (this.state.quarantine.has(address)) {
-      this.commit(undefined, cause, [], [park])
+      this.commit(this.begin(), cause, undefined, [park])
       return
     }
     const tx = this.begin()
@@ -276,60 +300,32 @@ export class Shard {
     }
     const reason = `failed on "${command}", which must be applied`
     this.services.report('quarantined', { address, reason })
-    this.commit(undefined, cause, [], [{ type: 'add', address, reason }, park])
+    this.commit(this.begin(), cause, undefined, [{ type: 'add', address, reason }, park])
   }
 
   /** A refusable message: its outcome goes back to the sender, whatever it is. */
-  private answerMessage(cause: Cause, message: Message): void {
+  private answerMessage(message: Message): void {
+    const tx = this.begin()
     if (this.state.quarantine.has(message.address)) {
-      const outcome = refusal('quarantined', runtimeCodes.quarantined.advice)
-      this.commit(undefined, cause, [], [], [this.answerTo(message, outcome)])
+      this.answerTo(tx, message, refusal('quarantined', runtimeCodes.quarantined.advice))
+      this.commit(tx, message)
       return
     }
-    const tx = this.begin()
-    const { outcome, threw } = this.attempt(tx, message.address, message.command, message.input)
-    if (threw) {
-      this.commit(undefined, cause, [], [], [this.answerTo(message, outcome)])
-      if (isRefusal(outcome) && outcome.refused === 'actor_failed')
-        this.countFailure(message.address)
-    } else {
-      const answer = isParked(outcome) ? failed : outcome
-      this.commit(tx, cause, [], [], [this.answerTo(message, answer)])
+    const { address, command, input } = message
+    const { outcome, threw } = this.attempt(tx, address, command, input, message)
+    if (threw) this.answerTo(tx, message, outcome)
+    this.commit(tx, message)
+    if (threw && isRefusal(outcome) && outcome.refused === 'actor_failed') {
+      this.countFailure(message.address)
     }
   }
 
-  private answerTo(message: Message, outcome: unknown): Message {
-    return {
-      source: this.state.shard,
-      target: message.source,
-      number: 0,
-      address: message.from!,
-      command: message.then!,
-      input: { outcome, context: message.context },
-      from: undefined,
-      then: undefined,
-      context: undefined,
-      stamp: undefined,
-      durable: false,
-    }
+  private answerTo(tx: Transaction, message: Message, outcome: unknown): void {
+    const input = { outcome, context: message.context }
+    const { shard } = this.state
+    tx.messages.push(new Message(shard, message.source, message.from!, message.then!, input))
   }
 }
 
-/** A message no actor sees: it only carries the stamp of its pair. */
-function comparison(source: number, target: number): Message {
-  return {
-    source,
-    target,
-    number: 0,
-    address: '',
-    command: '',
-    input: undefined,
-    from: undefined,
-    then: undefined,
-    context: undefined,
-    stamp: undefined,
-    durable: false,
-  }
-}
-
+const noChanges: readonly QuarantineChange[] = []
 const failed = refusal('actor_failed', runtimeCodes.actor_failed.advice, false)

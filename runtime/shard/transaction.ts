@@ -8,8 +8,8 @@ import type { Address, Protocol } from '../actor/address.js'
 import { refusal, type Refusal } from '../actor/refusal.js'
 import { Parked, Remembered, type SendOptions, type TimerId, type Turn } from '../actor/turn.js'
 import { limits } from '../limits.js'
-import type { Message } from '../messaging/message.js'
-import type { TimerChange } from './committed-turn.js'
+import { Message } from '../messaging/message.js'
+import type { TimerChange, TurnDraft } from './committed-turn.js'
 import { AppliedChange, type Activation, type ShardState } from './shard-state.js'
 
 /** What a transaction needs from outside. */
@@ -24,37 +24,54 @@ export interface Wake {
   readonly settledElsewhere: boolean
 }
 
-// Most turns send little, wake few and set no timer: their lists are made when they are needed.
-const noMessages: Message[] = []
-const noTimers: TimerChange[] = []
-const noWakes: Wake[] = []
-const noActivations: Activation[] = []
-
+/** A shard has one: turns are synchronous, so it is used for one after the other. */
 export class Transaction {
+  /** The turn's events. Reused by the next turn: nothing may keep them. */
   readonly changes: AppliedChange[] = []
-  messages: Message[] = noMessages
-  timers: TimerChange[] = noTimers
-  wakes: Wake[] = noWakes
+  readonly messages: Message[] = []
+  readonly timers: TimerChange[] = []
+  /** The same, as a frame holds it. */
+  readonly asDraft: TurnDraft = {
+    events: this.changes,
+    messages: this.messages,
+    timers: this.timers,
+  }
+  readonly wakes: Wake[] = []
   readonly state: ShardState
   readonly services: TransactionServices
   /** Shard time of the turn. */
-  readonly now: number
-  private readonly sequenceBefore: number
-  private readonly timerBefore: number
+  now = 0
+  private sequenceBefore = 0
+  private timerBefore = 0
   /** Actors this turn touched that are not in memory. */
-  private visitors: Map<Address, Activation> | undefined
+  private readonly visitors: Activation[] = []
   /** Actors this turn brought to memory. */
-  private attached: Activation[] = noActivations
+  private readonly attached: Activation[] = []
+  /** Changes and contexts to use again. */
+  private readonly spareChanges: AppliedChange[] = []
+  private readonly contexts: TurnContext[] = []
   private depth = 0
   /** What a handler threw first, if any did. */
   failure: unknown
 
-  constructor(state: ShardState, services: TransactionServices, now: number) {
+  constructor(state: ShardState, services: TransactionServices) {
     this.state = state
     this.services = services
+  }
+
+  /** Begins a turn. */
+  begin(now: number): this {
     this.now = now
-    this.sequenceBefore = state.sequence
-    this.timerBefore = state.timers.next
+    this.sequenceBefore = this.state.sequence
+    this.timerBefore = this.state.timers.next
+    this.changes.length = 0
+    this.messages.length = 0
+    this.timers.length = 0
+    this.wakes.length = 0
+    this.visitors.length = 0
+    this.attached.length = 0
+    this.failure = undefined
+    return this
   }
 
   /** True when the turn did anything a frame must hold. */
@@ -74,9 +91,12 @@ export class Transaction {
     if (handler === undefined) {
       throw new UnknownCommand(`${activation.kind.name} has no command "${command}"`)
     }
-    if (++this.depth > limits.callDepthMax) throw new Error('calls are nested too deep: a loop?')
+    if (this.depth >= limits.callDepthMax) throw new Error('calls are nested too deep: a loop?')
+    const context = (this.contexts[this.depth] ??= new TurnContext(this))
+    this.depth++
+    context.begin(activation)
     try {
-      const outcome = handler(new TurnContext(this, activation), input)
+      const outcome = handler(context, input)
       if (outcome instanceof Promise) {
         throw new Error(`${activation.kind.name}.${command} is async; turns must be synchronous`)
       }
@@ -86,38 +106,49 @@ export class Transaction {
       this.failure ??= error
       throw error
     } finally {
+      context.end()
       this.depth--
     }
   }
 
   /** An actor of this shard, as this turn sees it. */
   visit(address: Address): Activation {
-    const known = this.state.actors.get(address) ?? this.visitors?.get(address)
+    const known = this.find(address)
     if (known !== undefined) return known
     const kind = this.state.kinds.of(address)
     if (kind === undefined) throw new UnknownCommand(`no kind is defined for ${address}`)
     const visitor = this.state.load(address, kind)
-    this.visitors ??= new Map()
-    this.visitors.set(address, visitor)
+    this.visitors.push(visitor)
     return visitor
+  }
+
+  /** An actor of this shard that another one of it asks for. @throws when it lives elsewhere */
+  visitLocal(address: Address): Activation {
+    const known = this.find(address)
+    if (known !== undefined) return known
+    if (this.shardOf(address) !== this.state.shard) {
+      throw new Error(`${address} lives in another shard; send to it instead`)
+    }
+    return this.visit(address)
   }
 
   emit(activation: Activation, event: string, data: unknown): void {
     const { kind } = activation
     const handler = kind.events.get(event)
     if (handler === undefined) throw new Error(`${kind.name} has no event "${event}"`)
-    const before = activation.state
-    const after = handler.evolve(before, data)
+    const after = handler.evolve(activation.state, data)
     if (after === undefined) throw new Error(`event ${handler.tag} returned no state`)
-    const change = new AppliedChange(activation, handler, data, before, after)
+    const { changes, spareChanges } = this
+    const change = spareChanges[changes.length] ?? new AppliedChange()
+    if (changes.length < spareChangesMax) spareChanges[changes.length] = change
+    change.set(activation, handler, data, after)
     change.row = kind.definition.history?.(change)
-    if (this.state.actors.get(activation.address) !== activation) {
+    if (!activation.attached) {
       this.state.attach(activation)
-      if (this.attached === noActivations) this.attached = []
       this.attached.push(activation)
     }
     activation.state = after
-    this.changes.push(change)
+    changes.push(change)
   }
 
   /** Undoes everything. */
@@ -129,6 +160,14 @@ export class Transaction {
     for (const activation of this.attached) this.state.passivate(activation)
     this.state.sequence = this.sequenceBefore
     this.state.timers.next = this.timerBefore
+    this.begin(this.now)
+  }
+
+  private find(address: Address): Activation | undefined {
+    const live = this.state.actors.get(address)
+    if (live !== undefined) return live
+    for (const visitor of this.visitors) if (visitor.address === address) return visitor
+    return undefined
   }
 
   shardOf(address: Address): number {
@@ -139,13 +178,29 @@ export class Transaction {
 /** A command that nobody understands: an error of the caller, not of the actor. */
 export class UnknownCommand extends Error {}
 
+/** Events of one turn whose objects are kept for the next ones. */
+const spareChangesMax = 64
+
 class TurnContext implements Turn<unknown> {
   private readonly tx: Transaction
-  private readonly activation: Activation
+  /** The actor whose handler runs; undefined between turns. */
+  private current: Activation | undefined
 
-  constructor(tx: Transaction, activation: Activation) {
+  constructor(tx: Transaction) {
     this.tx = tx
-    this.activation = activation
+  }
+
+  begin(activation: Activation): void {
+    this.current = activation
+  }
+
+  end(): void {
+    this.current = undefined
+  }
+
+  private get activation(): Activation {
+    if (this.current === undefined) throw new Error('a turn was used after its end')
+    return this.current
   }
 
   get key(): string {
@@ -158,10 +213,10 @@ class TurnContext implements Turn<unknown> {
     return this.activation.state
   }
   get version(): number {
-    return (
-      this.activation.version +
-      this.tx.changes.filter((c) => c.activation === this.activation).length
-    )
+    const { activation } = this
+    let { version } = activation
+    for (const change of this.tx.changes) if (change.activation === activation) version++
+    return version
   }
   get now(): number {
     return this.tx.now
@@ -198,9 +253,7 @@ class TurnContext implements Turn<unknown> {
     command: N,
     input: Parameters<P[N]>[0],
   ): ReturnType<P[N]> {
-    if (this.tx.shardOf(address) !== this.tx.state.shard) {
-      throw new Error(`${address} lives in another shard; send to it instead`)
-    }
+    this.tx.visitLocal(address)
     return this.tx.run(address, command, input) as ReturnType<P[N]>
   }
 
@@ -210,44 +263,30 @@ class TurnContext implements Turn<unknown> {
     input: Parameters<P[N]>[0],
     options?: SendOptions,
   ): void {
-    if (this.tx.messages === noMessages) this.tx.messages = []
-    this.tx.messages.push({
-      source: this.tx.state.shard,
-      target: this.tx.shardOf(address),
-      number: 0,
-      address,
-      command,
-      input,
-      from: options?.then === undefined ? undefined : this.activation.address,
-      then: options?.then,
-      context: options?.context,
-      stamp: undefined,
-      durable: false,
-    })
+    const { tx, activation } = this
+    const message = new Message(tx.state.shard, tx.shardOf(address), address, command, input)
+    if (options !== undefined) {
+      message.then = options.then
+      message.context = options.context
+      if (options.then !== undefined) message.from = activation.address
+    }
+    tx.messages.push(message)
   }
 
   read<T>(address: Address): T {
-    if (this.tx.shardOf(address) !== this.tx.state.shard) {
-      throw new Error(`${address} lives in another shard and can't be read here`)
-    }
-    return this.tx.visit(address).state as T
+    return this.tx.visitLocal(address).state as T
   }
 
   after(delayMs: number, command: string, input: unknown): TimerId {
     const id = this.tx.state.timers.next++
     const due = this.tx.now + Math.max(0, delayMs)
     const timer = { id, due, address: this.activation.address, command, input }
-    this.change({ type: 'set', timer })
+    this.tx.timers.push({ type: 'set', timer })
     return id
   }
 
   cancel(timer: TimerId): void {
-    this.change({ type: 'cancel', id: timer })
-  }
-
-  private change(timer: TimerChange): void {
-    if (this.tx.timers === noTimers) this.tx.timers = []
-    this.tx.timers.push(timer)
+    this.tx.timers.push({ type: 'cancel', id: timer })
   }
 
   park(token: string): Parked {
@@ -259,7 +298,6 @@ class TurnContext implements Turn<unknown> {
   }
 
   wake(token: string, options?: { settledElsewhere?: boolean }): void {
-    if (this.tx.wakes === noWakes) this.tx.wakes = []
     this.tx.wakes.push({ token, settledElsewhere: options?.settledElsewhere ?? false })
   }
 

@@ -124,7 +124,7 @@ export class SnapshotRestore {
   private restoreActor([address, kindVersion, version, history, state]: ActorRow): void {
     const kind = this.kindOf(address, kindVersion)
     const upcast = kind.upcastState(state, kindVersion)
-    this.state.actors.set(address, new Activation(address, kind, upcast, version, history))
+    this.state.attach(new Activation(address, kind, upcast, version, history))
   }
 
   private restoreStored([address, kindVersion, version, history, state]: ActorRow): void {

@@ -10,10 +10,10 @@ import type { Frame, FrameDraft, JournalLane } from '../journal/journal.js'
 import { hashWords } from '../messaging/idempotency-table.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
 import { replayFrame } from '../shard/replay.js'
-import { answerKinds, type ShardAnswer } from '../shard/requests.js'
+import { answerKinds, ShardRequest } from '../shard/requests.js'
 import { ShardState } from '../shard/shard-state.js'
 import { limits } from '../limits.js'
-import { packAnswers, readAnswers } from '../threads/batches.js'
+import { readAnswers } from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
 import { ManualEnv } from './manual-env.js'
 
@@ -84,8 +84,8 @@ export class ShardsInMemory {
         },
       },
       {
-        answers: (answers) => {
-          this.take(answers)
+        answers: (bytes) => {
+          this.take(bytes)
         },
         peers: () => undefined,
         report: (event, detail) => void this.reports.push({ event, detail }),
@@ -116,7 +116,7 @@ export class ShardsInMemory {
       this.hash.meaning(input, hashes)
       hashes.length = hashWords
     }
-    this.host.submit(shard, { id, type, address, name, input, hashes })
+    this.host.submit(shard, new ShardRequest(id, type, address, name, input, hashes))
     return id
   }
 
@@ -172,9 +172,8 @@ export class ShardsInMemory {
     }
   }
 
-  private take(answers: readonly ShardAnswer[]): void {
-    // Through bytes, as between threads: what an actor keeps and what a client got are never shared.
-    readAnswers(packAnswers(answers), (id, kind, value) => {
+  private take(bytes: Uint8Array): void {
+    readAnswers(bytes, (id, kind, value) => {
       const name = Object.entries(answerKinds).find(([, number]) => number === kind)![0]
       this.answers.set(id, { kind: name as TestAnswer['kind'], value })
     })

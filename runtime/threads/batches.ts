@@ -1,67 +1,121 @@
 /**
- * Batches between the client and the shard threads: many requests or answers in one piece of bytes.
+ * Batches between the client and the shard threads, and between shard threads: many requests,
+ * answers or messages in one piece of bytes. What waits, waits as bytes: it is read when it is
+ * handled, so that thousands of waiting requests are no work for the collector.
  */
-import { pack, unpack } from '../../transport/index.js'
+import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
-import type { AnswerKind, ShardAnswer, ShardRequest } from '../shard/requests.js'
+import { hashWords } from '../messaging/idempotency-table.js'
+import type { Message } from '../messaging/message.js'
+import { readMessage, writeMessage } from '../shard/committed-turn.js'
+import type { Acknowledgement } from '../shard/lane.js'
+import { ShardRequest, type AnswerKind, type QueuedRequest } from '../shard/requests.js'
 
-/** A request with the shard it goes to. */
-export interface RoutedRequest extends ShardRequest {
-  readonly shard: number
-}
-
-const requestFields = 7
-const answerFields = 3
+/** Flags of a request. */
+const isQuery = 1
+const isKeyed = 2
 
 /** Gathers requests for one thread. */
 export class RequestBatch {
-  private fields: unknown[] = []
+  private readonly row = new RowWriter()
 
   get empty(): boolean {
-    return this.fields.length === 0
+    return this.row.empty
   }
 
-  add(request: RoutedRequest): void {
+  /** @throws TypeError when the input is no plain data; nothing is added then */
+  add(shard: number, request: ShardRequest): void {
+    const { row } = this
+    const start = row.mark()
     const { hashes } = request
-    this.fields.push(
-      request.id,
-      request.shard,
-      request.type === 'command' ? 0 : 1,
-      request.address,
-      request.name,
-      request.input,
-      hashes ?? 0,
-    )
+    row.u32(0)
+    row.u32(shard)
+    row.u32(request.id)
+    row.u32((request.type === 'query' ? isQuery : 0) | (hashes === undefined ? 0 : isKeyed))
+    if (hashes !== undefined) for (let i = 0; i < hashWords; i++) row.u32(hashes[i]!)
+    try {
+      row.value(request.address)
+      row.value(request.name)
+      row.value(request.input)
+    } catch (error) {
+      row.backTo(start)
+      throw error
+    }
+    row.patchU32(start, row.mark())
   }
 
   take(): Uint8Array {
-    const bytes = pack(this.fields)
-    this.fields = []
-    return bytes
+    return this.row.take([])
   }
 }
 
-/** Reads a batch of requests, one by one. */
-export function readRequests(bytes: Uint8Array, visit: (request: RoutedRequest) => void): void {
-  const fields = unpack(bytes) as unknown[]
-  for (let at = 0; at < fields.length; at += requestFields) {
-    const hashes = fields[at + 6]
-    visit({
-      id: fields[at] as number,
-      shard: fields[at + 1] as number,
-      type: fields[at + 2] === 0 ? 'command' : 'query',
-      address: fields[at + 3] as Address,
-      name: fields[at + 4] as string,
-      input: fields[at + 5],
-      hashes: hashes === 0 ? undefined : (hashes as number[]),
-    })
+/** A request of a batch that is not read yet. */
+class PackedRequest implements QueuedRequest {
+  private readonly values: PlainReader
+  private readonly at: number
+
+  constructor(values: PlainReader, at: number) {
+    this.values = values
+    this.at = at
+  }
+
+  open(): ShardRequest {
+    const { values } = this
+    values.position = this.at
+    const id = values.u32()
+    const flags = values.u32()
+    let hashes: number[] | undefined
+    if ((flags & isKeyed) !== 0) {
+      hashes = []
+      for (let i = 0; i < hashWords; i++) hashes.push(values.u32() | 0)
+    }
+    const type = (flags & isQuery) === 0 ? 'command' : 'query'
+    const address = values.value() as Address
+    const name = values.value() as string
+    return new ShardRequest(id, type, address, name, values.value(), hashes)
   }
 }
 
-export function packAnswers(answers: readonly ShardAnswer[]): Uint8Array {
-  const fields: unknown[] = []
-  for (const answer of answers) fields.push(answer.id, answer.kind, answer.value)
-  return pack(fields)
+/** Opens a batch of requests, one by one. */
+export function readRequests(
+  bytes: Uint8Array,
+  visit: (shard: number, request: QueuedRequest) => void,
+): void {
+  const { values, end } = openRow(bytes)
+  let at = values.position
+  while (at < end) {
+    values.position = at
+    at = values.u32()
+    const shard = values.u32()
+    visit(shard, new PackedRequest(values, values.position))
+  }
+}
+
+/** Gathers answers. Each is packed as it comes: what an actor keeps and what a client gets are never shared. */
+export class AnswerBatch {
+  private readonly row = new RowWriter()
+
+  get empty(): boolean {
+    return this.row.empty
+  }
+
+  /** @throws TypeError when the value is no plain data; nothing is added then */
+  add(id: number, kind: AnswerKind, value: unknown): void {
+    const { row } = this
+    const start = row.mark()
+    row.u32(id)
+    row.value(kind)
+    try {
+      row.value(value)
+    } catch (error) {
+      row.backTo(start)
+      throw error
+    }
+  }
+
+  take(): Uint8Array {
+    return this.row.take([])
+  }
 }
 
 /** Reads a batch of answers, one by one. */
@@ -69,8 +123,45 @@ export function readAnswers(
   bytes: Uint8Array,
   visit: (id: number, kind: AnswerKind, value: unknown) => void,
 ): void {
-  const fields = unpack(bytes) as unknown[]
-  for (let at = 0; at < fields.length; at += answerFields) {
-    visit(fields[at] as number, fields[at + 1] as AnswerKind, fields[at + 2])
+  const { values, end } = openRow(bytes)
+  while (values.position < end) {
+    visit(values.u32(), values.value() as AnswerKind, values.value())
   }
+}
+
+/** What two threads tell each other, in one batch. */
+export interface PeerBatch {
+  readonly messages: readonly Message[]
+  readonly acknowledgements: readonly Acknowledgement[]
+}
+
+const peerRow = new RowWriter()
+
+export function packPeers({ messages, acknowledgements }: PeerBatch): Uint8Array {
+  for (const { source, target, number } of acknowledgements) {
+    peerRow.u32(source)
+    peerRow.u32(target)
+    peerRow.value(number)
+  }
+  for (const message of messages) {
+    peerRow.u32(message.source)
+    writeMessage(peerRow, message)
+  }
+  return peerRow.take([acknowledgements.length, messages.length])
+}
+
+export function readPeers(bytes: Uint8Array): PeerBatch {
+  const { facts, values } = openRow(bytes)
+  const [acknowledged, sent] = facts as [number, number]
+  const acknowledgements: Acknowledgement[] = []
+  for (let i = 0; i < acknowledged; i++) {
+    acknowledgements.push({
+      source: values.u32(),
+      target: values.u32(),
+      number: values.value() as number,
+    })
+  }
+  const messages: Message[] = []
+  for (let i = 0; i < sent; i++) messages.push(readMessage(values, values.u32()))
+  return { messages, acknowledgements }
 }

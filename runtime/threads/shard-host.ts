@@ -11,21 +11,18 @@ import type { JournalLane } from '../journal/journal.js'
 import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
 import { ClockGuard } from '../shard/clock-guard.js'
+import { Deque } from '../shard/deque.js'
 import { Lane, type Acknowledgement, type Released } from '../shard/lane.js'
 import { sweepIdleActors } from '../shard/passivation.js'
-import type { ShardAnswer, ShardRequest } from '../shard/requests.js'
+import type { QueuedRequest } from '../shard/requests.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { Shard, type ShardBounds } from '../shard/shard.js'
-
-/** What two threads tell each other, in one batch. */
-export interface PeerBatch {
-  readonly messages: readonly Message[]
-  readonly acknowledgements: readonly Acknowledgement[]
-}
+import { AnswerBatch, type PeerBatch } from './batches.js'
 
 /** Where the host's outputs go. */
 export interface HostLinks {
-  answers(answers: readonly ShardAnswer[]): void
+  /** A batch of answers, for {@link readAnswers}. */
+  answers(bytes: Uint8Array): void
   peers(thread: number, batch: PeerBatch): void
   report(event: string, detail: Record<string, unknown>): void
   /** The thread must end: its journal failed or a rule was broken. */
@@ -40,6 +37,24 @@ export interface HostOptions {
   readonly bounds: ShardBounds
 }
 
+/** Shards waiting for their turn to run, each at most once. */
+class ReadyQueue {
+  private readonly queue = new Deque<Shard>()
+  private readonly queued = new Set<Shard>()
+
+  add(shard: Shard): void {
+    if (this.queued.has(shard)) return
+    this.queued.add(shard)
+    this.queue.push(shard)
+  }
+
+  next(): Shard | undefined {
+    const shard = this.queue.shift()
+    if (shard !== undefined) this.queued.delete(shard)
+    return shard
+  }
+}
+
 const tickMs = 50
 /** Ticks between two looks at the fence. */
 const fenceTicks = 10
@@ -49,11 +64,14 @@ export class ShardHost {
   private readonly options: HostOptions
   private readonly links: HostLinks
   private readonly clock: ClockGuard
-  private readonly shards = new Map<number, Shard>()
-  private readonly laneOf = new Map<number, Lane>()
+  private readonly shards: Shard[] = []
   private readonly lanes: Lane[] = []
-  private ready: Shard[] = []
-  private readonly scheduled = new Set<Shard>()
+  /** By shard number. */
+  private readonly byNumber: (Shard | undefined)[] = []
+  private readonly laneOf: (Lane | undefined)[] = []
+  /** Shards that have messages, and shards that have requests. */
+  private readonly withMessages = new ReadyQueue()
+  private readonly withRequests = new ReadyQueue()
   private pumping = false
   private serving = false
   private stopped = false
@@ -74,6 +92,7 @@ export class ShardHost {
   /** Adds a lane with its recovered shards. */
   addLane(journal: JournalLane, states: readonly ShardState[]): Lane {
     const lane = new Lane(journal, {
+      answerBatch: () => new AnswerBatch(),
       release: (released) => this.release(released),
       fail: (error) => this.fail(error),
       wakeUp: () => this.schedulePump(),
@@ -87,17 +106,23 @@ export class ShardHost {
           monotonic: () => this.env.clock.monotonic(),
           now: () => this.clock.now(),
           report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
-          answer: (answer, gated) => lane.answer(shard, answer, gated),
-          sent: (message) => {
-            if (this.laneOf.get(message.target) === lane) this.deliver(message)
+          answer: (id, kind, value, gated) => {
+            lane.answersOf(shard, gated).add(id, kind, value)
           },
+          sent: (message) => {
+            if (this.laneOf[message.target] === lane) this.deliver(message)
+          },
+          settled: (message) =>
+            this.laneOf[message.source] === lane &&
+            this.byNumber[message.source]!.state.outbox.settle(message.target, message.number),
         },
         this.options.bounds,
       )
       lane.shards.push(shard)
       lane.durable.set(state.shard, state.ordinal)
-      this.shards.set(state.shard, shard)
-      this.laneOf.set(state.shard, lane)
+      this.shards.push(shard)
+      this.byNumber[state.shard] = shard
+      this.laneOf[state.shard] = lane
     }
     this.lanes.push(lane)
     return lane
@@ -111,29 +136,30 @@ export class ShardHost {
   /** Tells all peers how far their messages are durable here. */
   greet(): void {
     const acknowledgements: Acknowledgement[] = []
-    for (const { state } of this.shards.values()) {
+    for (const { state } of this.shards) {
       state.cursors.forEach((number, source) => {
         if (number > 0) acknowledgements.push({ source, target: state.shard, number })
       })
     }
-    this.release({ answers: [], messages: [], acknowledgements })
+    this.send([], acknowledgements)
   }
 
   /** Starts to serve: what is owed is sent again, timers run. */
   serve(): void {
     this.serving = true
-    for (const { state } of this.shards.values()) state.outbox.releaseAll()
+    for (const { state } of this.shards) state.outbox.releaseAll()
     this.resend(Infinity, Infinity)
     this.scheduleTick()
     this.schedulePump()
   }
 
   /** Takes requests of the client in. */
-  submit(shard: number, request: ShardRequest): void {
-    const owner = this.shards.get(shard)
+  submit(shard: number, request: QueuedRequest): void {
+    const owner = this.byNumber[shard]
     if (owner === undefined || this.stopped) return
     owner.submit(request)
-    this.markReady(owner)
+    this.withRequests.add(owner)
+    this.schedulePump()
   }
 
   /** Takes a batch of another thread in. */
@@ -145,13 +171,13 @@ export class ShardHost {
 
   async status(): Promise<ShardStatus[]> {
     // The tally shows turns that are not durable yet; copy it now, wait, then hand it out.
-    const statuses = [...this.shards.values()].map((shard) => this.statusOf(shard))
+    const statuses = this.shards.map((shard) => this.statusOf(shard))
     for (const lane of this.lanes) await lane.quiet()
     return statuses
   }
 
   quarantined(): QuarantinedActor[] {
-    return [...this.shards.values()].flatMap(({ state }) =>
+    return this.shards.flatMap(({ state }) =>
       state.quarantine.all().map((entry) => ({
         address: entry.address,
         shard: state.shard,
@@ -164,9 +190,10 @@ export class ShardHost {
 
   /** @returns false when a waiting command failed again */
   async releaseActor(shard: number, address: Address): Promise<boolean> {
-    const owner = this.shards.get(shard)!
+    const owner = this.byNumber[shard]!
     const released = owner.release(address)
-    await this.laneOf.get(shard)!.quiet()
+    this.wakeUp(owner)
+    await this.laneOf[shard]!.quiet()
     this.schedulePump()
     return released
   }
@@ -174,7 +201,7 @@ export class ShardHost {
   /** Begins a comparison of all pairs this thread's shards send on. */
   comparePairs(): void {
     this.compared = new Map()
-    for (const shard of this.shards.values()) this.compared.set(shard, shard.comparePairs())
+    for (const shard of this.shards) this.compared.set(shard, shard.comparePairs())
     this.schedulePump()
   }
 
@@ -216,13 +243,6 @@ export class ShardHost {
     }
   }
 
-  private markReady(shard: Shard): void {
-    if (this.scheduled.has(shard)) return
-    this.scheduled.add(shard)
-    this.ready.push(shard)
-    this.schedulePump()
-  }
-
   private schedulePump(): void {
     if (this.pumping || this.stopped || !this.serving) return
     this.pumping = true
@@ -232,35 +252,41 @@ export class ShardHost {
     })
   }
 
-  /** Runs shards for one slice, then lets go and writes what has gathered. */
+  /**
+   * Runs shards for one slice, then lets go and writes what has gathered. A few requests of one shard
+   * are followed by all the messages they caused: what a payment touches is still in the cache when
+   * its next step runs, and little is alive at any moment.
+   */
   private pump(): void {
     if (this.stopped) return
     try {
-      const shards = this.ready
-      this.ready = []
-      this.scheduled.clear()
-      const share = Math.max(16, Math.ceil(limits.sliceTurnsMax / Math.max(1, shards.length)))
-      for (const shard of shards) {
-        shard.run(share)
-        if (!shard.idle) this.markReady(shard)
+      let left = limits.sliceTurnsMax
+      while (left > 0) {
+        const urgent = this.withMessages.next()
+        const shard = urgent ?? this.withRequests.next()
+        if (shard === undefined) break
+        left -= urgent === undefined ? shard.runRequests(limits.requestsAtOnce) : shard.runMessages()
+        if (shard.hasRequests) this.withRequests.add(shard)
       }
       for (const lane of this.lanes) lane.flush()
+      if (left <= 0) this.schedulePump()
     } catch (error) {
       this.fail(error)
     }
   }
 
   private release(released: Released): void {
-    if (released.answers.length > 0) this.links.answers(released.answers)
+    const { answers, messages, acknowledgements } = released
+    if (!answers.empty) this.links.answers((answers as AnswerBatch).take())
     const leaving: Message[] = []
-    for (const message of released.messages) {
+    for (const message of messages) {
       message.durable = true
-      this.shards.get(message.source)!.state.outbox.release(message.target, message.number)
+      this.byNumber[message.source]!.state.outbox.release(message.target, message.number)
       // Inside the lane it was handled when it was sent.
-      const within = this.laneOf.get(message.target)
-      if (within === undefined || within !== this.laneOf.get(message.source)) leaving.push(message)
+      const within = this.laneOf[message.target]
+      if (within === undefined || within !== this.laneOf[message.source]) leaving.push(message)
     }
-    this.send(leaving, released.acknowledgements)
+    this.send(leaving, acknowledgements)
   }
 
   /** Moves messages and acknowledgements to their shards, here or in other threads. */
@@ -286,14 +312,15 @@ export class ShardHost {
   }
 
   private deliver(message: Message): void {
-    const shard = this.shards.get(message.target)
+    const shard = this.byNumber[message.target]
     if (shard === undefined) return
     shard.receive(message)
-    this.markReady(shard)
+    this.withMessages.add(shard)
+    this.schedulePump()
   }
 
   private acknowledge(ack: Acknowledgement): void {
-    const shard = this.shards.get(ack.source)
+    const shard = this.byNumber[ack.source]
     if (shard === undefined) return
     const known = shard.state.outbox.acknowledge(ack.target, ack.number, this.env.clock.monotonic())
     if (known) return
@@ -308,7 +335,7 @@ export class ShardHost {
   private resend(olderMs: number, atMost: number): void {
     const monotonic = this.env.clock.monotonic()
     const before = olderMs === Infinity ? Infinity : monotonic - olderMs
-    for (const shard of this.shards.values()) {
+    for (const shard of this.shards) {
       const messages = shard.state.outbox.overdue(before, atMost, monotonic)
       if (messages.length > 0) this.send(messages, [])
     }
@@ -328,8 +355,8 @@ export class ShardHost {
       this.clock.now()
       // An idle owner that was succeeded finds out too, and ends.
       if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.journal.assertOwner()
-      for (const shard of this.shards.values()) {
-        if (!this.clock.jumped) shard.fireTimers(limits.sliceTurnsMax)
+      for (const shard of this.shards) {
+        if (!this.clock.jumped) this.fireTimers(shard)
         sweepIdleActors(shard.state, shard.now())
       }
       for (const lane of this.lanes) lane.flush()
@@ -337,6 +364,17 @@ export class ShardHost {
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  /** A timer's turn may wake requests. */
+  private fireTimers(shard: Shard): void {
+    if (shard.fireTimers(limits.sliceTurnsMax) > 0) this.wakeUp(shard)
+  }
+
+  private wakeUp(shard: Shard): void {
+    if (!shard.hasRequests) return
+    this.withRequests.add(shard)
+    this.schedulePump()
   }
 
   private threadOf(shard: number): number {

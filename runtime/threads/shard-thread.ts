@@ -8,13 +8,12 @@ import type { ActorModule } from '../actor/define-actor.js'
 import type { Env } from '../env/env.js'
 import { openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
-import type { ShardAnswer } from '../shard/requests.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
-import { pack, unpack, type Link } from '../../transport/index.js'
-import { packAnswers, readRequests } from './batches.js'
+import type { Link } from '../../transport/index.js'
+import { packPeers, readPeers, readRequests } from './batches.js'
 import { recoverShards } from './recover-shards.js'
-import { ShardHost, type PeerBatch } from './shard-host.js'
+import { ShardHost } from './shard-host.js'
 import type { Order, ThreadStart } from './thread-protocol.js'
 
 /** Links and callbacks of a shard thread. */
@@ -50,13 +49,13 @@ export class ShardThread {
     const host = makeHost(env, start, kinds, ports)
     const snapshotter = attachLane(env, start, host, lane, states, ports)
     ports.client.onBatch((bytes) => {
-      readRequests(bytes, (request) => {
-        host.submit(request.shard, request)
+      readRequests(bytes, (shard, request) => {
+        host.submit(shard, request)
       })
     })
     for (const peer of ports.peers) {
       peer?.onBatch((bytes) => {
-        host.receive(unpack(bytes) as PeerBatch)
+        host.receive(readPeers(bytes))
       })
     }
     return new ShardThread(host, snapshotter, lane)
@@ -99,11 +98,11 @@ function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThread
     env,
     { thread: start.thread, threads: start.threads, kinds, settings: start.settings, bounds },
     {
-      answers: (answers: readonly ShardAnswer[]) => {
-        ports.client.send(packAnswers(answers))
+      answers: (bytes) => {
+        ports.client.send(bytes)
       },
       peers: (thread, batch) => {
-        ports.peers[thread]?.send(pack(batch))
+        ports.peers[thread]?.send(packPeers(batch))
       },
       report: (event, detail) => {
         ports.report(event, detail)

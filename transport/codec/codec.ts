@@ -26,47 +26,95 @@ export function unpack(bytes: Uint8Array): unknown {
 
 const writer = new PlainWriter()
 
+const checker = new PlainWriter()
+const checkedShapes = new ShapeTable()
+
+/** @throws TypeError when a value is no plain data, and so can't be written or sent */
+export function assertPlain(value: unknown): void {
+  if (typeof value === 'object') checker.measure(value, checkedShapes)
+  else if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
+    throw new TypeError(`a ${typeof value} is no plain data`)
+  }
+}
+
 /**
- * Gathers the values of one journal frame as they come, so that nothing is built first and packed
- * later. What it makes is read alone: values, then their shapes and some facts about the frame.
+ * Gathers the values of one journal frame or batch as they come, so that nothing is built first and
+ * packed later. What it makes is read alone: values, then some facts about them and their shapes.
  */
 export class RowWriter {
   private readonly writer = new PlainWriter(4 * 1024)
-  private table = new ShapeTable()
-  private begun = false
+  private readonly table = new ShapeTable()
+
+  constructor() {
+    this.begin()
+  }
+
+  /** True when nothing was added since the last {@link take}. */
+  get empty(): boolean {
+    return this.writer.length === lengthBytes
+  }
 
   /** Adds a value. */
   value(value: unknown): void {
-    if (!this.begun) {
-      this.begun = true
-      this.table = new ShapeTable()
-      this.writer.begin(this.table)
-    }
     this.writer.value(value)
   }
 
-  /** The bytes of all values since the last call, with plain facts about them. */
+  /** Adds a whole number from 0 to 2³² − 1 that the reader knows to be one. */
+  u32(value: number): void {
+    this.writer.u32(value)
+  }
+
+  /** Where the next value will stand: {@link backTo} takes what follows away again. */
+  mark(): number {
+    return this.writer.length
+  }
+
+  backTo(mark: number): void {
+    this.writer.length = mark
+  }
+
+  /** Writes over the number at a mark. */
+  patchU32(mark: number, value: number): void {
+    this.writer.patchU32(mark, value)
+  }
+
+  /** The bytes of all values since the last call, with plain facts about them: no objects. */
   take(facts: unknown): Uint8Array {
-    this.begun = false
-    const values = this.writer.take()
-    const tail = pack([facts, this.table.shapes])
-    const bytes = Buffer.allocUnsafe(4 + values.length + tail.length)
-    bytes.writeUInt32LE(values.length, 0)
-    bytes.set(values, 4)
-    bytes.set(tail, 4 + values.length)
+    const { writer } = this
+    writer.patchU32(0, writer.length - lengthBytes)
+    const { shapes } = this.table
+    writer.value(facts)
+    writer.value(shapes)
+    const bytes = writer.take()
+    this.begin()
     return bytes
   }
+
+  private begin(): void {
+    this.table.clear()
+    this.writer.begin(this.table)
+    this.writer.u32(0)
+  }
 }
+
+const lengthBytes = 4
 
 /** Opens what {@link RowWriter} made. @throws RangeError when it is not whole */
 export function openRow(bytes: Uint8Array): {
   readonly facts: unknown
   readonly values: PlainReader
+  /** Where the values end. */
+  readonly end: number
 } {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const end = 4 + view.readUInt32LE(0)
-  const [facts, shapes] = unpack(view.subarray(end)) as [unknown, string[][]]
-  return { facts, values: new PlainReader(view.subarray(4, end), shapes) }
+  if (view.length < lengthBytes) throw new RangeError('packed data ends too early')
+  const end = lengthBytes + view.readUInt32LE(0)
+  const tail = new PlainReader(view, [])
+  tail.position = end
+  const facts = tail.value()
+  const values = new PlainReader(view, tail.value() as string[][])
+  values.position = lengthBytes
+  return { facts, values, end }
 }
 
 /**

@@ -5,7 +5,7 @@
  *   0x00 undefined   0x01 null   0x02 false   0x03 true   0x04 float64
  *   0x05 integer ≥ 0 (LEB128)    0x06 integer < 0 (LEB128 of its negative)
  *   0x07 string (LEB128 length, UTF-8)        0x08 bytes (LEB128 length)
- *   0x09 array (LEB128 length)   0x0a object (LEB128 shape)   0x0b object (count, name, value, …)
+ *   0x09 array (LEB128 length)   0x0a object (LEB128 shape)   0x0b object (count, values, names)
  *   0x20…0x3f array of 0…31      0x40…0x7f object of shape 0…63
  *   0x80…0xdf integer 0…95       0xe0…0xff ASCII string of 0…31
  *
@@ -14,41 +14,82 @@
  */
 
 const shapesMax = 512
+/** Names in the tree of all shapes; beyond it objects carry their names themselves. */
+const nodesMax = 8_192
 const smallIntegers = 96
 const shortBytes = 32
 
+/** One place in the tree of field names: objects with the same names in the same order end here. */
+class ShapeNode {
+  /** Names that may come next, and where they lead. Seldom more than one or two. */
+  readonly names: string[] = []
+  readonly nodes: ShapeNode[] = []
+  /** The step taken last, tried first: objects of one call site look the same. */
+  lastName = ''
+  lastNode: ShapeNode | undefined = undefined
+  /** Number of the shape that ends here, valid in one generation of its table. */
+  shape = -1
+  generation = -1
+}
+
 /** The shapes of objects met so far, by number. Kept beside the bytes. */
 export class ShapeTable {
-  readonly shapes: string[][]
-  /** Numbers of shapes by count of fields. */
-  private readonly byCount: number[][] = []
+  shapes: string[][] = []
+  root = new ShapeNode()
+  private nodes = 0
+  private generation = 0
 
   constructor(shapes: readonly (readonly string[])[] = []) {
-    this.shapes = []
-    for (const shape of shapes) this.add([...shape])
-  }
-
-  /** @returns the number of a shape, −1 when there is no room for it */
-  numberOf(names: string[]): number {
-    const candidates = this.byCount[names.length]
-    if (candidates !== undefined) {
-      for (const number of candidates) if (sameNames(this.shapes[number]!, names)) return number
+    for (const shape of shapes) {
+      let node = this.root
+      for (const name of shape) node = this.step(node, name)!
+      this.number(node, [...shape])
     }
-    return this.shapes.length < shapesMax ? this.add(names) : -1
   }
 
-  private add(names: string[]): number {
-    const number = this.shapes.length
+  /** Begins a new list of shapes. What is known of names stays, so that it is found again quickly. */
+  clear(): void {
+    this.shapes = []
+    this.generation++
+    if (this.nodes < nodesMax) return
+    this.root = new ShapeNode()
+    this.nodes = 0
+  }
+
+  /** One name further down the tree; undefined when there is no room for a new one. */
+  step(from: ShapeNode, name: string): ShapeNode | undefined {
+    const at = from.names.indexOf(name)
+    let node = from.nodes[at]
+    if (node === undefined) {
+      if (this.nodes >= nodesMax) return undefined
+      node = new ShapeNode()
+      this.nodes++
+      from.names.push(name)
+      from.nodes.push(node)
+    }
+    from.lastName = name
+    from.lastNode = node
+    return node
+  }
+
+  /** @returns the number of the shape that ends at a node, −1 when there is no room for it */
+  numberAt(node: ShapeNode, value: object): number {
+    if (node.generation === this.generation) return node.shape
+    return this.shapes.length < shapesMax ? this.number(node, Object.keys(value)) : -1
+  }
+
+  private number(node: ShapeNode, names: string[]): number {
+    node.generation = this.generation
+    node.shape = this.shapes.length
     this.shapes.push(names)
-    ;(this.byCount[names.length] ??= []).push(number)
-    return number
+    return node.shape
   }
 }
 
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
+/** Bytes any value but a string or bytes needs at most before its own contents. */
+const headRoom = 16
+/** ASCII strings up to this length are written by hand: a native copy costs more than it saves. */
+const loopBytesMax = 120
 
 /** Writes plain data into one growing buffer. */
 export class PlainWriter {
@@ -74,6 +115,20 @@ export class PlainWriter {
     this.table = table
   }
 
+  /** Bytes written since {@link begin}; set back to take values away again. */
+  get length(): number {
+    return this.at
+  }
+
+  set length(bytes: number) {
+    this.at = bytes
+  }
+
+  /** Writes over four bytes written with {@link u32}. */
+  patchU32(at: number, value: number): void {
+    this.buffer.writeUInt32LE(value, at)
+  }
+
   /** Writes one value into the writer's own memory. @returns its length, for {@link copyTo} */
   measure(value: unknown, table: ShapeTable): number {
     this.begin(table)
@@ -81,11 +136,11 @@ export class PlainWriter {
     return this.at
   }
 
-  /** Copies what was measured. A loop: for short rows it beats the views a native copy needs. */
+  /** Copies what was written since {@link begin}. A loop for short rows: it needs no views. */
   copyTo(target: Uint8Array, offset: number): void {
     const { buffer, at } = this
     if (at > 256) {
-      target.set(buffer.subarray(0, at), offset)
+      buffer.copy(target, offset, 0, at)
       return
     }
     for (let i = 0; i < at; i++) target[offset + i] = buffer[i]!
@@ -98,60 +153,67 @@ export class PlainWriter {
 
   /** Adds a value to the row. */
   value(value: unknown): void {
-    if (this.at + 16 > this.buffer.length) this.grow(16)
-    switch (typeof value) {
-      case 'string':
-        this.string(value)
-        return
-      case 'number':
-        this.number(value)
-        return
-      case 'object':
-        this.object(value)
-        return
-      case 'boolean':
-        this.buffer[this.at++] = value ? 0x03 : 0x02
-        return
-      case 'undefined':
-        this.buffer[this.at++] = 0x00
-        return
-      default:
-        throw new TypeError(`a ${typeof value} is no plain data`)
-    }
+    if (this.at + headRoom > this.buffer.length) this.grow(headRoom)
+    // A chain of comparisons, not a switch: the compiler turns each into one check of the type.
+    if (typeof value === 'number') this.number(value)
+    else if (typeof value === 'string') this.string(value)
+    else if (typeof value === 'object') this.object(value)
+    else if (value === undefined) this.buffer[this.at++] = 0x00
+    else if (typeof value === 'boolean') this.buffer[this.at++] = value ? 0x03 : 0x02
+    else throw new TypeError(`a ${typeof value} is no plain data`)
+  }
+
+  /** Adds a whole number from 0 to 2³² − 1 that both sides know to be one: no tag. */
+  u32(value: number): void {
+    if (this.at + headRoom > this.buffer.length) this.grow(headRoom)
+    const { buffer, at } = this
+    buffer[at] = value
+    buffer[at + 1] = value >>> 8
+    buffer[at + 2] = value >>> 16
+    buffer[at + 3] = value >>> 24
+    this.at = at + 4
   }
 
   private number(value: number): void {
-    if ((value | 0) === value && !Object.is(value, -0)) {
+    if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
       if (value >= 0 && value < smallIntegers) this.buffer[this.at++] = 0x80 + value
       else {
         this.buffer[this.at++] = value < 0 ? 0x06 : 0x05
-        this.varint(Math.abs(value))
+        this.varint(value < 0 ? -value : value)
       }
       return
     }
     this.buffer[this.at++] = 0x04
-    this.at = this.buffer.writeDoubleLE(value, this.at)
+    floatCell[0] = value
+    const { buffer, at } = this
+    for (let i = 0; i < 8; i++) buffer[at + i] = floatBytes[i]!
+    this.at = at + 8
   }
 
   private string(value: string): void {
     const { length } = value
-    if (length < shortBytes) {
-      if (this.at + length >= this.buffer.length) this.grow(length + 1)
-      const { buffer, at } = this
+    if (length <= loopBytesMax) {
+      if (this.at + length + 2 > this.buffer.length) this.grow(length + headRoom)
+      const { buffer } = this
+      const from = this.at + (length < shortBytes ? 1 : 2)
       let i = 0
       for (; i < length; i++) {
         const code = value.charCodeAt(i)
         if (code > 0x7f) break
-        buffer[at + 1 + i] = code
+        buffer[from + i] = code
       }
       if (i === length) {
-        buffer[at] = 0xe0 + length
-        this.at = at + 1 + length
+        if (length < shortBytes) buffer[this.at] = 0xe0 + length
+        else {
+          buffer[this.at] = 0x07
+          buffer[this.at + 1] = length
+        }
+        this.at = from + length
         return
       }
     }
     const bytes = Buffer.byteLength(value, 'utf8')
-    this.grow(bytes + 16)
+    this.grow(bytes + headRoom)
     this.buffer[this.at++] = 0x07
     this.varint(bytes)
     this.at += this.buffer.write(value, this.at, 'utf8')
@@ -175,39 +237,54 @@ export class PlainWriter {
   }
 
   private bytes(value: Uint8Array): void {
-    this.grow(value.length + 16)
+    this.grow(value.length + headRoom)
     this.buffer[this.at++] = 0x08
     this.varint(value.length)
     this.buffer.set(value, this.at)
     this.at += value.length
   }
 
+  /** The shape is known when the last name is: its tag is put in front afterwards. */
   private record(value: Record<string, unknown>): void {
-    const names = Object.keys(value)
-    const shape = this.table.numberOf(names)
-    if (shape >= 0 && shape < 64) this.buffer[this.at++] = 0x40 + shape
-    else if (shape >= 0) {
-      this.buffer[this.at++] = 0x0a
-      this.varint(shape)
-    } else {
-      this.buffer[this.at++] = 0x0b
-      this.varint(names.length)
-    }
-    for (let i = 0; i < names.length; i++) {
-      if (shape < 0) {
-        this.grow(16)
-        this.string(names[i]!)
+    const start = this.at++
+    const { table } = this
+    let node: ShapeNode | undefined = table.root
+    // `in` and not `Object.keys`: no list is made, and the fields are loaded by place, not by name.
+    for (const name in value) {
+      if (node !== undefined) {
+        node = node.lastName === name ? node.lastNode : table.step(node, name)
       }
-      this.value(value[names[i]!])
+      this.value(value[name])
     }
+    const shape = node === undefined ? -1 : table.numberAt(node, value)
+    if (shape >= 0 && shape < 64) this.buffer[start] = 0x40 + shape
+    else this.rareRecord(value, start, shape)
+  }
+
+  /** A record whose shape needs more than a byte, or that carries its own names behind its values. */
+  private rareRecord(value: object, start: number, shape: number): void {
+    const names = shape < 0 ? Object.keys(value) : []
+    const end = this.at
+    this.grow(headRoom)
+    // Where the tag and number end is known once they are written; the values move behind them.
+    const values = Buffer.from(this.buffer.subarray(start + 1, end))
+    this.at = start
+    this.buffer[this.at++] = shape < 0 ? 0x0b : 0x0a
+    this.varint(shape < 0 ? names.length : shape)
+    this.buffer.set(values, this.at)
+    this.at += values.length
+    for (const name of names) this.value(name)
   }
 
   private varint(value: number): void {
+    const { buffer } = this
+    let { at } = this
     while (value > 0x7f) {
-      this.buffer[this.at++] = (value % 128) + 128
-      value = Math.floor(value / 128)
+      buffer[at++] = (value & 0x7f) | 0x80
+      value >>>= 7
     }
-    this.buffer[this.at++] = value
+    buffer[at++] = value
+    this.at = at
   }
 
   /** Makes room for some more bytes. */
@@ -219,20 +296,74 @@ export class PlainWriter {
   }
 }
 
+/** A number seen as bytes: plain stores beat a call. Little-endian, as all machines Node runs on. */
+const floatCell = new Float64Array(1)
+const floatBytes = new Uint8Array(floatCell.buffer)
+
 /** Reads what {@link PlainWriter} wrote. @throws RangeError when the bytes are not whole */
 export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[])[]): unknown {
   return new PlainReader(bytes, shapes).value()
 }
 
+/** Short strings read lately, by hash: a bounded memo of a pure function. */
+const knownStrings = 16_384
+const knownTexts = new Array<string>(knownStrings).fill('')
+
+/** Makes an object of one shape from the values that come next. */
+type RecordMaker = (reader: PlainReader) => Record<string, unknown>
+
+/** Makers by shape, for all readers: frames bring the same shapes again and again. */
+const makers = new Map<string, RecordMaker>()
+const makersMax = 2_048
+
+/**
+ * The maker of a shape. It is compiled, as msgpackr and JSON schema validators do it: a literal makes
+ * an object of a fixed layout in one step where adding field after field takes one each. Names are
+ * quoted and computed, so that any string is a field and nothing but a field.
+ */
+function makerOf(names: readonly string[]): RecordMaker {
+  const shape = JSON.stringify(names)
+  let maker = makers.get(shape)
+  if (maker !== undefined) return maker
+  const fields = names.map((name) =>
+    name === '__proto__' ? `["__proto__"]: r.value()` : `${JSON.stringify(name)}: r.value()`,
+  )
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- see above
+  maker = new Function('r', `return { ${fields.join(', ')} }`) as RecordMaker
+  if (makers.size >= makersMax) makers.clear()
+  makers.set(shape, maker)
+  return maker
+}
+
 /** Reads a row of values, one by one. */
 export class PlainReader {
-  private readonly buffer: Buffer
+  private buffer: Buffer
   private readonly shapes: readonly (readonly string[])[]
+  private readonly makers: (RecordMaker | undefined)[] = []
   private at = 0
+  private end: number
 
   constructor(bytes: Uint8Array, shapes: readonly (readonly string[])[]) {
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.shapes = shapes
+    this.end = bytes.length
+  }
+
+  /** Reads on in other memory. */
+  open(buffer: Buffer, from: number, to: number): this {
+    this.buffer = buffer
+    this.at = from
+    this.end = to
+    return this
+  }
+
+  /** Place of the next value. */
+  get position(): number {
+    return this.at
+  }
+
+  set position(at: number) {
+    this.at = at
   }
 
   /** The next value. @throws RangeError when the bytes are not whole */
@@ -240,7 +371,7 @@ export class PlainReader {
     const tag = this.byte()
     if (tag >= 0xe0) return this.ascii(tag - 0xe0)
     if (tag >= 0x80) return tag - 0x80
-    if (tag >= 0x40) return this.record(this.shapes[tag - 0x40])
+    if (tag >= 0x40) return this.record(tag - 0x40)
     if (tag >= 0x20) return this.array(tag - 0x20)
     switch (tag) {
       case 0x00:
@@ -252,25 +383,34 @@ export class PlainReader {
       case 0x03:
         return true
       case 0x04:
-        this.need(8)
-        return this.buffer.readDoubleLE((this.at += 8) - 8)
+        return this.float()
       case 0x05:
         return this.varint()
       case 0x06:
         return -this.varint()
       case 0x07:
-        return this.slice(this.varint()).toString('utf8')
+        return this.text(this.varint())
       case 0x08:
         return new Uint8Array(this.slice(this.varint()))
       case 0x09:
         return this.array(this.varint())
       case 0x0a:
-        return this.record(this.shapes[this.varint()])
+        return this.record(this.varint())
       case 0x0b:
         return this.named(this.varint())
       default:
         throw new RangeError(`unknown tag ${tag} in packed data`)
     }
+  }
+
+  /** What {@link PlainWriter.u32} wrote. */
+  u32(): number {
+    this.need(4)
+    const { buffer, at } = this
+    this.at = at + 4
+    return (
+      (buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24)) >>> 0
+    )
   }
 
   private array(length: number): unknown[] {
@@ -279,25 +419,52 @@ export class PlainReader {
     return values
   }
 
-  private record(names: readonly string[] | undefined): Record<string, unknown> {
-    if (names === undefined) throw new RangeError('an unknown shape in packed data')
-    const record: Record<string, unknown> = {}
-    for (let i = 0; i < names.length; i++) record[names[i]!] = this.value()
-    return record
+  private record(shape: number): Record<string, unknown> {
+    let maker = this.makers[shape]
+    if (maker === undefined) {
+      const names = this.shapes[shape]
+      if (names === undefined) throw new RangeError('an unknown shape in packed data')
+      maker = makerOf(names)
+      this.makers[shape] = maker
+    }
+    return maker(this)
   }
 
   private named(count: number): Record<string, unknown> {
-    const record: Record<string, unknown> = {}
-    for (let i = 0; i < count; i++) {
-      const name = this.value() as string
-      record[name] = this.value()
-    }
-    return record
+    const values = this.array(count)
+    const entries: [string, unknown][] = []
+    for (const value of values) entries.push([this.value() as string, value])
+    return Object.fromEntries(entries)
   }
 
+  private float(): number {
+    this.need(8)
+    const { buffer, at } = this
+    for (let i = 0; i < 8; i++) floatBytes[i] = buffer[at + i]!
+    this.at = at + 8
+    return floatCell[0]!
+  }
+
+  private text(length: number): string {
+    this.need(length)
+    return this.buffer.toString('utf8', this.at, (this.at += length))
+  }
+
+  /** Short strings come again and again: names, currencies, addresses. Most are known already. */
   private ascii(length: number): string {
     this.need(length)
-    return this.buffer.toString('latin1', this.at, (this.at += length))
+    const { buffer, at } = this
+    this.at = at + length
+    let hash = length
+    for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ buffer[i]!, 0x01000193)
+    const slot = (hash ^ (hash >>> 15)) & (knownStrings - 1)
+    const known = knownTexts[slot]!
+    if (known.length === length) {
+      let i = 0
+      while (i < length && known.charCodeAt(i) === buffer[at + i]) i++
+      if (i === length) return known
+    }
+    return (knownTexts[slot] = buffer.toString('latin1', at, at + length))
   }
 
   private slice(length: number): Buffer {
@@ -322,6 +489,6 @@ export class PlainReader {
   }
 
   private need(bytes: number): void {
-    if (this.at + bytes > this.buffer.length) throw new RangeError('packed data ends too early')
+    if (this.at + bytes > this.end) throw new RangeError('packed data ends too early')
   }
 }
