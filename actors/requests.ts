@@ -160,13 +160,14 @@ export function payInput(request: Pay, payer: Address): PayCommand {
   if (memo !== undefined && (typeof memo !== 'string' || memo.length > memoCharactersMax)) {
     throw invalid(`memo must be a text of at most ${memoCharactersMax} characters.`)
   }
+  // Fields in the order of their names: what is to be hashed need not be sorted.
   return {
-    payee,
     amount: checkAmount(request.amount),
     currency: checkCurrency(request.currency),
-    manual,
     expiresInMs: manual ? seconds * 1000 : 0,
+    manual,
     memo: memo ?? '',
+    payee,
   }
 }
 

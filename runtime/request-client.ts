@@ -176,7 +176,7 @@ export class RequestClient {
   private hashesOf(address: Address, name: string, key: string, input: unknown): number[] {
     const { hash } = this.options
     const words: number[] = []
-    hash.texts([address, name, key], words)
+    hash.key(address, name, key, words)
     hash.meaning(input, words)
     words.length = hashWords
     return words

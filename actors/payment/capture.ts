@@ -40,10 +40,10 @@ export function capture(turn: PaymentTurn, input: { amount?: number; final?: boo
 
 /** Sends the captured money on its way. */
 export function sendCredit(turn: PaymentTurn, amount: number): void {
-  turn.send(accountOf(turn.state.payee), 'credit', stepFor(turn, 'payee', amount), {
-    then: 'credited',
-  })
+  turn.send(accountOf(turn.state.payee), 'credit', stepFor(turn, 'payee', amount), answerAsCredited)
 }
+
+const answerAsCredited = { then: 'credited' } as const
 
 /** The payee's answer to the capture in flight. */
 export function credited(turn: PaymentTurn, input: { outcome: Outcome<Moved> }): void {

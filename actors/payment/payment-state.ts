@@ -129,6 +129,12 @@ export interface Opened extends OpenPayment {
   readonly at: number
 }
 
+/** What the event that opens a payment says. */
+export function openedBy(input: OpenPayment, at: number): Opened {
+  const { payer, payee, amount, currency, day, memo } = input
+  return { payer, payee, amount, currency, day, memo, at }
+}
+
 /** One literal for every payment: states of one shape are cheap to make and to read. */
 function opened(
   data: Opened,
@@ -193,13 +199,9 @@ export const paymentEvents = {
     s: PaymentState,
     data: { amount: number; final: boolean; at: number },
   ): PaymentState => {
-    const after: PaymentState = {
-      ...s,
-      captured: s.captured + data.amount,
-      settledAt: data.at,
-      progress: transition(s.progress, data.final ? 'settled' : 'held'),
-      pending: null,
-    }
+    const captured = s.captured + data.amount
+    const progress = transition(s.progress, data.final ? 'settled' : 'held')
+    const after = { ...s, captured, settledAt: data.at, progress, pending: null }
     return s.automatic ? after : withRow(after)
   },
   captureRefused: (s: PaymentState, data: { code: string }): PaymentState => withRow(s, data.code),
@@ -271,9 +273,10 @@ interface Moment {
 }
 
 function viewAt(id: string, state: PaymentState, moment: Moment): PaymentView {
+  const { progress } = moment
   const status = statusOf(moment)
-  const hasSettled = moment.progress === 'settled'
-  return {
+  // Optional fields are added one by one: most answers have the first of them at most.
+  const view: Writable<PaymentView> = {
     id,
     status,
     payer: state.payer,
@@ -283,12 +286,15 @@ function viewAt(id: string, state: PaymentState, moment: Moment): PaymentView {
     refunded: moment.refunded,
     currency: state.currency,
     createdAt: state.createdAt,
-    ...(hasSettled ? { settledAt: moment.settledAt } : {}),
-    ...(state.expiresAt > 0 ? { expiresAt: state.expiresAt } : {}),
-    ...(state.memo === '' ? {} : { memo: state.memo }),
-    ...(status === 'failed' ? { failure: state.failure } : {}),
   }
+  if (progress === 'settled') view.settledAt = moment.settledAt
+  if (state.expiresAt > 0) view.expiresAt = state.expiresAt
+  if (state.memo !== '') view.memo = state.memo
+  if (status === 'failed') view.failure = state.failure
+  return view
 }
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
 
 function statusOf({ progress, captured, refunded }: Moment): PaymentStatus {
   if (progress === 'none')

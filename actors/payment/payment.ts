@@ -11,6 +11,7 @@ import { expire } from './expiry.js'
 import type { OpenPayment } from './payment-protocol.js'
 import {
   isFinished,
+  openedBy,
   paymentEvents,
   paymentView,
   stepAnswer,
@@ -26,16 +27,16 @@ export const payment = defineActor({
   events: paymentEvents,
   commands: {
     openAutomatic(turn, input: OpenPayment): void {
-      turn.emit('opened', { ...input, at: turn.now })
+      turn.emit('opened', openedBy(input, turn.now))
       sendCredit(turn, input.amount)
     },
     openSettled(turn, input: OpenPayment): void {
-      turn.emit('openedSettled', { ...input, at: turn.now })
+      turn.emit('openedSettled', openedBy(input, turn.now))
     },
     openHeld(turn, input: OpenPayment & { readonly expiresInMs: number }): void {
-      const { expiresInMs, ...opening } = input
-      const timer = turn.after(expiresInMs, 'expire', null)
-      turn.emit('held', { ...opening, at: turn.now, expiresAt: turn.now + expiresInMs, timer })
+      const timer = turn.after(input.expiresInMs, 'expire', null)
+      const expiresAt = turn.now + input.expiresInMs
+      turn.emit('held', { ...openedBy(input, turn.now), expiresAt, timer })
     },
     capture,
     void: voidPayment,

@@ -1,7 +1,7 @@
 /**
  * The kinds a runtime knows: definitions checked once and laid out for fast look-up.
  */
-import { kindOf, shardOfHome, type Address } from './address.js'
+import { keyOf, shardOfHome, type Address } from './address.js'
 import type { ActorDefinition, ActorModule, TallyDefinition } from './define-actor.js'
 import type { QueryView, ShardView, Turn } from './turn.js'
 import { OpenRefused } from '../errors.js'
@@ -81,6 +81,7 @@ export class Kind {
 export class Kinds {
   readonly tally: TallyDefinition | undefined
   private readonly byName = new Map<string, Kind>()
+  private readonly all: Kind[] = []
 
   /** @throws OpenRefused invalid_options */
   constructor(module: ActorModule) {
@@ -97,6 +98,7 @@ export class Kinds {
       }
       this.byName.set(definition.kind, new Kind(definition))
     }
+    this.all.push(...this.byName.values())
   }
 
   get(name: string): Kind | undefined {
@@ -104,7 +106,13 @@ export class Kinds {
   }
 
   of(address: Address): Kind | undefined {
-    return this.byName.get(kindOf(address))
+    const slash = address.indexOf('/')
+    const end = slash < 0 ? address.length : slash
+    // A few kinds, compared in place: no part of the address is cut out to be looked up.
+    for (const kind of this.all) {
+      if (kind.name.length === end && address.startsWith(kind.name)) return kind
+    }
+    return undefined
   }
 
   /** The shard an address lives in: its own hash, or its home's. */
@@ -112,9 +120,8 @@ export class Kinds {
     let home = address
     // Homes of homes are followed; a loop ends at the bound and is as good a home as any.
     for (let i = 0; i < 4; i++) {
-      const slash = home.indexOf('/')
-      const kind = this.byName.get(slash < 0 ? home : home.slice(0, slash))
-      const next = kind?.definition.home?.(home.slice(slash + 1))
+      const homeOf = this.of(home)?.definition.home
+      const next = homeOf?.(keyOf(home))
       if (next === undefined) break
       if (typeof next === 'number') {
         return Number.isSafeInteger(next) && next >= 0 ? next % shards : 0

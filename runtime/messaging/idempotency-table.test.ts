@@ -15,7 +15,7 @@ describe('the idempotency table', () => {
     const hash = new KeyedHash(new Uint8Array(16))
     for (let i = 0; i < 100_000; i++) {
       const words: number[] = []
-      hash.texts([`order-${i}`], words)
+      hash.key('account/alice', 'pay', `order-${i}`, words)
       hash.meaning(i, words)
       table.insert(words.slice(0, hashWords), 1000, recordKinds.note, i)
     }
@@ -123,7 +123,7 @@ describe('what a request means', () => {
   it('is hashed by the secret: another secret or another text, another hash in every word', () => {
     const wordsWith = (secret: number, text: string): number[] => {
       const words: number[] = []
-      new KeyedHash(new Uint8Array(16).fill(secret)).texts([text], words)
+      new KeyedHash(new Uint8Array(16).fill(secret)).key('account/alice', 'pay', text, words)
       return words
     }
     const one = wordsWith(3, 'order-42')

@@ -26,10 +26,12 @@ export class KeyedHash {
     this.k3 = view.getInt32(12, true)
   }
 
-  /** Hash of a row of texts: adds four words, signed, to `out`. */
-  texts(texts: readonly string[], out: number[]): void {
+  /** Hash of who is asked, what, and the key: adds four words, signed, to `out`. */
+  key(owner: string, operation: string, key: string, out: number[]): void {
     this.begin()
-    for (const text of texts) this.addText(text)
+    this.addText(owner)
+    this.addText(operation)
+    this.addText(key)
     this.finish(out)
   }
 
@@ -52,23 +54,15 @@ export class KeyedHash {
   }
 
   private addValue(value: unknown): void {
-    switch (typeof value) {
-      case 'string':
-        this.addWord(1)
-        this.addText(value)
-        return
-      case 'number':
-        this.addNumber(value)
-        return
-      case 'object':
-        this.addObject(value)
-        return
-      case 'boolean':
-        this.addWord(value ? 3 : 4)
-        return
-      default:
-        this.addWord(5)
-        this.addText(String(value))
+    if (typeof value === 'string') {
+      this.addWord(1)
+      this.addText(value)
+    } else if (typeof value === 'number') this.addNumber(value)
+    else if (typeof value === 'object') this.addObject(value)
+    else if (typeof value === 'boolean') this.addWord(value ? 3 : 4)
+    else {
+      this.addWord(5)
+      this.addText(String(value))
     }
   }
 
@@ -88,19 +82,43 @@ export class KeyedHash {
       this.addWord(8)
       this.addWord(value.length)
       for (const item of value) this.addValue(item)
-    } else {
-      const fields = value as Record<string, unknown>
-      let count = 0
-      for (const name of sortedNames(fields)) {
-        const field = fields[name]
-        if (field === undefined) continue
-        this.addText(name)
-        this.addValue(field)
-        count++
+    } else this.addFields(value as Record<string, unknown>)
+  }
+
+  /** Fields in the order of their names; those that stand so already are not sorted. */
+  private addFields(fields: Record<string, unknown>): void {
+    const { v0, v1, v2, v3, length } = this
+    let previous = ''
+    let count = 0
+    for (const name in fields) {
+      if (name < previous) {
+        this.v0 = v0
+        this.v1 = v1
+        this.v2 = v2
+        this.v3 = v3
+        this.length = length
+        count = this.addSorted(fields)
+        break
       }
-      this.addWord(9)
-      this.addWord(count)
+      previous = name
+      count += this.addField(name, fields[name])
     }
+    this.addWord(9)
+    this.addWord(count)
+  }
+
+  private addSorted(fields: Record<string, unknown>): number {
+    let count = 0
+    for (const name of Object.keys(fields).sort()) count += this.addField(name, fields[name])
+    return count
+  }
+
+  /** @returns 0 for a field that is undefined, which means the same as none */
+  private addField(name: string, value: unknown): 0 | 1 {
+    if (value === undefined) return 0
+    this.addText(name)
+    this.addValue(value)
+    return 1
   }
 
   /**
@@ -170,11 +188,4 @@ export class KeyedHash {
     this.v2 = v2
     this.v3 = v3
   }
-}
-
-/** Names of fields in order; objects written in order are not sorted again. */
-function sortedNames(fields: Record<string, unknown>): string[] {
-  const names = Object.keys(fields)
-  for (let i = 1; i < names.length; i++) if (names[i - 1]! > names[i]!) return names.sort()
-  return names
 }

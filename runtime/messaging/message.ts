@@ -60,5 +60,14 @@ export class Message {
 /** What a message says, as plain data. */
 export type MessageFields = Pick<
   Message,
-  'source' | 'target' | 'number' | 'address' | 'command' | 'input' | 'from' | 'then' | 'context' | 'stamp'
+  | 'source'
+  | 'target'
+  | 'number'
+  | 'address'
+  | 'command'
+  | 'input'
+  | 'from'
+  | 'then'
+  | 'context'
+  | 'stamp'
 >

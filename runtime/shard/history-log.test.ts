@@ -17,8 +17,9 @@ describe('the history log', () => {
           for (const gap of gaps) {
             time += gap
             rows.push({ number: rows.length + 1, time })
-            head = log.append(head, time, { balance: rows.length })
-            otherHead = log.append(otherHead, time, { other: other.push(time) })
+            head = log.append(head, rows.length, time, { balance: rows.length })
+            other.push(time)
+            otherHead = log.append(otherHead, other.length, time, { other: other.length })
           }
           const expected = rows.filter((row) => row.time <= at).at(-1)
           expect(log.at(head, at)?.number).toBe(expected?.number)
@@ -36,7 +37,7 @@ describe('the history log', () => {
   it('finds rows of a long history in few steps', () => {
     const log = new HistoryLog()
     let head = 0
-    for (let i = 1; i <= 200_000; i++) head = log.append(head, i, i)
+    for (let i = 1; i <= 200_000; i++) head = log.append(head, i, i, i)
     // A walk over every row would not end within the test's time.
     for (let i = 0; i < 1_000; i++) expect(log.at(head, i * 200 + 1)?.number).toBe(i * 200 + 1)
   })

@@ -24,16 +24,17 @@ export class HistoryLog {
   /**
    * Adds a row before the others of its actor.
    * @param head the actor's newest row so far, 0 when it has none
+   * @param number the row's own: one more than the newest one's, 1 for the first
    * @returns the new head
    */
-  append(head: Position, time: number, row: unknown): Position {
+  append(head: Position, number: number, time: number, row: unknown): Position {
     const length = this.codec.measure(row)
     const position = this.arena.allocate(headerBytes + length)
     const chunk = this.arena.chunkOf(position)
     const at = this.arena.offsetOf(position)
     chunk.writeUInt32LE(head, at)
-    chunk.writeUInt32LE(head === 0 ? 0 : this.jumpFor(head), at + 4)
-    chunk.writeDoubleLE(head === 0 ? 1 : this.numberAt(head) + 1, at + 8)
+    chunk.writeUInt32LE(this.jumpFor(head, number), at + 4)
+    chunk.writeDoubleLE(number, at + 8)
     chunk.writeDoubleLE(time, at + 16)
     chunk.writeUInt32LE(length, at + 24)
     this.codec.copyTo(chunk, at + headerBytes)
@@ -67,13 +68,18 @@ export class HistoryLog {
     return position
   }
 
-  private jumpFor(previous: Position): Position {
-    const jump = this.field(previous, 4)
-    if (jump === 0) return previous
-    const far = this.field(jump, 4)
-    const stride = this.numberAt(previous) - this.numberAt(jump)
-    const farNumber = far === 0 ? 0 : this.numberAt(far)
-    return stride === this.numberAt(jump) - farNumber && far !== 0 ? far : previous
+  /** Number of an actor's newest row; 0 when it has none. */
+  rowsOf(head: Position): number {
+    return head === 0 ? 0 : this.numberAt(head)
+  }
+
+  /**
+   * Where row `number` jumps to: the row before it, or as far as two equal jumps of those before it.
+   * Which of the two follows from the number alone, so that old rows are seldom read.
+   */
+  private jumpFor(previous: Position, number: number): Position {
+    if (number < 3 || lastSkewDigit(number - 1) === 1) return previous
+    return this.field(this.field(previous, 4), 4)
   }
 
   private rowAt(position: Position): HistoryRow {
@@ -97,5 +103,15 @@ export class HistoryLog {
 
   private timeAt(position: Position): number {
     return this.arena.chunkOf(position).readDoubleLE(this.arena.offsetOf(position) + 16)
+  }
+}
+
+/** The last of the terms 2^i − 1 that make up a number, taken greedily (skew binary). */
+function lastSkewDigit(number: number): number {
+  let rest = number
+  for (;;) {
+    const term = 2 ** (31 - Math.clz32(rest + 1)) - 1
+    if (term === rest) return term
+    rest -= term
   }
 }

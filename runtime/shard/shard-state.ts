@@ -33,6 +33,8 @@ export class Activation {
   version: number
   /** Newest row of its history; 0 when there is none. */
   history: Position
+  /** Rows of its history; −1 until it is asked for, when the actor was loaded. */
+  rows: number
   /** Shard time of its last turn. */
   touchedAt = 0
   /** True while it is in the shard's memory, not in its store. */
@@ -45,6 +47,7 @@ export class Activation {
     this.state = state
     this.version = version
     this.history = history
+    this.rows = history === 0 ? 0 : -1
   }
 }
 
@@ -179,7 +182,9 @@ export class ShardState {
       activation.version++
       activation.touchedAt = time
       if (change.row !== undefined) {
-        activation.history = this.history.append(activation.history, time, change.row)
+        if (activation.rows < 0) activation.rows = this.history.rowsOf(activation.history)
+        const number = ++activation.rows
+        activation.history = this.history.append(activation.history, number, time, change.row)
       }
       tally?.observe(this.tally, change)
     }

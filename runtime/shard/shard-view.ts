@@ -56,6 +56,8 @@ export class ActorView implements QueryView<unknown> {
   }
 
   private actor(address: Address): Activation {
+    const live = this.shardState.actors.get(address)
+    if (live !== undefined) return live
     const { kinds, shards, shard } = this.shardState
     const kind = kinds.of(address)
     if (kind === undefined) throw new Error(`no kind is defined for ${address}`)

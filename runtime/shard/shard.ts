@@ -219,7 +219,8 @@ export class Shard {
       if (tx.failure !== undefined) throw new Error('a call failed', { cause: tx.failure })
       if (isParked(outcome) && tx.dirty)
         throw new Error('a turn that parks must not change anything')
-      if (answering !== undefined) this.answerTo(tx, answering, isParked(outcome) ? failed : outcome)
+      if (answering !== undefined)
+        this.answerTo(tx, answering, isParked(outcome) ? failed : outcome)
       else if (!isRemembered(outcome)) assertPlain(outcome)
       if (tx.dirty) this.body.draft(tx.asDraft)
       this.state.quarantine.succeeded(address)
@@ -243,7 +244,8 @@ export class Shard {
   ): void {
     const { changes, messages, timers } = tx
     const turn = { cause, events: changes, messages, key, timers, quarantine }
-    this.state.commit(turn, changes, this.now(), this.services.monotonic())
+    const monotonic = messages.length > 0 ? this.services.monotonic() : 0
+    this.state.commit(turn, changes, this.now(), monotonic)
     this.body.add(turn)
     for (const message of messages) this.services.sent(message)
     if (cause.type === 'message') this.applied(cause as Message)

@@ -112,7 +112,7 @@ export class ShardsInMemory {
     let hashes: number[] | undefined
     if (key !== undefined) {
       hashes = []
-      this.hash.texts([address, name, key], hashes)
+      this.hash.key(address, name, key, hashes)
       this.hash.meaning(input, hashes)
       hashes.length = hashWords
     }

@@ -265,7 +265,8 @@ export class ShardHost {
         const urgent = this.withMessages.next()
         const shard = urgent ?? this.withRequests.next()
         if (shard === undefined) break
-        left -= urgent === undefined ? shard.runRequests(limits.requestsAtOnce) : shard.runMessages()
+        left -=
+          urgent === undefined ? shard.runRequests(limits.requestsAtOnce) : shard.runMessages()
         if (shard.hasRequests) this.withRequests.add(shard)
       }
       for (const lane of this.lanes) lane.flush()

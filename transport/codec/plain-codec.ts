@@ -409,7 +409,8 @@ export class PlainReader {
     const { buffer, at } = this
     this.at = at + 4
     return (
-      (buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24)) >>> 0
+      (buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24)) >>>
+      0
     )
   }
 
