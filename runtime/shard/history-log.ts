@@ -110,7 +110,7 @@ export class HistoryLog {
 function lastSkewDigit(number: number): number {
   let rest = number
   for (;;) {
-    const term = 2 ** (31 - Math.clz32(rest + 1)) - 1
+    const term = (1 << (31 - Math.clz32(rest + 1))) - 1
     if (term === rest) return term
     rest -= term
   }

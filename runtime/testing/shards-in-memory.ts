@@ -7,7 +7,6 @@ import { Kinds } from '../actor/kinds.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import { Fault } from '../errors.js'
 import type { Frame, FrameDraft, JournalLane } from '../journal/journal.js'
-import { hashWords } from '../messaging/idempotency-table.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
 import { replayFrame } from '../shard/replay.js'
 import { answerKinds, ShardRequest } from '../shard/requests.js'
@@ -114,7 +113,7 @@ export class ShardsInMemory {
       hashes = []
       this.hash.key(address, name, key, hashes)
       this.hash.meaning(input, hashes)
-      hashes.length = hashWords
+      hashes.pop()
     }
     this.host.submit(shard, new ShardRequest(id, type, address, name, input, hashes))
     return id
