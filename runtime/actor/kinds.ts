@@ -82,6 +82,10 @@ export class Kinds {
   readonly tally: TallyDefinition | undefined
   private readonly byName = new Map<string, Kind>()
   private readonly all: Kind[] = []
+  /** What {@link shardOf} was asked last, and its answer. */
+  private lastAddress: Address = ''
+  private lastShards = 0
+  private lastShard = 0
 
   /** @throws OpenRefused invalid_options */
   constructor(module: ActorModule) {
@@ -117,6 +121,16 @@ export class Kinds {
 
   /** The shard an address lives in: its own hash, or its home's. */
   shardOf(address: Address, shards: number): number {
+    // A turn asks several times about the same actor.
+    if (address !== this.lastAddress || shards !== this.lastShards) {
+      this.lastShard = this.findShard(address, shards)
+      this.lastAddress = address
+      this.lastShards = shards
+    }
+    return this.lastShard
+  }
+
+  private findShard(address: Address, shards: number): number {
     let home = address
     // Homes of homes are followed; a loop ends at the bound and is as good a home as any.
     for (let i = 0; i < 4; i++) {

@@ -6,23 +6,23 @@
  * Q4. A request that waits holds nothing: when its token is woken it runs again from the start, and
  *     a key it left behind leads it to its answer.
  */
-import { isRefusal, refusal } from '../actor/refusal.js'
+import { isRefusal, refusal, type Refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound, type ShardView } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
 import { openRow, RowWriter } from '../../transport/index.js'
 import { requested, type KeyInsert } from './committed-turn.js'
-import { answerKinds, type QueuedRequest, type ShardRequest } from './requests.js'
+import { answerKinds, type AnswerKind, type QueuedRequest, type ShardRequest } from './requests.js'
 import { ActorView } from './shard-view.js'
 import type { Shard } from './shard.js'
 import type { Wake } from './transaction.js'
 
-/** A request that has left its key behind and waits for its own answer. */
+/** A request that waits to be woken. */
 interface Waiting {
   readonly request: ShardRequest
-  /** True when this very request caused the effect: its answer is not a replayed one. */
-  readonly first: boolean
+  /** What it remembers, when it has left its key behind and waits for its own answer. */
+  readonly note: number | undefined
 }
 
 export class RequestRunner {
@@ -47,7 +47,7 @@ export class RequestRunner {
     } else if (request.type === 'query') this.query(request)
     else if (!kind.commands.has(request.name)) {
       this.fault(request, 'unknown_command', `${kind.name} has no command "${request.name}".`)
-    } else if (!this.answerKnownKey({ request, first: false }, true)) this.command(request)
+    } else if (!this.answerKnownKey(request, true)) this.command(request)
   }
 
   /** Requests that are never shed: what ends something begun, and keys already known. */
@@ -68,8 +68,8 @@ export class RequestRunner {
     const gated = !wake.settledElsewhere || !this.shard.causeDurable
     for (const one of waiting) {
       // A request that left its key is answered right here, in the state of this turn.
-      if (one.first && this.answerKnownKey(one, gated)) continue
-      this.shard.resubmit(one.request)
+      if (one.note !== undefined) this.answerNote(one.request, one.note, gated)
+      else this.shard.resubmit(one.request)
     }
   }
 
@@ -91,7 +91,7 @@ export class RequestRunner {
     }
     try {
       const outcome = run(new ActorView(state, request.address, this.shard.now()), request.input)
-      if (isParked(outcome)) this.park({ request, first: false }, outcome.parkedOn)
+      if (isParked(outcome)) this.park({ request, note: undefined }, outcome.parkedOn)
       else if (isRefusal(outcome)) {
         this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
       } else this.answer(request, answerKinds.value, outcome, true)
@@ -132,7 +132,7 @@ export class RequestRunner {
       return
     }
     if (isParked(outcome)) {
-      this.park({ request, first: false }, outcome.parkedOn)
+      this.park({ request, note: undefined }, outcome.parkedOn)
       return
     }
     const key = hashes === undefined ? undefined : keyOf(hashes, outcome)
@@ -144,59 +144,59 @@ export class RequestRunner {
 
   private answerOutcome(request: ShardRequest, outcome: unknown): void {
     if (isRemembered(outcome)) {
-      const waiting = { request, first: true }
-      if (outcome.wakeOn !== undefined) this.park(waiting, outcome.wakeOn)
-      else this.answerNote(waiting, outcome.rememberedNote, true)
+      const note = outcome.rememberedNote
+      if (outcome.wakeOn !== undefined) this.park({ request, note }, outcome.wakeOn)
+      else this.answerNote(request, note, true)
     } else if (isRefusal(outcome)) {
       this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
     } else this.answer(request, answerKinds.value, outcome, true)
   }
 
   /** @returns false when the request has no key, or one that binds nothing */
-  private answerKnownKey(waiting: Waiting, gated: boolean): boolean {
-    const { request, first } = waiting
+  private answerKnownKey(request: ShardRequest, gated: boolean): boolean {
     if (request.hashes === undefined) return false
     const { keys, refusals } = this.shard.state
     const record = keys.find(request.hashes)
     if (record === undefined) return false
-    if (record.kind === recordKinds.note) return this.answerRecord(waiting, record, gated)
+    if (record.kind === recordKinds.note) return this.answerRecord(request, record, gated)
     if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
     else if (record.kind === recordKinds.refusal) {
-      this.answer(
-        request,
-        first ? answerKinds.refused : answerKinds.refusedReplayed,
-        refusals[record.note],
-        gated,
-      )
+      this.answer(request, answerKinds.refusedReplayed, refusals[record.note], gated)
     } else {
-      this.answer(request, answerKinds.replayed, keptAnswer(keys.answerOf(record.number)!), gated)
+      const kept = keptAnswer(keys.answerOf(record.number)!)
+      this.answer(request, answerKinds.replayed, kept, gated)
     }
     return true
   }
 
-  private answerRecord(waiting: Waiting, record: KeyRecord, gated: boolean): boolean {
-    const { request, first } = waiting
+  private answerRecord(request: ShardRequest, record: KeyRecord, gated: boolean): boolean {
     const answer = this.replay(request, record.note)
-    // The one that caused the effect is answered even when its key binds nothing any more.
-    if (isUnbound(answer) && !first) return false
+    if (isUnbound(answer)) return false
     if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
-    else this.answerReplay(waiting, answer, gated)
+    else if (isParked(answer)) this.park({ request, note: undefined }, answer.parkedOn)
+    else if (!isRefusal(answer)) this.answer(request, answerKinds.replayed, answer, gated)
+    else this.answerRefusal(request, answer, answerKinds.refusedReplayed, gated)
     return true
   }
 
-  private answerNote(waiting: Waiting, note: number, gated: boolean): void {
-    this.answerReplay(waiting, this.replay(waiting.request, note), gated)
+  /** The first answer of the request that left the note, even when its key binds nothing any more. */
+  private answerNote(request: ShardRequest, note: number, gated: boolean): void {
+    const replayed = this.replay(request, note)
+    const answer = isUnbound(replayed) ? replayed.unbound : replayed
+    if (isParked(answer)) this.park({ request, note }, answer.parkedOn)
+    else if (!isRefusal(answer)) this.answer(request, answerKinds.value, answer, gated)
+    else this.answerRefusal(request, answer, answerKinds.refused, gated)
   }
 
-  private answerReplay(waiting: Waiting, replayed: unknown, gated: boolean): void {
-    const { request, first } = waiting
-    const answer = isUnbound(replayed) ? replayed.unbound : replayed
-    if (isParked(answer)) this.park(waiting, answer.parkedOn)
-    else if (isRefusal(answer)) {
-      const kind = first ? answerKinds.refused : answerKinds.refusedReplayed
-      if (answer.refused === 'actor_failed') this.fault(request, 'actor_failed')
-      else this.answer(request, kind, [answer.refused, answer.detail], gated)
-    } else this.answer(request, first ? answerKinds.value : answerKinds.replayed, answer, gated)
+  private answerRefusal(
+    request: ShardRequest,
+    { refused, detail }: Refusal,
+    kind: AnswerKind,
+    gated: boolean,
+  ): void {
+    // A bug of the kind, not a decision of its actor.
+    if (refused === 'actor_failed') this.fault(request, 'actor_failed')
+    else this.answer(request, kind, [refused, detail], gated)
   }
 
   /** Builds the answer a note stands for. A `replays` function that throws is a bug of the kind. */
@@ -222,18 +222,13 @@ export class RequestRunner {
     const others = this.waiting.get(token)
     if (others === undefined) this.waiting.set(token, [waiting])
     else if (others.length >= limits.mailboxMessagesMax) {
-      this.fault(waiting.request, waiting.first ? 'outcome_unknown' : 'overloaded')
+      this.fault(waiting.request, waiting.note === undefined ? 'overloaded' : 'outcome_unknown')
       return
     } else others.push(waiting)
     this.parked++
   }
 
-  private answer(
-    request: ShardRequest,
-    kind: (typeof answerKinds)[keyof typeof answerKinds],
-    value: unknown,
-    gated: boolean,
-  ): void {
+  private answer(request: ShardRequest, kind: AnswerKind, value: unknown, gated: boolean): void {
     this.shard.services.answer(request.id, kind, value, gated)
   }
 }

@@ -131,8 +131,11 @@ export class ShardState {
 
   /** An actor, from memory, from the store, or new. Not kept: {@link attach} does that. */
   load(address: Address, kind: Kind): Activation {
-    const live = this.actors.get(address)
-    if (live !== undefined) return live
+    return this.actors.get(address) ?? this.stored(address, kind)
+  }
+
+  /** An actor that is not in memory, from the store or new. */
+  stored(address: Address, kind: Kind): Activation {
     const stored = this.store.peek(address)
     return stored === undefined
       ? new Activation(address, kind, kind.initial, 0, 0)

@@ -52,6 +52,7 @@ export interface TurnResult {
 }
 
 export class Shard {
+  readonly number: number
   readonly state: ShardState
   readonly services: ShardServices
   readonly bounds: ShardBounds
@@ -67,6 +68,7 @@ export class Shard {
   causeDurable = true
 
   constructor(state: ShardState, services: ShardServices, bounds: ShardBounds) {
+    this.number = state.shard
     this.state = state
     this.services = services
     this.bounds = bounds

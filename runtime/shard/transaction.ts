@@ -114,25 +114,19 @@ export class Transaction {
     }
   }
 
-  /** An actor of this shard, as this turn sees it. */
+  /** An actor of this shard, as this turn sees it. @throws when it lives elsewhere */
   visit(address: Address): Activation {
-    const known = this.find(address)
-    if (known !== undefined) return known
+    const live = this.state.actors.get(address)
+    if (live !== undefined) return live
+    for (const visitor of this.visitors) if (visitor.address === address) return visitor
     const kind = this.state.kinds.of(address)
     if (kind === undefined) throw new UnknownCommand(`no kind is defined for ${address}`)
-    const visitor = this.state.load(address, kind)
-    this.visitors.push(visitor)
-    return visitor
-  }
-
-  /** An actor of this shard that another one of it asks for. @throws when it lives elsewhere */
-  visitLocal(address: Address): Activation {
-    const known = this.find(address)
-    if (known !== undefined) return known
     if (this.shardOf(address) !== this.state.shard) {
       throw new Error(`${address} lives in another shard; send to it instead`)
     }
-    return this.visit(address)
+    const visitor = this.state.stored(address, kind)
+    this.visitors.push(visitor)
+    return visitor
   }
 
   emit(activation: Activation, event: string, data: unknown): void {
@@ -164,13 +158,6 @@ export class Transaction {
     this.state.sequence = this.sequenceBefore
     this.state.timers.next = this.timerBefore
     this.begin(this.now)
-  }
-
-  private find(address: Address): Activation | undefined {
-    const live = this.state.actors.get(address)
-    if (live !== undefined) return live
-    for (const visitor of this.visitors) if (visitor.address === address) return visitor
-    return undefined
   }
 
   shardOf(address: Address): number {
@@ -261,7 +248,7 @@ class TurnContext implements Turn<unknown> {
     command: N,
     input: Parameters<P[N]>[0],
   ): ReturnType<P[N]> {
-    return this.tx.runOn(this.tx.visitLocal(address), command, input) as ReturnType<P[N]>
+    return this.tx.runOn(this.tx.visit(address), command, input) as ReturnType<P[N]>
   }
 
   send<P extends Protocol, N extends keyof P & string>(
@@ -281,7 +268,7 @@ class TurnContext implements Turn<unknown> {
   }
 
   read<T>(address: Address): T {
-    return this.tx.visitLocal(address).state as T
+    return this.tx.visit(address).state as T
   }
 
   after(delayMs: number, command: string, input: unknown): TimerId {

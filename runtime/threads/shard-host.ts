@@ -40,17 +40,19 @@ export interface HostOptions {
 /** Shards waiting for their turn to run, each at most once. */
 class ReadyQueue {
   private readonly queue = new Deque<Shard>()
-  private readonly queued = new Set<Shard>()
+  /** By shard number. */
+  private readonly queued: boolean[] = []
 
   add(shard: Shard): void {
-    if (this.queued.has(shard)) return
-    this.queued.add(shard)
+    const { number } = shard
+    if (this.queued[number] === true) return
+    this.queued[number] = true
     this.queue.push(shard)
   }
 
   next(): Shard | undefined {
     const shard = this.queue.shift()
-    if (shard !== undefined) this.queued.delete(shard)
+    if (shard !== undefined) this.queued[shard.number] = false
     return shard
   }
 }
