@@ -13,14 +13,8 @@ import { keyTimeOf, type KeyTimeFormat } from './messaging/key-time.js'
 import type { KeyedHash } from './messaging/keyed-hash.js'
 import { limits } from './limits.js'
 import { answerKinds, ShardRequest, type AnswerKind } from './shard/requests.js'
+import { PendingRequests, type Ending } from './pending-requests.js'
 import { readAnswers, RequestBatch } from './threads/batches.js'
-
-interface Pending {
-  readonly resolve: (answered: Answered<unknown>) => void
-  readonly reject: (error: Error) => void
-  /** Monotonic ms. */
-  readonly deadline: number
-}
 
 export interface RequestClientOptions {
   readonly shards: number
@@ -36,13 +30,20 @@ export interface RequestClientOptions {
 
 const sweepMs = 100
 
+function noEnd(): void {
+  // Replaced before it is used.
+}
+
 export class RequestClient {
   private readonly env: Env
   private readonly options: RequestClientOptions
   private readonly batches: RequestBatch[]
-  private readonly pending = new Map<number, Pending>()
-  private nextId = 1
+  private readonly pending = new PendingRequests<Answered<unknown>>()
+  /** How the request ends whose answer is being read. */
+  private readonly ending: Ending<Answered<unknown>> = { resolve: noEnd, reject: noEnd }
   private flushing = false
+  /** Monotonic time at which the batch was begun that is being filled, ms. */
+  private moment = 0
   private sweep: TimerHandle | undefined
   private ended: Fault | undefined
   private readonly idleWaiters: (() => void)[] = []
@@ -79,10 +80,7 @@ export class RequestClient {
   /** Takes a batch of answers in. */
   receive(bytes: Uint8Array): void {
     readAnswers(bytes, (id, kind, value) => {
-      const pending = this.pending.get(id)
-      if (pending === undefined) return
-      this.pending.delete(id)
-      settle(pending, kind, value)
+      if (this.pending.take(id, this.ending)) settle(this.ending, kind, value)
     })
     if (this.pending.size === 0) this.becameIdle()
   }
@@ -98,10 +96,9 @@ export class RequestClient {
     if (this.ended !== undefined) return
     this.ended = fault
     this.sweep?.cancel()
-    for (const pending of this.pending.values()) {
-      pending.reject(fault.code === 'closed' ? new Fault('outcome_unknown') : fault)
-    }
-    this.pending.clear()
+    this.pending.rejectOverdue(Infinity, () =>
+      fault.code === 'closed' ? new Fault('outcome_unknown') : fault,
+    )
     this.becameIdle()
   }
 
@@ -121,7 +118,7 @@ export class RequestClient {
       const key = options?.idempotencyKey
       const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
       const shard = this.options.kinds.shardOf(address, this.options.shards)
-      const id = this.nextId
+      const id = this.pending.nextNumber()
       try {
         this.batches[shard % this.options.threads]!.add(
           shard,
@@ -131,12 +128,10 @@ export class RequestClient {
         reject(new Fault('invalid_request', `The input is no plain data: ${String(error)}.`))
         return
       }
-      this.nextId = (id + 1) >>> 0
-      const deadline =
-        this.env.clock.monotonic() + (options?.timeoutMs ?? this.options.requestTimeoutMs)
-      this.pending.set(id, { resolve, reject, deadline })
       this.scheduleFlush()
       this.scheduleSweep()
+      const timeoutMs = options?.timeoutMs ?? this.options.requestTimeoutMs
+      this.pending.add(resolve, reject, this.moment + timeoutMs)
     })
   }
 
@@ -185,6 +180,7 @@ export class RequestClient {
   private scheduleFlush(): void {
     if (this.flushing) return
     this.flushing = true
+    this.moment = this.env.clock.monotonic()
     this.env.timers.soon(() => {
       this.flushing = false
       this.batches.forEach((batch, thread) => {
@@ -196,12 +192,7 @@ export class RequestClient {
   private scheduleSweep(): void {
     this.sweep ??= this.env.timers.after(sweepMs, () => {
       this.sweep = undefined
-      const now = this.env.clock.monotonic()
-      for (const [id, pending] of this.pending) {
-        if (pending.deadline > now) continue
-        this.pending.delete(id)
-        pending.reject(new Fault('outcome_unknown'))
-      }
+      this.pending.rejectOverdue(this.env.clock.monotonic(), () => new Fault('outcome_unknown'))
       if (this.pending.size > 0) this.scheduleSweep()
       else this.becameIdle()
     })
@@ -212,7 +203,7 @@ export class RequestClient {
   }
 }
 
-function settle(pending: Pending, kind: AnswerKind, value: unknown): void {
+function settle(pending: Ending<Answered<unknown>>, kind: AnswerKind, value: unknown): void {
   switch (kind) {
     case answerKinds.value:
       pending.resolve({ value, replayed: false })
