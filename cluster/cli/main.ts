@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=64
 /**
  * Entry of `suanpan`: runs one command and ends with its exit code. The only place that prints errors.
  */

@@ -46,7 +46,7 @@ export async function openInline(
 }
 
 /** Young generation of a shard thread: batches of short-lived objects fit, so few are promoted. */
-const youngGenerationMb = 96
+const youngGenerationMb = 192
 
 /** Runs the shards in a worker thread. @throws OpenRefused */
 export async function openWorker(
