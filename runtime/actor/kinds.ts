@@ -17,6 +17,8 @@ export interface EventHandler {
   readonly evolve: Evolve
   /** Names kind, version and event in a frame's dictionary. */
   readonly tag: string
+  /** Place of the event among all events of all kinds. */
+  readonly place: number
 }
 
 /** One kind, ready to run. */
@@ -33,16 +35,19 @@ export class Kind {
   readonly passivateWhen: ((state: unknown) => boolean) | undefined
   readonly passivateAfterIdleMs: number | undefined
 
-  constructor(definition: ActorDefinition) {
+  /** @param firstPlace of its events among those of all kinds */
+  constructor(definition: ActorDefinition, firstPlace: number) {
     this.name = definition.kind
     this.version = definition.version ?? 1
     this.initial = deepFreeze(definition.state)
     this.definition = definition
     const tag = `${this.name}@${this.version}.`
+    let place = firstPlace
     this.events = mapOf<Evolve, EventHandler>(definition.events, (evolve, name) => ({
       name,
       evolve,
       tag: tag + name,
+      place: place++,
     }))
     this.commands = mapOf<CommandHandler, CommandHandler>(
       definition.commands as object,
@@ -90,6 +95,7 @@ export class Kinds {
   /** @throws OpenRefused invalid_options */
   constructor(module: ActorModule) {
     this.tally = module.tally
+    let places = 0
     for (const definition of module.definitions) {
       if (!/^[a-z][a-z0-9-]*$/.test(definition.kind)) {
         throw new OpenRefused(
@@ -100,7 +106,9 @@ export class Kinds {
       if (this.byName.has(definition.kind)) {
         throw new OpenRefused('invalid_options', `The kind "${definition.kind}" is defined twice.`)
       }
-      this.byName.set(definition.kind, new Kind(definition))
+      const kind = new Kind(definition, places)
+      places += kind.events.size
+      this.byName.set(kind.name, kind)
     }
     this.all.push(...this.byName.values())
   }

@@ -4,6 +4,7 @@
  */
 import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
+import type { EventHandler } from '../actor/kinds.js'
 import { hashWords, type RecordKind } from '../messaging/idempotency-table.js'
 import { Message } from '../messaging/message.js'
 import type { DurableTimer } from './durable-timers.js'
@@ -79,14 +80,25 @@ type BodyFacts = readonly [
   tags: readonly string[],
 ]
 
+/** An event on its way into a frame. */
+export interface DraftedEvent {
+  readonly handler: EventHandler
+  readonly address: Address
+  readonly data: unknown
+}
+
 /** What a handler did, before it is committed. */
-export type TurnDraft = Pick<CommittedTurn, 'events' | 'messages' | 'timers'>
+export interface TurnDraft extends Pick<CommittedTurn, 'messages' | 'timers'> {
+  readonly events: readonly DraftedEvent[]
+}
 
 /** Gathers the turns of the frame that is being filled. */
 export class FrameBody {
   /** Turns so far. */
   count = 0
-  private readonly tags = new Map<string, number>()
+  /** Names of events in this frame, and each event's place among them. */
+  private tags: string[] = []
+  private readonly tagOf: number[] = []
   private readonly row = new RowWriter()
   private drafted = false
 
@@ -100,7 +112,7 @@ export class FrameBody {
     try {
       row.value(turn.events.length)
       for (const event of turn.events) {
-        row.value(this.tagOf(event.tag))
+        row.value(this.numberOf(event.handler))
         row.value(event.address)
         row.value(event.data)
       }
@@ -115,7 +127,7 @@ export class FrameBody {
   }
 
   /** Adds a committed turn, drafted or not. */
-  add(turn: CommittedTurn): void {
+  add(turn: Omit<CommittedTurn, 'events'> & TurnDraft): void {
     if (!this.drafted) this.draft(turn)
     this.drafted = false
     const { row } = this
@@ -131,19 +143,20 @@ export class FrameBody {
 
   /** The frame's bytes; the body is empty again afterwards. */
   take(meta: FrameMeta): Uint8Array {
-    const facts: BodyFacts = [bodyVersion, meta.sequence, this.count, [...this.tags.keys()]]
+    const facts: BodyFacts = [bodyVersion, meta.sequence, this.count, this.tags]
     this.count = 0
-    this.tags.clear()
-    return this.row.take(facts)
+    const bytes = this.row.take(facts)
+    this.tags = []
+    return bytes
   }
 
-  private tagOf(tag: string): number {
-    let number = this.tags.get(tag)
-    if (number === undefined) {
-      number = this.tags.size
-      this.tags.set(tag, number)
-    }
-    return number
+  private numberOf({ place, tag }: EventHandler): number {
+    const number = this.tagOf[place]
+    // Numbers of frames before do no harm: they point at another name, or at none.
+    if (number !== undefined && this.tags[number] === tag) return number
+    this.tagOf[place] = this.tags.length
+    this.tags.push(tag)
+    return this.tags.length - 1
   }
 }
 

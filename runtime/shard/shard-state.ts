@@ -61,8 +61,7 @@ export class AppliedChange implements Change {
   kind = ''
   key = ''
   event = ''
-  /** Names kind, version and event in a frame. */
-  tag = ''
+  handler!: EventHandler
   data: unknown = undefined
   before: unknown = undefined
   after: unknown = undefined
@@ -76,7 +75,7 @@ export class AppliedChange implements Change {
     this.kind = activation.kind.name
     this.key = activation.key
     this.event = handler.name
-    this.tag = handler.tag
+    this.handler = handler
     this.data = data
     this.before = activation.state
     this.after = after
