@@ -38,6 +38,12 @@ export class Message {
     return 'message'
   }
 
+  /** What it says, without how far it got. */
+  get fields(): MessageFields {
+    const { source, target, number, address, command, input, from, then, context, stamp } = this
+    return { source, target, number, address, command, input, from, then, context, stamp }
+  }
+
   /** A message that came out of a journal, a snapshot or a link. */
   static restored(fields: MessageFields): Message {
     const message = new Message(

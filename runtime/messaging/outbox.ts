@@ -144,7 +144,7 @@ export class Outbox {
     this.lanes.forEach((lane, target) => {
       if (lane === undefined) return
       lanes.push([target, lane.last, lane.acknowledged])
-      for (let i = 0; i < lane.queue.length; i++) messages.push({ ...lane.queue.at(i) })
+      for (let i = 0; i < lane.queue.length; i++) messages.push(lane.queue.at(i).fields)
     })
     return { lanes, messages }
   }

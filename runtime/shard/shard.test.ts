@@ -14,6 +14,9 @@ interface Purse {
 
 const empty: Purse = { coins: 0 }
 
+/** What `keepTurn` does after its turn. */
+const kept: (() => void)[] = []
+
 const purse = defineActor({
   kind: 'purse',
   state: empty,
@@ -55,6 +58,19 @@ const purse = defineActor({
       turn.emit('taken', { coins: input.coins })
       if (input.thenBreak === true) throw new Error('a hole in the purse')
       return turn.state.coins
+    },
+    /** Gives what no journal can hold: data, an answer, a message. */
+    giveNoData(turn, input: { where: 'event' | 'answer' | 'message' }) {
+      turn.emit('taken', { coins: 1 })
+      const noData = (): number => 1
+      if (input.where === 'event') turn.emit('refused', { by: noData as unknown as string })
+      if (input.where === 'message') turn.send(addressOf('purse', 'b'), 'fill', noData as never)
+      return input.where === 'answer' ? noData : 0
+    },
+    keepTurn(turn) {
+      kept.push(() => {
+        turn.emit('taken', { coins: 1 })
+      })
     },
     fillLater(turn, input: { coins: number; ms: number }) {
       return turn.after(input.ms, 'fill', { coins: input.coins })
@@ -136,6 +152,32 @@ describe('a shard', () => {
     expect((await shards.query(addressOf('purse', same), 'coins'))?.value).toBe(6)
   })
 
+  it('T2: a turn that gives what is no plain data leaves nothing behind', async () => {
+    const shards = make()
+    await shards.command(a, 'fill', { coins: 10 })
+    for (const where of ['event', 'answer', 'message']) {
+      const key = `no-data-${where}`
+      for (const asked of [undefined, key]) {
+        const answer = await shards.command(a, 'giveNoData', { where }, asked)
+        expect(answer?.value).toContain('actor_failed')
+        await shards.command(a, 'fill', { coins: 1 })
+        await shards.command(a, 'take', { coins: 1 })
+      }
+    }
+    expect((await shards.query(a, 'coins'))?.value).toBe(10)
+    shards.restart()
+    expect((await shards.query(a, 'coins'))?.value).toBe(10)
+    expect(shards.failures).toEqual([])
+  })
+
+  it('T1: a turn that is kept does nothing after its end', async () => {
+    const shards = make()
+    await shards.command(a, 'fill', { coins: 10 })
+    await shards.command(a, 'keepTurn')
+    expect(kept.pop()).toThrow('used after its end')
+    expect((await shards.query(a, 'coins'))?.value).toBe(10)
+  })
+
   it('G3: an owner that was succeeded answers nothing, not even a read', async () => {
     const shards = make()
     await shards.command(a, 'fill', { coins: 5 })
@@ -200,6 +242,9 @@ describe('a shard', () => {
     await shards.settle()
     const before = shards.frames.length
     expect(shards.answerOf(id)).toBeUndefined()
+    // O3: applied in the group it stands in, a message is owed to nobody.
+    const owed = shards.states.reduce((sum, state) => sum + state.outbox.size, 0)
+    expect(owed).toBe(0)
     await shards.releaseAppends()
     expect(shards.answerOf(id)).toEqual({ kind: 'value', value: { gift: 1 } })
     expect(new Set(shards.frames.slice(before).map((frame) => frame.shard)).size).toBeGreaterThan(1)

@@ -59,4 +59,27 @@ describe('the plain codec', () => {
     }
     expect(table.shapes.length).toBeLessThanOrEqual(512)
   })
+
+  it('C4: writes a deep value of rare shapes once, not once for each level', () => {
+    const table = new ShapeTable()
+    for (let i = 0; i < 600; i++) writer.write({ [`filler-${i}`]: 0 }, table)
+    let deep: unknown = 'bottom'
+    for (let level = 0; level < 200; level++) deep = { [`rare-${level % 7}-${level}`]: deep, level }
+    expect(readPlain(writer.write(deep, table), table.shapes)).toStrictEqual(deep)
+  })
+
+  it('C3: a field may have any name, and no name does anything but name', () => {
+    const table = new ShapeTable()
+    for (const name of ['__proto__', 'constructor', '"', "'); throw 1; ('", '\u2028', '']) {
+      const value = Object.defineProperty({}, name, {
+        value: { polluted: true },
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      })
+      const read = readPlain(writer.write(value, table), table.shapes) as object
+      expect(Object.keys(read)).toEqual([name])
+      expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
+    }
+  })
 })
