@@ -62,7 +62,8 @@ export class KeyedHash {
     else if (typeof value === 'boolean') this.addWord(value ? 3 : 4)
     else {
       this.addWord(5)
-      this.addText(String(value))
+      // Nothing a journal can hold: all the same here, and refused where it is written.
+      this.addText(typeof value)
     }
   }
 

@@ -23,6 +23,8 @@ export interface Acknowledgement {
 export interface AnswerBatch {
   readonly empty: boolean
   add(id: number, kind: AnswerKind, value: unknown): void
+  /** The answers as bytes; the batch is empty again afterwards. */
+  take(): Uint8Array
 }
 
 /** What leaves a lane, together. */

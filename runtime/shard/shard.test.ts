@@ -64,7 +64,7 @@ const purse = defineActor({
       turn.emit('taken', { coins: 1 })
       const noData = (): number => 1
       if (input.where === 'event') turn.emit('refused', { by: noData as unknown as string })
-      if (input.where === 'message') turn.send(addressOf('purse', 'b'), 'fill', noData as never)
+      if (input.where === 'message') turn.send(addressOf('purse', 'b'), 'fill', noData)
       return input.where === 'answer' ? noData : 0
     },
     keepTurn(turn) {

@@ -262,7 +262,7 @@ export class ShardHost {
   private pump(): void {
     if (this.stopped) return
     try {
-      let left = limits.sliceTurnsMax
+      let left: number = limits.sliceTurnsMax
       while (left > 0) {
         const urgent = this.withMessages.next()
         const shard = urgent ?? this.withRequests.next()
@@ -280,7 +280,7 @@ export class ShardHost {
 
   private release(released: Released): void {
     const { answers, messages, acknowledgements } = released
-    if (!answers.empty) this.links.answers((answers as AnswerBatch).take())
+    if (!answers.empty) this.links.answers(answers.take())
     const leaving: Message[] = []
     for (const message of messages) {
       message.durable = true

@@ -6,7 +6,9 @@
  * C2. Integers come back as numbers, never as BigInt.
  */
 import { Packr } from 'msgpackr'
-import { PlainReader, PlainWriter, readPlain, ShapeTable } from './plain-codec.js'
+import { PlainReader, readPlain } from './plain-reader.js'
+import { PlainWriter } from './plain-writer.js'
+import { ShapeTable } from './shape-table.js'
 
 const packr = new Packr({ useRecords: true, moreTypes: false, int64AsType: 'number' })
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PlainWriter, readPlain, ShapeTable } from './plain-codec.js'
+import { readPlain } from './plain-reader.js'
+import { PlainWriter } from './plain-writer.js'
+import { ShapeTable } from './shape-table.js'
 
 const writer = new PlainWriter()
 

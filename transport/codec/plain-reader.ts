@@ -1,0 +1,196 @@
+/** Reads the compact form of plain data that `plain-writer.ts` describes. */
+import { floatBytes, floatCell } from './float-cell.js'
+
+/** Reads what a plain writer wrote. @throws RangeError when the bytes are not whole */
+export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[])[]): unknown {
+  return new PlainReader(bytes, shapes).value()
+}
+
+/** Short strings read lately, by hash: a bounded memo of a pure function. */
+const knownStrings = 16_384
+const knownTexts = new Array<string>(knownStrings).fill('')
+
+/** Makes an object of one shape from the values that come next. */
+type RecordMaker = (reader: PlainReader) => Record<string, unknown>
+
+/** Makers by shape, for all readers: frames bring the same shapes again and again. */
+const makers = new Map<string, RecordMaker>()
+const makersMax = 2_048
+
+/**
+ * The maker of a shape. It is compiled, as msgpackr and JSON schema validators do it: a literal makes
+ * an object of a fixed layout in one step where adding field after field takes one each. Names are
+ * quoted and computed, so that any string is a field and nothing but a field.
+ */
+function makerOf(names: readonly string[]): RecordMaker {
+  const shape = JSON.stringify(names)
+  let maker = makers.get(shape)
+  if (maker !== undefined) return maker
+  const fields = names.map((name) =>
+    name === '__proto__' ? `["__proto__"]: r.value()` : `${JSON.stringify(name)}: r.value()`,
+  )
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- see above
+  maker = new Function('r', `return { ${fields.join(', ')} }`) as RecordMaker
+  if (makers.size >= makersMax) makers.clear()
+  makers.set(shape, maker)
+  return maker
+}
+
+/** Reads a row of values, one by one. */
+export class PlainReader {
+  private buffer: Buffer
+  private readonly shapes: readonly (readonly string[])[]
+  private readonly makers: (RecordMaker | undefined)[] = []
+  private at = 0
+  private end: number
+
+  constructor(bytes: Uint8Array, shapes: readonly (readonly string[])[]) {
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.shapes = shapes
+    this.end = bytes.length
+  }
+
+  /** Reads on in other memory. */
+  open(buffer: Buffer, from: number, to: number): this {
+    this.buffer = buffer
+    this.at = from
+    this.end = to
+    return this
+  }
+
+  /** Place of the next value. */
+  get position(): number {
+    return this.at
+  }
+
+  set position(at: number) {
+    this.at = at
+  }
+
+  /** The next value. @throws RangeError when the bytes are not whole */
+  value(): unknown {
+    const tag = this.byte()
+    if (tag >= 0xe0) return this.ascii(tag - 0xe0)
+    if (tag >= 0x80) return tag - 0x80
+    if (tag >= 0x40) return this.record(tag - 0x40)
+    if (tag >= 0x20) return this.array(tag - 0x20)
+    switch (tag) {
+      case 0x00:
+        return undefined
+      case 0x01:
+        return null
+      case 0x02:
+        return false
+      case 0x03:
+        return true
+      case 0x04:
+        return this.float()
+      case 0x05:
+        return this.varint()
+      case 0x06:
+        return -this.varint()
+      case 0x07:
+        return this.text(this.varint())
+      case 0x08:
+        return new Uint8Array(this.slice(this.varint()))
+      case 0x09:
+        return this.array(this.varint())
+      case 0x0a:
+        return this.record(this.varint())
+      case 0x0b:
+        return this.named(this.varint())
+      default:
+        throw new RangeError(`unknown tag ${tag} in packed data`)
+    }
+  }
+
+  /** A number written without a tag. */
+  u32(): number {
+    this.need(4)
+    const { buffer, at } = this
+    this.at = at + 4
+    return (
+      (buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24)) >>>
+      0
+    )
+  }
+
+  private array(length: number): unknown[] {
+    const values: unknown[] = []
+    for (let i = 0; i < length; i++) values.push(this.value())
+    return values
+  }
+
+  private record(shape: number): Record<string, unknown> {
+    let maker = this.makers[shape]
+    if (maker === undefined) {
+      const names = this.shapes[shape]
+      if (names === undefined) throw new RangeError('an unknown shape in packed data')
+      maker = makerOf(names)
+      this.makers[shape] = maker
+    }
+    return maker(this)
+  }
+
+  private named(count: number): Record<string, unknown> {
+    const values = this.array(count)
+    const entries: [string, unknown][] = []
+    for (const value of values) entries.push([this.value() as string, value])
+    return Object.fromEntries(entries)
+  }
+
+  private float(): number {
+    this.need(8)
+    const { buffer, at } = this
+    for (let i = 0; i < 8; i++) floatBytes[i] = buffer[at + i]!
+    this.at = at + 8
+    return floatCell[0]!
+  }
+
+  private text(length: number): string {
+    this.need(length)
+    return this.buffer.toString('utf8', this.at, (this.at += length))
+  }
+
+  /** Short strings come again and again: names, currencies, addresses. Most are known already. */
+  private ascii(length: number): string {
+    this.need(length)
+    const { buffer, at } = this
+    this.at = at + length
+    let hash = length
+    for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ buffer[i]!, 0x01000193)
+    const slot = (hash ^ (hash >>> 15)) & (knownStrings - 1)
+    const known = knownTexts[slot]!
+    if (known.length === length) {
+      let i = 0
+      while (i < length && known.charCodeAt(i) === buffer[at + i]) i++
+      if (i === length) return known
+    }
+    return (knownTexts[slot] = buffer.toString('latin1', at, at + length))
+  }
+
+  private slice(length: number): Buffer {
+    this.need(length)
+    return this.buffer.subarray(this.at, (this.at += length))
+  }
+
+  private byte(): number {
+    this.need(1)
+    return this.buffer[this.at++]!
+  }
+
+  private varint(): number {
+    let value = 0
+    let scale = 1
+    for (;;) {
+      const byte = this.byte()
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value
+      scale *= 128
+    }
+  }
+
+  private need(bytes: number): void {
+    if (this.at + bytes > this.end) throw new RangeError('packed data ends too early')
+  }
+}
