@@ -12,6 +12,7 @@ const rooms = {
   actors: ['runtime'],
   'transport/gateway': ['transport', 'runtime', 'actors'],
   cluster: ['transport', 'runtime', 'actors', 'transport/gateway'],
+  bench: ['transport', 'runtime', 'actors', 'transport/gateway', 'cluster'],
 }
 const names = ['bench', 'cluster', 'actors', 'runtime', 'transport']
 
