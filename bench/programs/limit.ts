@@ -18,6 +18,8 @@ import { Pairs, Parties } from './parties.js'
 
 export const recordBytes = 40
 const bufferRecords = 65_536
+/** Records that don't wait for more. */
+const groupRecords = 4_096
 const seed = 20_260_101
 
 interface Account {
@@ -53,9 +55,11 @@ class GroupCommit {
     filling.writeDoubleLE(key, at + 24)
     filling.writeDoubleLE(performance.now(), at + 32)
     this.waiting.push(resolve)
-    if (this.busy || this.waiting.length > 1) return
-    // What else this turn of the event loop brings joins the group.
-    setImmediate(() => this.flush())
+    if (this.busy) return
+    // A full group leaves at once, so that the disk works while the next one fills; what is less waits
+    // for what else this turn of the event loop brings.
+    if (this.waiting.length >= groupRecords) this.flush()
+    else if (this.waiting.length === 1) setImmediate(() => this.flush())
   }
 
   private flush(): void {
