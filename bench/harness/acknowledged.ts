@@ -98,6 +98,8 @@ export interface Found {
 
 export interface Comparison {
   readonly acknowledged: number
+  /** Without a known outcome (K2). */
+  readonly unanswered: number
   readonly found: number
   readonly lost: number
   readonly duplicated: number
@@ -109,6 +111,7 @@ export function compare(expected: Expected, found: Found): Comparison {
   const received = compareSide(expected.received, expected.perhapsReceived, found.received)
   return {
     acknowledged: paid.acknowledged,
+    unanswered: paid.unanswered,
     found: paid.found,
     lost: Math.max(paid.lost, received.lost),
     duplicated: Math.max(paid.duplicated, received.duplicated),
@@ -120,12 +123,13 @@ function compareSide(
   perhaps: Int32Array,
   found: ArrayLike<number>,
 ): Comparison {
-  const sum = { acknowledged: 0, found: 0, lost: 0, duplicated: 0 }
+  const sum = { acknowledged: 0, unanswered: 0, found: 0, lost: 0, duplicated: 0 }
   for (let party = 0; party < acknowledged.length; party++) {
     const least = acknowledged[party]!
     const most = least + perhaps[party]!
     const there = found[party] ?? 0
     sum.acknowledged += least
+    sum.unanswered += most - least
     sum.found += there
     sum.lost += Math.max(0, least - there)
     sum.duplicated += Math.max(0, there - most)

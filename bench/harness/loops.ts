@@ -138,9 +138,11 @@ export interface OpenLoopOptions {
   readonly seconds: number
   readonly perSecond: number
   readonly chance: Chance
-  /** ms of load that may be at work before the round ends as hopeless. @default 2,000 */
-  readonly backlogMsMax?: number
 }
+
+/** ms of load, and operations, that may be unanswered before a round is given up as hopeless. */
+const backlogMsMax = 500
+const backlogOperationsMax = 65_536
 
 /** ms between two looks at the plan: arrivals come in clumps of this length, as from sockets. */
 const tickMs = 1
@@ -148,7 +150,7 @@ const tickMs = 1
 /** G2. */
 export function openLoop(workload: Workload, options: OpenLoopOptions): Promise<Measured> {
   const { perSecond, chance } = options
-  const backlogMax = Math.max(64, ((options.backlogMsMax ?? 2_000) / 1000) * perSecond)
+  const backlogMax = Math.max(64, Math.min(backlogOperationsMax, (backlogMsMax / 1000) * perSecond))
   return new Promise((resolve) => {
     const tally = new Tally(workload)
     const free: Slot[] = []

@@ -7,7 +7,14 @@ import { BenchUsage } from './bench-failed.js'
 import { describeMachine, type Machine } from './machine.js'
 import type { LatencySummary } from './latencies.js'
 import type { Row } from './rounds.js'
-import type { BenchOptions, Figure, OptionName, Outcome, Plan, Scenario } from './scenario.js'
+import {
+  optionNames,
+  type BenchOptions,
+  type Figure,
+  type Outcome,
+  type Plan,
+  type Scenario,
+} from './scenario.js'
 
 /** What `suanpan bench` prints as its last line with `--json`. */
 export interface BenchResult {
@@ -34,6 +41,8 @@ export interface BenchResult {
   readonly findings: readonly string[]
   /** Acknowledged, and found on disk; null where nothing can be counted. */
   readonly acknowledged: number | null
+  /** Under way when a round ended: may or may not have run. */
+  readonly unanswered: number
   readonly found: number | null
   readonly machine: Machine
   readonly settings: {
@@ -88,13 +97,15 @@ export async function runScenario(
   }
 }
 
+/** An option that would change nothing is a mistake worth telling. */
 function refuseForeign(scenario: Scenario, options: BenchOptions): void {
-  const all: readonly OptionName[] = ['rate', 'accounts', 'threads', 'skew', 'window']
-  const foreign = all.find((name) => options[name] !== undefined && !scenario.takes.includes(name))
+  const foreign = optionNames.find(
+    (name) => options[name] !== undefined && !scenario.takes.includes(name),
+  )
   if (foreign === undefined) return
   const takes = scenario.takes.map((name) => `--${name}`).join(', ')
   throw new BenchUsage(
-    `The scenario ${scenario.name} has no use for --${foreign}; beside --duration, --rounds and --data it takes ${takes === '' ? 'nothing' : takes}.`,
+    `The scenario ${scenario.name} has no use for --${foreign}; it takes ${takes}.`,
   )
 }
 
@@ -125,6 +136,7 @@ function resultOf(
     data: outcome.data ?? {},
     findings: integrity?.findings ?? [],
     acknowledged: integrity?.acknowledged ?? null,
+    unanswered: integrity?.unanswered ?? 0,
     found: integrity?.found ?? null,
     machine,
     settings: {

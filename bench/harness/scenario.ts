@@ -22,8 +22,17 @@ export interface BenchOptions {
   readonly onProgress?: (sentence: string) => void
 }
 
-/** The options a scenario may take, beside rounds, duration and data. */
-export type OptionName = 'rate' | 'accounts' | 'threads' | 'skew' | 'window'
+/** The options a scenario may take, beside --data. */
+export const optionNames = [
+  'duration',
+  'rounds',
+  'rate',
+  'accounts',
+  'threads',
+  'skew',
+  'window',
+] as const
+export type OptionName = (typeof optionNames)[number]
 
 /** Everything chosen. */
 export interface Plan {

@@ -53,7 +53,7 @@ async function connect({ endpoint, window }: PeerSetup): Promise<PeerClient> {
     async fill(parties: Parties): Promise<void> {
       await pool.query(schema)
       const funds =
-        'INSERT INTO accounts SELECT id, 0, CASE WHEN id < $2 OR id = $1 THEN $3 ELSE 0 END::bigint FROM generate_series(0, $1) id'
+        'INSERT INTO accounts SELECT id, 0, CASE WHEN id < $2::int OR id = $1::int THEN $3::bigint ELSE 0 END FROM generate_series(0, $1::int) id'
       await pool.query(funds, [parties.count - 1, parties.accounts, fundsEach])
       await pool.query('VACUUM ANALYZE accounts')
     },

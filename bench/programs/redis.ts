@@ -62,7 +62,8 @@ async function findPayments(
     const funds = parties.isMerchant(party) ? 0 : fundsEach
     paid[party] = Number(debits) / amountEach
     received[party] = (Number(credits) - funds) / amountEach
-    entries += await redis.llen(`h${party}`)
+    const rows = await redis.llen(`h${party}`)
+    entries += rows
   })
   const sum = (side: Float64Array): number => side.reduce((total, one) => total + one, 0)
   return { paid, received, conserved: sum(paid) === sum(received) && 2 * sum(paid) === entries }

@@ -69,7 +69,7 @@ const defaults = { seconds: 8, rounds: 3, accounts: 100_000, window: 16_384 }
 export const limit: Scenario = {
   name: 'limit',
   summary: 'a hand-written program without actors, keys or recovery: the yardstick',
-  takes: ['accounts', 'skew', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'skew', 'window'],
   defaults,
   run: runLimit,
 }
@@ -77,7 +77,7 @@ export const limit: Scenario = {
 export const embedded: Scenario = {
   name: 'embedded',
   summary: 'closed loop through the public API beside the yardstick, in one run',
-  takes: ['accounts', 'threads', 'skew', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'skew', 'window'],
   defaults,
   run: runEmbedded,
 }

@@ -96,7 +96,7 @@ function lane(
 export const http: Scenario = {
   name: 'http',
   summary: 'the HTTP API, single and in batches, beside an empty Fastify route',
-  takes: ['accounts', 'threads', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'window'],
   defaults: { seconds: 5, rounds: 3, accounts: 10_000, window: 100 },
   run,
 }

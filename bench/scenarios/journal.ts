@@ -36,7 +36,7 @@ async function run(plan: Plan): Promise<Outcome> {
 export const journal: Scenario = {
   name: 'journal',
   summary: 'the file journal alone, by the size of its groups',
-  takes: [],
+  takes: ['duration', 'rounds'],
   defaults: { seconds: 3, rounds: 3, accounts: 0, window: 1 },
   run,
 }

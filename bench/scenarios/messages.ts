@@ -26,6 +26,7 @@ async function run(plan: Plan): Promise<Outcome> {
     rows,
     integrity: {
       acknowledged: sum((one) => one.acknowledged),
+      unanswered: 0,
       found: sum((one) => one.found),
       lost: sum((one) => one.lost),
       duplicated: sum((one) => one.duplicated),
@@ -80,6 +81,7 @@ export function countMessages(expected: readonly number[], found: readonly numbe
   const sum = (counts: readonly number[]): number => counts.reduce((total, one) => total + one, 0)
   return {
     acknowledged: sum(expected),
+    unanswered: 0,
     found: sum(found),
     lost,
     duplicated,
@@ -92,7 +94,7 @@ export function countMessages(expected: readonly number[], found: readonly numbe
 export const messages: Scenario = {
   name: 'messages',
   summary: 'messages of a user-defined actor with objects and strings, asked and sent',
-  takes: ['accounts', 'threads', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'window'],
   defaults: { seconds: 4, rounds: 3, accounts: depotsMax, window: 8_192 },
   run,
 }

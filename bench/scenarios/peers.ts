@@ -125,7 +125,7 @@ function outcomeOf(
 export const peersScenario: Scenario = {
   name: 'peers',
   summary: 'the same payment on PostgreSQL and Redis, in one run',
-  takes: ['accounts', 'threads', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'window'],
   defaults: { seconds: 6, rounds: 3, accounts: 100_000, window: 16_384 },
   run,
 }

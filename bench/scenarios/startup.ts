@@ -68,7 +68,7 @@ async function nodeAlone(): Promise<number> {
 export const startup: Scenario = {
   name: 'startup',
   summary: 'from the start of an empty node’s process until it is ready',
-  takes: ['threads'],
+  takes: ['rounds', 'threads'],
   defaults: { seconds: 0, rounds: 3, accounts: 0, window: 0 },
   run,
 }
