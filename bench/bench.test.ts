@@ -1,22 +1,24 @@
 // Scenarios as a user runs them, for moments only: their shape, their integrity, their refusals.
 // Rates are not looked at. Children run the built package.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { htmlReport, runBench, scenarios, textReport, type BenchResult } from 'suanpan/bench'
-import { scenarioSummaries } from '../cluster/cli/commands/bench.js'
+import { htmlReport, runBench, textReport, type BenchResult } from 'suanpan/bench'
 import { recoverAndCheck, Suanpan } from './testing/built.js'
 
 const data = mkdtempSync(join(tmpdir(), 'suanpan-bench-test-'))
 afterAll(() => rmSync(data, { recursive: true, force: true }))
 
-const brief = { data, duration: 1, rounds: 1, accounts: 50 }
+// A peer that may not run as root must get through to its own folder.
+chmodSync(data, 0o711)
+
+const brief = { data, duration: 0.3, rounds: 1, accounts: 50 }
 
 function expectWhole(result: BenchResult): void {
   expect(result).toMatchObject({ conserved: true, lost: 0, duplicated: 0 })
   expect(result.found).toBeGreaterThanOrEqual(result.acknowledged ?? Infinity)
-  expect(result.completed).toBeGreaterThan(0)
+  expect(result.acknowledged).toBeGreaterThan(0)
 }
 
 describe('a run', () => {
@@ -150,12 +152,5 @@ describe('wrong usage', () => {
     await expect(runBench('journal', { rate: 5 })).rejects.toThrow(
       /has no use for --rate; it takes/,
     )
-  })
-})
-
-describe('the command line', () => {
-  it('lists every scenario in its help, in the words of the harness', () => {
-    const own = Object.fromEntries(scenarios.map(({ name, summary }) => [name, summary]))
-    expect(scenarioSummaries).toEqual(own)
   })
 })

@@ -32,7 +32,11 @@ function initialise(folder: string): void {
     '--locale=C',
   ]
   const made = spawnSync(binary('initdb')!, words, { ...user, encoding: 'utf8', cwd: '/' })
-  if (made.status !== 0) throw new BenchFailed(`initdb failed: ${made.stderr.trim()}`)
+  if (made.status === 0) return
+  const hint = made.stderr.includes('Permission denied')
+    ? ' PostgreSQL does not run as root; its user must get through to this folder: choose another with --data.'
+    : ''
+  throw new BenchFailed(`initdb failed: ${made.stderr.trim()}${hint}`)
 }
 
 async function serve(folder: string): Promise<PeerServer> {
