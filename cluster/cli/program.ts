@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAccounts } from './commands/accounts.js'
+import { addBench } from './commands/bench.js'
 import { addKeys } from './commands/keys.js'
 import { addPayments } from './commands/payments.js'
 import { addQuarantine } from './commands/quarantine.js'
@@ -40,6 +41,7 @@ export function makeProgram(): Command {
   addPayments(program)
   addQuarantine(program)
   addKeys(program)
+  addBench(program)
   return program
 }
 

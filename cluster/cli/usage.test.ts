@@ -29,6 +29,7 @@ const commands = [
   ['quarantine', 'release'],
   ['keys'],
   ['keys', 'new'],
+  ['bench'],
 ]
 
 describe('help', () => {
@@ -70,6 +71,10 @@ describe('wrong usage', () => {
     [['payments', 'pay', 'alice', 'shop', '-1', 'CNY'], /-1/],
     [['payments', 'transfer', 'alice:5', '--currency', 'CNY'], /PAYER:PAYEE:AMOUNT/],
     [['accounts', 'show', 'bank/alice'], /no address/],
+    [['bench', 'nonsense'], /Allowed choices are limit, embedded/],
+    [['bench', 'embedded', '--skew', 'much'], /number from 0 to 5/],
+    [['bench', 'embedded', '--duration', '0'], /whole number from 1/],
+    [['bench', 'journal', '--rate', '5'], /journal has no use for --rate/],
     [['keys', 'new', '--name', 'x', '--scope', 'everything'], /Allowed choices/],
   ])('%j exits 2 with a sentence and no stack trace', async (words, sentence) => {
     const { code, stdout, stderr } = await runCli(words)
