@@ -11,7 +11,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { AcknowledgementLog } from './acknowledgements.js'
 import { Checks, type Violation } from './checks.js'
-import { drawFault, nameOf, type Fault } from './faults.js'
+import { drawFault, nameOf, type Fault, type SyscallFault } from './faults.js'
 import { Load } from './load.js'
 import { NodeProcess, type NodeEnd } from './node-process.js'
 
@@ -174,7 +174,7 @@ class FolderLife {
       }
     }
     node.signal('SIGKILL')
-    this.judge(fault, await node.ended)
+    this.judge(fault, node, await node.ended)
     this.count()
   }
 
@@ -206,13 +206,13 @@ class FolderLife {
     }
     await load
     const end = await node.ended
-    if (end.code !== 1 || !/^suanpan: .*\(fenced\)$/m.test(end.stderr)) {
+    if (end.code !== 1 || codeOf(end) !== 'fenced') {
       const sentence = `A succeeded owner ended with ${end.code}, ${end.signal}: ${end.stderr}`
       this.report({ type: 'bad_end', sentence })
     }
     if (next !== undefined && (await this.checks.run(next))) await this.work(successor, next)
     successor.signal('SIGKILL')
-    this.judge({ type: 'kill' }, await successor.ended)
+    this.judge({ type: 'kill' }, successor, await successor.ended)
   }
 
   /** Asks an owner that has been succeeded for a payment. @returns true when it acknowledged it */
@@ -228,23 +228,23 @@ class FolderLife {
     this.counted = { known: known.length, unknown: everUnknown }
   }
 
-  private judge(fault: Fault, end: NodeEnd): void {
+  private judge(fault: Fault, node: NodeProcess, end: NodeEnd): void {
     if (end.signal === 'SIGKILL') this.tally.kills++
-    const injected = existsSync(this.straceLog) && readFileSync(this.straceLog, 'latin1')
-    const struck =
-      fault.type !== 'syscall' ||
-      (injected !== false && (injected.includes('INJECTED') || injected.includes('SIGKILL')))
+    const struck = fault.type !== 'syscall' || this.hasStruck(fault, node, end)
     const name = struck ? nameOf(fault) : 'kill'
     this.tally.faults[name] = (this.tally.faults[name] ?? 0) + 1
     if (end.signal === 'SIGKILL' || fault.type === 'pause') return
     const isError = fault.type === 'syscall' && fault.strike !== 'SIGKILL' && struck
-    const lines = end.stderr.trim().split('\n')
-    const saysWhy = lines.filter((line) => /^suanpan: .+\([a-z_]+\)$|^\{"error"/.test(line)).length
-    if (isError && end.code === 1 && saysWhy === 1 && !end.stderr.includes('\n    at ')) return
+    if (isError && end.code === 1 && codeOf(end) !== undefined) return
     this.report({
       type: 'bad_end',
       sentence: `${name}: the node ended with code ${end.code}, signal ${end.signal}, saying: ${end.stderr}`,
     })
+  }
+
+  private hasStruck({ strike }: SyscallFault, node: NodeProcess, end: NodeEnd): boolean {
+    if (strike === 'SIGKILL') return end.signal === 'SIGKILL' && !node.wasKilled
+    return existsSync(this.straceLog) && readFileSync(this.straceLog, 'latin1').includes('INJECTED')
   }
 
   /** Reads the folder offline, as it is. */
@@ -283,6 +283,11 @@ class FolderLife {
     const names = readdirSync(join(this.data, 'epochs'))
     return Math.max(0, ...names.map((name) => Number.parseInt(name, 10)))
   }
+}
+
+/** The code a node ended with, when it said so in one sentence and nothing else. */
+function codeOf({ stderr }: NodeEnd): string | undefined {
+  return /^\{"error":\{"code":"([a-z_]+)","message":"[^\n]+\}\}\n$/.exec(stderr)?.[1]
 }
 
 function pause(ms: number): Promise<void> {

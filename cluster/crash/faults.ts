@@ -74,7 +74,7 @@ export function drawFault(chance: () => number, segmentPaths: readonly string[])
       ? ['SIGKILL', 'SIGKILL', 'EIO']
       : ['SIGKILL', 'EIO', 'ENOSPC']
   // Starting makes about ten calls of a kind; the load as many as it likes.
-  const most = call === 'rename' || call === 'fsync' || call === 'unlink' ? 14 : 120
+  const most = call === 'rename' || call === 'fsync' || call === 'unlink' ? 14 : 50
   return {
     type: 'syscall',
     call,

@@ -31,6 +31,8 @@ export class NodeProcess {
   readonly ended: Promise<NodeEnd>
   /** Address it listens on; undefined when it ended before. */
   readonly listening: Promise<string | undefined>
+  /** True when it was killed from here, not by a fault. */
+  wasKilled = false
   private readonly child: ChildProcess
   private readonly traced: boolean
   private pid: number | undefined
@@ -71,7 +73,9 @@ export class NodeProcess {
     if (!this.runs) return
     try {
       const pid = this.nodePid()
-      if (pid !== undefined) process.kill(pid, signal)
+      if (pid === undefined) return
+      process.kill(pid, signal)
+      if (signal === 'SIGKILL') this.wasKilled = true
     } catch {
       // It ended in between.
     }
