@@ -46,6 +46,8 @@ export interface CampaignOptions {
 
 /** A folder is verified and left for a new one after so many lives. */
 const livesOfFolder = 40
+/** A node that stopped answering has this long to end by itself. */
+const endMs = 5_000
 /** Offline checks of a folder as a crash left it. */
 const livesBetweenVerifies = 10
 
@@ -171,10 +173,13 @@ class FolderLife {
       const url = await this.listening(node)
       if (url !== undefined && (await this.checks.run(url))) {
         await (fault.type === 'pause' ? this.succeed(node, url) : this.work(node, url))
+      } else if (url !== undefined) {
+        // It stopped answering, so it is about to end by itself.
+        await Promise.race([node.ended, pause(endMs)])
       }
     }
     node.signal('SIGKILL')
-    this.judge(fault, node, await node.ended)
+    this.judge(fault, await node.ended)
     this.count()
   }
 
@@ -183,7 +188,8 @@ class FolderLife {
     let stopped = false
     const load = this.load.run(url, () => stopped)
     const moment = pause(30 + this.options.chance() * 300)
-    await Promise.race([moment, node.ended])
+    const failed = load.then(() => Promise.race([node.ended, pause(endMs)]))
+    await Promise.race([moment, failed])
     node.signal('SIGKILL')
     await node.ended
     stopped = true
@@ -212,7 +218,7 @@ class FolderLife {
     }
     if (next !== undefined && (await this.checks.run(next))) await this.work(successor, next)
     successor.signal('SIGKILL')
-    this.judge({ type: 'kill' }, successor, await successor.ended)
+    this.judge({ type: 'kill' }, await successor.ended)
   }
 
   /** Asks an owner that has been succeeded for a payment. @returns true when it acknowledged it */
@@ -228,13 +234,14 @@ class FolderLife {
     this.counted = { known: known.length, unknown: everUnknown }
   }
 
-  private judge(fault: Fault, node: NodeProcess, end: NodeEnd): void {
+  private judge(fault: Fault, end: NodeEnd): void {
     if (end.signal === 'SIGKILL') this.tally.kills++
-    const struck = fault.type !== 'syscall' || this.hasStruck(fault, node, end)
+    const struck = fault.type !== 'syscall' || this.hasStruck(fault)
     const name = struck ? nameOf(fault) : 'kill'
     this.tally.faults[name] = (this.tally.faults[name] ?? 0) + 1
     if (end.signal === 'SIGKILL' || fault.type === 'pause') return
-    const isError = fault.type === 'syscall' && fault.strike !== 'SIGKILL' && struck
+    const isError =
+      fault.type === 'syscall' && (fault.strike === 'EIO' || fault.strike === 'ENOSPC') && struck
     if (isError && end.code === 1 && codeOf(end) !== undefined) return
     this.report({
       type: 'bad_end',
@@ -242,9 +249,12 @@ class FolderLife {
     })
   }
 
-  private hasStruck({ strike }: SyscallFault, node: NodeProcess, end: NodeEnd): boolean {
-    if (strike === 'SIGKILL') return end.signal === 'SIGKILL' && !node.wasKilled
-    return existsSync(this.straceLog) && readFileSync(this.straceLog, 'latin1').includes('INJECTED')
+  private hasStruck({ call, strike, at }: SyscallFault): boolean {
+    if (!existsSync(this.straceLog)) return false
+    const log = readFileSync(this.straceLog, 'latin1')
+    if (strike === 'EIO' || strike === 'ENOSPC') return log.includes('INJECTED')
+    // Each call met is a line.
+    return log.split(` ${call}(`).length - 1 >= at
   }
 
   /** Reads the folder offline, as it is. */

@@ -7,8 +7,19 @@
  */
 import { spawnSync } from 'node:child_process'
 
-/** What strikes at the k-th call. */
-export type Strike = 'SIGKILL' | 'EIO' | 'ENOSPC'
+/**
+ * What strikes at the k-th call. A slow disk leaves room between a group and its being durable: whoever
+ * answers too early is seen when the kill comes.
+ */
+export type Strike = 'SIGKILL' | 'EIO' | 'ENOSPC' | 'SLOW'
+
+const slowMicroseconds = 25_000
+const strikeWords: Readonly<Record<Strike, string>> = {
+  SIGKILL: 'signal=SIGKILL',
+  EIO: 'error=EIO',
+  ENOSPC: 'error=ENOSPC',
+  SLOW: `delay_enter=${slowMicroseconds}`,
+}
 
 /** A fault, as drawn for one life of a node. */
 export type Fault =
@@ -40,7 +51,7 @@ export function nameOf(fault: Fault): string {
 
 /** Words before the node's own, that make the fault happen. */
 export function straceWords(fault: SyscallFault, log: string): readonly string[] {
-  const what = fault.strike === 'SIGKILL' ? 'signal=SIGKILL' : `error=${fault.strike}`
+  const what = strikeWords[fault.strike]
   const when = `${fault.at}${fault.forEver ? '+' : ''}`
   const paths = fault.paths.flatMap((path) => ['-P', path])
   return [
@@ -62,12 +73,18 @@ export function missingTools(): string | undefined {
   return 'Faults of system calls need strace (Debian: apt-get install strace) and the right to trace processes; it is missing and could not be installed.'
 }
 
+/** Every call of a kind takes long, once the node has started. */
+export function slow(call: SyscallName): SyscallFault {
+  return { type: 'syscall', call, strike: 'SLOW', at: 10, forEver: true, paths: [] }
+}
+
 /** Draws faults by weight. */
 export function drawFault(chance: () => number, segmentPaths: readonly string[]): Fault {
   const roll = chance()
   if (roll < 0.5) return { type: 'kill' }
   if (roll < 0.7) return { type: 'kill_during_start' }
-  if (roll < 0.74) return { type: 'pause' }
+  if (roll < 0.73) return { type: 'pause' }
+  if (roll < 0.78) return slow('pwrite64')
   const call = syscalls[Math.floor(chance() * syscalls.length)]!
   const strikes: readonly Strike[] =
     call === 'fsync' || call === 'fdatasync'

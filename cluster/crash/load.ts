@@ -2,7 +2,7 @@
  * The load: clients that deposit, pay, hold, capture, void, refund and transfer, each request with a
  * key of its own, all of it in the acknowledgement log.
  */
-import { AcknowledgementLog, type Attempt, type Effect } from './acknowledgements.js'
+import type { AcknowledgementLog, Attempt, Effect } from './acknowledgements.js'
 import { ask, forAll } from './client.js'
 
 const currency = 'CNY'
@@ -76,11 +76,11 @@ export class Load {
   }
 
   /** Keeps what later requests can be about. */
-  remember({ effect, answer }: Attempt): void {
+  remember({ path, effect, answer }: Attempt): void {
     if (answer === undefined || answer.status !== 201) return
-    const body = JSON.parse(answer.text) as Payment & { status: string }
-    if (body.status === 'held' && effect.type === 'hold') this.held.push(body)
-    if (body.status === 'settled' && body.payer !== undefined) this.settled.push(body)
+    const body = JSON.parse(answer.text) as Payment & { readonly status: string }
+    if (effect.type === 'hold' && body.status === 'held') this.held.push(body)
+    if (path === '/v1/payments' && body.status === 'settled') this.settled.push(body)
   }
 
   private draw(): Attempt {

@@ -31,8 +31,6 @@ export class NodeProcess {
   readonly ended: Promise<NodeEnd>
   /** Address it listens on; undefined when it ended before. */
   readonly listening: Promise<string | undefined>
-  /** True when it was killed from here, not by a fault. */
-  wasKilled = false
   private readonly child: ChildProcess
   private readonly traced: boolean
   private pid: number | undefined
@@ -73,9 +71,7 @@ export class NodeProcess {
     if (!this.runs) return
     try {
       const pid = this.nodePid()
-      if (pid === undefined) return
-      process.kill(pid, signal)
-      if (signal === 'SIGKILL') this.wasKilled = true
+      if (pid !== undefined) process.kill(pid, signal)
     } catch {
       // It ended in between.
     }
