@@ -48,6 +48,8 @@ export interface CampaignOptions {
 const livesOfFolder = 40
 /** A node that stopped answering has this long to end by itself. */
 const endMs = 5_000
+/** No life takes nearly as long: one that does hangs. */
+const lifeMs = 90_000
 /** Offline checks of a folder as a crash left it. */
 const livesBetweenVerifies = 10
 
@@ -267,13 +269,23 @@ class FolderLife {
 
   private start(fault: Fault): NodeProcess {
     this.tally.starts++
-    return new NodeProcess({
+    const node = new NodeProcess({
       main: this.options.main,
       data: this.data,
       threads: 1 + (this.tally.starts % 2),
       straceLog: this.straceLog,
       ...(fault.type === 'syscall' ? { fault } : {}),
     })
+    const watch = setTimeout(() => {
+      this.report({
+        type: 'bad_end',
+        sentence: `${nameOf(fault)}: a node neither served nor ended.`,
+      })
+      node.signal('SIGCONT')
+      node.signal('SIGKILL')
+    }, lifeMs)
+    void node.ended.then(() => clearTimeout(watch))
+    return node
   }
 
   private async listening(node: NodeProcess): Promise<string | undefined> {
