@@ -53,8 +53,12 @@ export interface Runtime extends RuntimeClient {
  * Opens a data folder and runs actors on it.
  * @throws OpenRefused when the folder is in use, damaged, newer than this code or differently sharded
  */
-export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const env = nodeEnv()
+export function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  return openRuntime(nodeEnv(), options)
+}
+
+/** As {@link createRuntime}, in any environment: with `threads: 0` all of it runs there. */
+export async function openRuntime(env: Env, options: RuntimeOptions): Promise<Runtime> {
   const resolved = resolveOptions(options, env.processes.cores)
   const kinds = new Kinds(resolved.actors)
   const folder = await openFolder(env, {
