@@ -53,8 +53,12 @@ export interface Runtime extends RuntimeClient {
  * Opens a data folder and runs actors on it.
  * @throws OpenRefused when the folder is in use, damaged, newer than this code or differently sharded
  */
-export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const env = nodeEnv()
+export function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  return openRuntime(nodeEnv(), options)
+}
+
+/** As {@link createRuntime}, in any environment: with `threads: 0` all of it runs there. */
+export async function openRuntime(env: Env, options: RuntimeOptions): Promise<Runtime> {
   const resolved = resolveOptions(options, env.processes.cores)
   const kinds = new Kinds(resolved.actors)
   const folder = await openFolder(env, {
@@ -124,7 +128,8 @@ class EmbeddedRuntime implements Runtime {
   }
 
   async start(): Promise<void> {
-    this.handles = this.threads === 0 ? [await this.startInline()] : await this.startWorkers()
+    if (this.threads === 0) this.handles = [await this.startInline()]
+    else await this.startWorkers()
     await this.all({ type: 'greet' })
     await this.all({ type: 'serve' })
     if (this.state === 'opening') this.state = 'serving'
@@ -134,6 +139,7 @@ class EmbeddedRuntime implements Runtime {
   async abandon(): Promise<void> {
     this.state = 'closed'
     this.client.end(new Fault('closed'))
+    for (const link of this.links) link.close()
     await Promise.all(this.handles.map((handle) => handle.stop()))
     await this.folder.abandon()
   }
@@ -228,7 +234,7 @@ class EmbeddedRuntime implements Runtime {
     return openInline(this.env, this.threadStart(0, 1), this.options.actors, far, this.listener())
   }
 
-  private async startWorkers(): Promise<ThreadHandle[]> {
+  private async startWorkers(): Promise<void> {
     const count = this.threads
     const ports = peerPorts(count)
     const starts = Array.from({ length: count }, (_, thread) => {
@@ -243,7 +249,10 @@ class EmbeddedRuntime implements Runtime {
       const moved = ports[thread]!.filter((port) => port !== undefined)
       return openWorker(start, [channel.port2, ...moved], this.listener())
     })
-    return Promise.all(starts)
+    const opened = await Promise.allSettled(starts)
+    // Those that did open are kept even when another failed: a running thread keeps the process alive.
+    this.handles = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    for (const one of opened) if (one.status === 'rejected') throw one.reason
   }
 
   private threadStart(thread: number, threads: number): ThreadStart {

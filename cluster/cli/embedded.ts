@@ -12,6 +12,8 @@ export interface EmbeddedOptions {
   readonly threads?: number
   readonly shards?: number
   readonly timeZone?: string
+  readonly segmentBytes?: number
+  readonly snapshotJournalBytes?: number
   readonly takeOver?: boolean
   /** Called with what an operator should know. */
   readonly onReport?: (event: string, detail: Record<string, unknown>) => void
@@ -52,6 +54,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.shards === undefined ? {} : { shards: options.shards }),
     ...(options.timeZone === undefined ? {} : { settings: { timeZone: options.timeZone } }),
+    ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+    ...(options.snapshotJournalBytes === undefined
+      ? {}
+      : { snapshotJournalBytes: options.snapshotJournalBytes }),
     takeOver: options.takeOver ?? false,
     ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
     onFailure: (error) => {

@@ -99,7 +99,7 @@ const systemSentences: Readonly<Record<string, string>> = {
   EROFS: '{path} is on a file system that can only be read; use another one.',
   ENOSPC: 'The disk is full; make room and start again.',
   EDQUOT: 'The disk quota is used up; make room and start again.',
-  EIO: 'The disk failed to read or write {path}; mend it and start again.',
+  EIO: 'The disk failed to read or write {path}; mend the disk and start again.',
   EMFILE: 'This process may not open more files; raise its limit (ulimit -n).',
 }
 
@@ -113,7 +113,7 @@ function systemProblem(error: unknown): Problem | undefined {
   if (sentence === undefined) return undefined
   return {
     code: diskCodes.has(code) ? 'disk_failed' : 'file_unreadable',
-    sentence: sentence.replace('{path}', typeof path === 'string' ? path : 'it'),
+    sentence: sentence.replace('{path}', typeof path === 'string' ? path : 'a file'),
     details: { system: code, ...(typeof path === 'string' ? { file: path } : {}) },
     exitCode: exitCodes.failed,
   }

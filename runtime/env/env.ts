@@ -47,6 +47,7 @@ export interface DiskFile {
 
 /** Files and folders. Paths are absolute; errors carry Node's `code` (ENOENT, EEXIST, ENOSPC, EIO…). */
 export interface Disk {
+  /** Makes a folder, and those around it, durably; nothing when it is there. */
   makeFolder(path: string): Promise<void>
   /** Names in a folder, sorted; empty when the folder does not exist. */
   list(path: string): Promise<string[]>

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { availableParallelism, hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type {
   Chance,
   Clock,
@@ -99,7 +99,12 @@ const openFlags = { read: 'r', readwrite: 'r+', create: 'wx+' } as const
 
 const disk: Disk = {
   async makeFolder(path) {
-    await fs.promises.mkdir(path, { recursive: true })
+    const first = await fs.promises.mkdir(path, { recursive: true })
+    if (first === undefined) return
+    // A folder is there for certain when the one around it is synced; so are all that were made.
+    for (let made = path; made.length >= first.length; made = dirname(made)) {
+      await disk.syncFolder(dirname(made))
+    }
   },
   async list(path) {
     try {

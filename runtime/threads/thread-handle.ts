@@ -61,7 +61,12 @@ export async function openWorker(
     resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
   })
   const handle = new WorkerHandle(worker, listener)
-  await handle.opened
+  try {
+    await handle.opened
+  } catch (error) {
+    await handle.stop()
+    throw error
+  }
   return handle
 }
 

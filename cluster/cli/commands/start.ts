@@ -41,6 +41,8 @@ interface StartOptions {
   readonly shards?: number
   readonly apiKeys?: string
   readonly timeZone?: string
+  readonly segmentKib?: number
+  readonly snapshotKib?: number
   readonly takeOver?: boolean
   readonly sample?: boolean
   readonly exit?: boolean
@@ -49,6 +51,7 @@ interface StartOptions {
 
 const portDefault = 7_400
 const portMax = 65_535
+const kibMax = 1024 * 1024
 
 export function addStart(program: Command): void {
   program
@@ -66,6 +69,12 @@ export function addStart(program: Command): void {
     .option('--api-keys <file>', 'file of API keys (see: suanpan keys new)')
     .addOption(
       new Option('--time-zone <zone>', 'zone of daily limits [UTC]').argParser(timeZoneOption),
+    )
+    .option('--segment-kib <n>', 'size of a journal segment [65536]', whole(1, kibMax))
+    .option(
+      '--snapshot-kib <n>',
+      'journal per thread after which snapshots are made [131072]',
+      whole(4, kibMax),
     )
     .option('--take-over', 'take the folder from a process that is alive but silent')
     .option('--sample', 'first run the shipped sample of payments')
@@ -123,12 +132,14 @@ async function open(options: StartOptions, output: Output): Promise<Embedded> {
 }
 
 function embeddedOptions(options: StartOptions): EmbeddedOptions {
-  const { data, threads, shards, timeZone, takeOver } = options
+  const { data, threads, shards, timeZone, takeOver, segmentKib, snapshotKib } = options
   return {
     data,
     ...(threads === undefined ? {} : { threads }),
     ...(shards === undefined ? {} : { shards }),
     ...(timeZone === undefined ? {} : { timeZone }),
+    ...(segmentKib === undefined ? {} : { segmentBytes: segmentKib * 1024 }),
+    ...(snapshotKib === undefined ? {} : { snapshotJournalBytes: snapshotKib * 1024 }),
     takeOver: takeOver === true,
   }
 }

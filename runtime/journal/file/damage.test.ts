@@ -93,6 +93,20 @@ describe('a folder left by a crash', () => {
     expect(await verdict(env)).toBe('whole')
   })
 
+  it('W5: is refused when the newest segment is missing, though its successor was never made', async () => {
+    const env = new JournalEnv()
+    const owner = await FolderOwner.open(env, { segmentBytes: 4_096 })
+    env.disk.onOperation = (operation, path) => {
+      if (operation === 'create' && path.includes('-00000002.seg')) throw new Error('ENOSPC')
+    }
+    for (let i = 0; i < 4; i++) await owner.append([0, 1, 2], 300)
+    expect(env.disk.paths().filter((path) => path.endsWith('.seg'))).toHaveLength(2)
+    const left = new JournalEnv(env.disk.copy(), 2)
+    expect(await verdict(left)).toBe('whole')
+    await left.disk.remove(segment(left.disk, 1))
+    expect(await verdict(left)).toBe('refused')
+  })
+
   it('A3: is refused when all segments of a lane are missing', async () => {
     const env = new JournalEnv()
     const owner = await FolderOwner.open(env, { lanes: 2 })

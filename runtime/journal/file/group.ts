@@ -26,7 +26,17 @@ const crcAt = 32
 const groupBytesMax = 1024 * 1024 * 1024
 
 /** What a group is, beside its frames. */
-export const groupFlags = { seal: 1, carried: 2 } as const
+export const groupFlags = {
+  /** The lane ends here, cleanly. */
+  seal: 1,
+  /** Written again by an opener. */
+  carried: 2,
+  /** The lane goes on in the next segment. */
+  continued: 4,
+} as const
+
+/** Bytes of a group without frames: a seal, or a mark that the lane goes on elsewhere. */
+export const markBytes = wholeBlocks(groupHeaderBytes)
 
 /** A group's header as read. */
 export interface GroupHeader {

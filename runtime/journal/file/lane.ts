@@ -8,6 +8,9 @@
  * W3. A lane begins with a small segment, so that an empty node starts at once; each next one is larger
  *     until the full size, and is made in the background while its predecessor fills.
  * W4. A seal is announced by a durable note before it is written, and nothing follows it.
+ * W5. Before a group goes into the next segment, a durable mark at the end of the last one says that
+ *     the lane goes on there: so a segment in use is missed even when it was the newest. Room for the
+ *     mark, or for a seal in its place, is always left.
  */
 import { assert } from '../../assert.js'
 import type { Env } from '../../env/env.js'
@@ -16,7 +19,7 @@ import { frameBytes, lastOrdinalOf } from '../frame.js'
 import type { FrameDraft, JournalLane } from '../journal.js'
 import { noFrame, noGroup, type GroupHead, type ShardHead } from './chains.js'
 import { Fence } from './fence.js'
-import { groupFlags, groupHeaderBytes, GroupWriter } from './group.js'
+import { groupFlags, groupHeaderBytes, GroupWriter, markBytes } from './group.js'
 import { epochPaths, folders } from './names.js'
 import type { FolderPlan } from './plan.js'
 import {
@@ -137,9 +140,6 @@ class LaneOnFile implements FileLane {
     assert(!this.busy, 'one append at a time')
     this.busy = true
     try {
-      if (this.at + wholeBlocks(groupHeaderBytes) > this.segment.header.size) {
-        await this.enterNext(wholeBlocks(groupHeaderBytes), false)
-      }
       await this.discardPrepared()
       await this.writeGroup([], groupFlags.seal)
       await this.segment.file.close()
@@ -162,19 +162,25 @@ class LaneOnFile implements FileLane {
     let length = 0
     for (const frame of frames) length += frameBytes(frame)
     const bytes = wholeBlocks(groupHeaderBytes + length)
-    if (this.at + bytes > this.segment.header.size) await this.enterNext(bytes, true)
+    const last = (flags & groupFlags.seal) !== 0
+    const room = this.segment.header.size - this.at - (last ? 0 : markBytes)
+    if (bytes > room) await this.enterNext(bytes)
     this.writer.begin(length)
     for (const frame of frames) this.encode(frame)
     const group = this.writer.finish(this.segment.header.tag, this.head, flags)
     if (flags === groupFlags.seal) await this.announceSeal(group.head)
+    await this.writeDurably(group)
+    this.retention.wrote(this.segment.header.index, frames, this.heads)
+  }
+
+  private async writeDurably(group: { readonly bytes: Buffer; readonly head: GroupHead }) {
     const { file } = this.segment
     await file.write(group.bytes, this.at)
     await file.sync()
     this.fence.check()
     this.head = group.head
-    this.at += bytes
-    this.bytesAppended += bytes
-    this.retention.wrote(this.segment.header.index, frames, this.heads)
+    this.at += group.bytes.length
+    this.bytesAppended += group.bytes.length
   }
 
   private encode(frame: FrameDraft): void {
@@ -200,9 +206,9 @@ class LaneOnFile implements FileLane {
   }
 
   /** Goes on in the next segment, made at the group's own size if it is larger than a whole one. */
-  private async enterNext(groupBytes: number, prepareMore: boolean): Promise<void> {
+  private async enterNext(groupBytes: number): Promise<void> {
     const index = this.segment.header.index + 1
-    const needed = segmentHeaderBytes + groupBytes
+    const needed = segmentHeaderBytes + groupBytes + markBytes
     const prepared = await this.next
     let next = 'segment' in prepared ? prepared.segment : undefined
     if (next === undefined || next.header.size < needed) {
@@ -211,17 +217,20 @@ class LaneOnFile implements FileLane {
       await next?.file.close()
       next = await this.create(index, Math.max(needed, segmentBytes(this.plan, index)))
     }
+    this.writer.begin(0)
+    const mark = this.writer.finish(this.segment.header.tag, this.head, groupFlags.continued)
+    await this.writeDurably(mark)
     const old = this.segment
     this.segment = next
     this.at = segmentHeaderBytes
     this.retention.entered(index, this.head)
-    if (prepareMore) this.next = this.prepare(index + 1)
+    this.next = this.prepare(index + 1)
     await old.file.close()
   }
 
   private async discardPrepared(): Promise<void> {
     const prepared = await this.next
-    if (!('segment' in prepared) || prepared.segment === this.segment) return
+    if (!('segment' in prepared)) return
     await prepared.segment.file.close()
     this.fence.check()
     await this.env.disk.remove(prepared.segment.path)

@@ -6,10 +6,17 @@ import type { Disk } from '../../env/env.js'
 import { lastOrdinalOf, type ChainedFrame } from '../frame.js'
 import type { GroupHead, ShardChains, ShardHead } from './chains.js'
 import { damage } from './damage.js'
-import type { SegmentName } from './names.js'
+import { segmentName, segmentPath, type SegmentName } from './names.js'
 import type { AdoptedSegment, LaneEnd } from './records.js'
 import { decideRecovery } from './recovery-table.js'
-import { hasGroupFrom, isSeal, scanGroups, type ScannedGroup, type Tail } from './scan.js'
+import {
+  hasGroupFrom,
+  isContinued,
+  isSeal,
+  scanGroups,
+  type ScannedGroup,
+  type Tail,
+} from './scan.js'
 import { SegmentReader } from './segment-reader.js'
 import { segmentHeaderBytes } from './segment.js'
 
@@ -125,7 +132,21 @@ export async function scanLane(
     }
   }
   assert(ending !== undefined, 'a lane has a segment')
+  assertGoesOn(dataDir, names, collector)
   return judge(collector, ending, sealed, laterGroup, names, expected)
+}
+
+/** W5: a lane that says it goes on in the next segment has one. @throws OpenRefused damaged */
+function assertGoesOn(
+  dataDir: string,
+  names: readonly SegmentName[],
+  { last }: LaneCollector,
+): void {
+  const newest = names[names.length - 1]!
+  if (last === undefined || !isContinued(last.group)) return
+  if (last.reader.header.index < newest.index) return
+  const missing = { ...newest, index: newest.index + 1 }
+  throw damage(segmentPath(dataDir, missing), 0, `the segment ${segmentName(missing)} is missing`)
 }
 
 function endOf({ at, head }: ScannedGroup, { lane, index }: SegmentName): LaneEnd {

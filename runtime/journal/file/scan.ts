@@ -108,6 +108,11 @@ async function readGroupAt(
   return { at, end: at + header.bytes, flags, head, previousCrc, frames }
 }
 
+/** True for the mark at the end of a segment that has a successor in use (W5). */
+export function isContinued(group: ScannedGroup): boolean {
+  return (group.flags & groupFlags.continued) !== 0
+}
+
 export function isSeal(group: ScannedGroup): boolean {
   return (group.flags & groupFlags.seal) !== 0
 }
