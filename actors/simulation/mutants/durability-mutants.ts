@@ -97,7 +97,8 @@ export const durabilityMutants: readonly Mutant[] = [
   },
   {
     name: 'segments_cut_too_far',
-    breaks: 'The journal is let go behind the newest snapshot instead of the older of the two kept.',
+    breaks:
+      'The journal is let go behind the newest snapshot instead of the older of the two kept.',
     file: 'runtime/snapshot/snapshotter.ts',
     find: 'if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)',
     replace: 'if (kept.length > 0) this.covered.set(state.shard, kept[0]!.ordinal)',
@@ -113,7 +114,8 @@ export const durabilityMutants: readonly Mutant[] = [
   },
   {
     name: 'clock_jump_believed',
-    breaks: 'A wall clock that jumps far ahead moves shard time, so holds expire before their time.',
+    breaks:
+      'A wall clock that jumps far ahead moves shard time, so holds expire before their time.',
     file: 'runtime/shard/clock-guard.ts',
     find: 'this.jumped = wall - expected > limits.clockStepMsMax',
     replace: 'this.jumped = wall - expected > Infinity',
