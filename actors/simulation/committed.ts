@@ -50,6 +50,11 @@ export interface CommittedTurn {
     | { readonly type: 'cancel'; readonly id: number }
   )[]
   readonly quarantine: readonly { readonly type: string; readonly address: Address }[]
+  /** The last turn of its frame. */
+  readonly endsFrame: boolean
+  /** Moments, in the order of the client's history: no earlier and no later did the turn run. */
+  readonly ranAfter: number
+  readonly durableAt: number
 }
 
 /** A client's command, as it was sent. */
@@ -57,8 +62,8 @@ export interface SentCommand {
   readonly address: Address
   readonly command: string
   readonly input: unknown
-  /** Names the request in answers; equal for all tries of one request. */
-  readonly id: string
+  /** Names the idempotency key with its owner: what two requests must not both bind. */
+  readonly key: string
 }
 
 /** Kind and event of a tag. */

@@ -42,7 +42,7 @@ export class ReferenceModel {
   readonly accounts = new Map<string, ModelAccount>()
   readonly payments = new Map<string, ModelPayment>()
   readonly transfers = new Map<string, ModelTransfer>()
-  /** By request: what each of its executions came to. More than one only after refusals that pass. */
+  /** By key: what each of its executions came to. More than one only after refusals that pass. */
   readonly answers = new Map<string, ModelAnswer[]>()
   /** Accounts the last turn looked at. */
   readonly touched = new Set<string>()
@@ -116,20 +116,20 @@ export class ReferenceModel {
     const due = outcome.type === 'refused' && !byNumber ? outcome.code : ''
     if (said !== due) {
       throw new Error(
-        `${command.id} (${command.command} at ${command.address}, ${JSON.stringify(command.input)}) ended ${said === '' ? 'well' : said}; the model says ${due === '' ? 'well' : due}`,
+        `${command.key} (${command.command} at ${command.address}, ${JSON.stringify(command.input)}) ended ${said === '' ? 'well' : said}; the model says ${due === '' ? 'well' : due}`,
       )
     }
-    const executions = this.answers.get(command.id) ?? []
+    const executions = this.answers.get(command.key) ?? []
     const last = executions.at(-1)?.outcome
     const passed = last?.type === 'refused' && passing.has(last.code)
     if (executions.length > 0 && !passed) {
       throw new Violation(
         'applied-once',
-        `${placeOf(turn)}: ${command.id} (${command.command} at ${command.address}) takes effect again.`,
+        `${placeOf(turn)}: ${command.key} (${command.command} at ${command.address}) takes effect again.`,
       )
     }
     const answer: ModelAnswer = { command, outcome: outcome.type === 'later' ? undefined : outcome }
-    this.answers.set(command.id, [...executions, answer])
+    this.answers.set(command.key, [...executions, answer])
     if (outcome.type === 'later') this.waiting.set(this.waitsFor(turn, key, command), answer)
   }
 
@@ -204,6 +204,7 @@ export class ReferenceModel {
     const outcome = payment.begin(this.worldOf(payment, turn))
     if (outcome.type !== 'refused') {
       this.payments.set(this.newId('p', turn, key), payment)
+      this.touchedPayments.add(payment)
     }
     return outcome
   }
