@@ -26,9 +26,12 @@ interface Asked {
   known: boolean
 }
 
+/** What a client knows of a payment, from the newest answer about it. */
 interface KnownPayment {
   readonly id: string
   readonly amount: number
+  readonly status: string
+  readonly captured: number
 }
 
 const pauseOfRetryMs = 150
@@ -164,7 +167,7 @@ export class PaymentWorkload {
       case 'readAccount':
         return this.quietly((bank) => bank.account(from))
       case 'readPayment':
-        return this.quietly((bank) => bank.payment(this.somePayment().id))
+        return this.quietly((bank) => bank.payment(this.somePayment()?.id ?? 'p0-1'))
       case 'readBalance':
         return this.quietly((bank) => bank.balanceAt(from, whole(random, 0, 2 ** 42)))
     }
@@ -178,7 +181,7 @@ export class PaymentWorkload {
       payer,
       payee,
       amount: this.amount(),
-      currency: random() < 0.97 ? this.currencyOf(payer) : 'USD',
+      currency: random() < 0.98 ? this.currencyOf(payer) : 'USD',
       idempotencyKey: this.key(),
       ...(random() < 0.3 ? { memo: 'lunch' } : {}),
       ...(manual
@@ -196,9 +199,12 @@ export class PaymentWorkload {
 
   private async step(kind: 'capture' | 'void' | 'refund'): Promise<void> {
     const { random } = this.stage
-    const { id: payment, amount: whole_ } = this.somePayment()
+    const known = this.somePayment(kind)
+    if (known === undefined) return this.pay(kind !== 'refund')
+    const payment = known.id
+    const above = known.amount + 1
     const idempotencyKey = this.key()
-    const amount = random() < 0.4 ? undefined : whole(random, 1, whole_ + 1)
+    const amount = random() < 0.4 ? undefined : whole(random, 1, above)
     const part = amount === undefined ? {} : { amount }
     if (kind === 'void') {
       await this.ask((bank) => bank.voidPayment({ payment, idempotencyKey }), undefined)
@@ -206,12 +212,12 @@ export class PaymentWorkload {
       const final = random() < 0.3
       await this.ask(
         (bank) => bank.capture({ payment, idempotencyKey, final, ...part }),
-        (bank) => bank.capture({ payment, idempotencyKey, amount: whole_ + 7 }),
+        (bank) => bank.capture({ payment, idempotencyKey, amount: above }),
       )
     } else {
       await this.ask(
         (bank) => bank.refund({ payment, idempotencyKey, ...part }),
-        (bank) => bank.refund({ payment, idempotencyKey, amount: whole_ + 7 }),
+        (bank) => bank.refund({ payment, idempotencyKey, amount: above }),
       )
     }
   }
@@ -312,18 +318,21 @@ export class PaymentWorkload {
   }
 
   private learn(answer: unknown): void {
-    const { id, amount } = answer as { id: string; amount: number }
-    if (!id.startsWith('p') || this.payments.some((known) => known.id === id)) return
-    this.payments.push({ id, amount })
+    const known = answer as KnownPayment
+    if (!known.id.startsWith('p')) return
+    const at = this.payments.findIndex(({ id }) => id === known.id)
+    if (at < 0) this.payments.push(known)
+    else this.payments[at] = known
   }
 
-  private somePayment(): KnownPayment {
-    const { payments } = this
-    const none: KnownPayment = { id: 'p0-1', amount: 5 }
-    if (payments.length === 0) return none
-    // Mostly the newest: where something still happens.
-    const recent = payments.slice(this.stage.random() < 0.7 ? -4 : 0)
-    return oneOf(this.stage.random, recent)
+  /** Mostly one of the newest for which a step makes sense. */
+  private somePayment(step?: 'capture' | 'void' | 'refund'): KnownPayment | undefined {
+    const { random } = this.stage
+    const fitting = this.payments.filter(({ status, captured }) =>
+      step === 'refund' ? captured > 0 : step === undefined || status === 'held',
+    )
+    const choice = fitting.length > 0 && random() < 0.8 ? fitting.slice(-5) : this.payments
+    return choice.length === 0 ? undefined : oneOf(random, choice)
   }
 
   private party(other = ''): string {
@@ -332,7 +341,10 @@ export class PaymentWorkload {
     const hot = accounts[other === accounts[0] ? this.shape.accounts : 0]!
     if (random() < this.shape.hotShare && hot !== other) return hot
     const all = accounts.filter((address) => address !== other)
-    return random() < 0.98 ? oneOf(random, all) : 'account/nobody'
+    if (random() < 0.02) return 'account/nobody'
+    // A payee of the payer's currency, mostly.
+    const same = all.filter((address) => this.currencyOf(address) === this.currencyOf(other))
+    return oneOf(random, other !== '' && same.length > 0 && random() < 0.9 ? same : all)
   }
 
   private currencyOf(address: string): string {

@@ -5,7 +5,7 @@
 import type { AccountView, PaymentView } from '../../bank.js'
 import { canonical } from '../canonical.js'
 import { Violation } from '../committed.js'
-import { isDefinite, passingRefusals, type Call } from '../history.js'
+import { isDefinite, passingRefusals, type Call, type Result } from '../history.js'
 import type { ReferenceModel } from '../reference/reference-model.js'
 
 function fail(sentence: string): never {
@@ -46,20 +46,19 @@ export function checkExpired(model: ReferenceModel, now: number): void {
   }
 }
 
-/** Every request has an answer by its last try. @throws Violation */
+/** Every call has ended, and every request has its answer. @throws Violation */
 export function checkAllAnswered(calls: readonly Call[]): void {
-  const last = new Map<string, Call>()
+  const unknown = new Map<string, Call>()
   for (const call of calls) {
-    if (call.key !== '' && !isDefinite(last.get(call.key)?.result)) last.set(call.key, call)
+    if (call.result === undefined) fail(`${call.key || call.name} hangs at ${call.address}.`)
+    if (call.key !== '') unknown.set(call.key, call)
   }
-  for (const [key, { result }] of last) {
-    if (isDefinite(result)) continue
-    if (result?.type === 'refused' && passingRefusals.has(result.code)) continue
-    if (result?.type === 'fault' && result.code === 'idempotency_conflict') continue
-    fail(
-      `${key} has no answer to the end: ${result === undefined ? 'it hangs' : result.type === 'fault' ? result.code : result.type}.`,
-    )
-  }
+  for (const { key, result } of calls) if (isAnswer(result)) unknown.delete(key)
+  for (const key of unknown.keys()) fail(`${key} has no answer to the end.`)
+}
+
+function isAnswer(result: Result | undefined): boolean {
+  return isDefinite(result) || (result?.type === 'refused' && passingRefusals.has(result.code))
 }
 
 /** What is served in the end is the model's. @throws Violation */
