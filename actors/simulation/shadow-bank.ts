@@ -5,7 +5,7 @@
 import type { Address, Change } from '../../runtime/index.js'
 import type { AccountState } from '../account/account-state.js'
 import { actors } from '../module.js'
-import { eventOf, type CommittedTurn } from './committed.js'
+import type { Turn } from './committed.js'
 
 /** A change of an account or merchant. */
 export type AccountChange = Change<AccountState>
@@ -47,14 +47,13 @@ export class ShadowBank {
   }
 
   /** Evolves by a turn's events. @returns the changes of accounts */
-  apply(turn: CommittedTurn): AccountChange[] {
+  apply(turn: Turn): AccountChange[] {
     const changes: AccountChange[] = []
-    for (const { tag, address, data } of turn.events) {
-      const { kind, event } = eventOf(tag, address)
+    for (const { address, kind, event, data } of turn.events) {
       const definition = kinds.get(kind)
       const evolve = definition?.events[event]
       if (definition === undefined || evolve === undefined) {
-        throw new Error(`Nobody defines the event ${tag}.`)
+        throw new Error(`Nobody defines the event ${kind}.${event}.`)
       }
       const before = this.states.get(address) ?? definition.initial
       const after = evolve(before, data)

@@ -4,6 +4,8 @@
  * (swarm testing: Groce et al., 2012).
  */
 
+import type { Random } from './kit.js'
+
 /** What clients do, each with its largest weight: what ends a run early stays rare. */
 const weightsMax = {
   pay: 10,
@@ -28,7 +30,6 @@ export type OperationKind = keyof typeof weightsMax
 export const operationKinds = Object.keys(weightsMax) as readonly OperationKind[]
 
 export interface WorkloadShape {
-  readonly clients: number
   readonly operations: number
   readonly accounts: number
   readonly merchants: number
@@ -47,46 +48,34 @@ export interface WorkloadShape {
   readonly expirySecondsMax: number
   /** Between two operations of one client. */
   readonly pauseMsMax: number
-  /** Share of unknown outcomes that are asked again at once, not only in the end. */
-  readonly retryShare: number
-}
-
-/** Numbers in [0, 1). */
-export type Random = () => number
-
-export function whole(random: Random, min: number, max: number): number {
-  return min + Math.floor(random() * (max - min + 1))
-}
-
-export function oneOf<T>(random: Random, choices: readonly T[]): T {
-  return choices[Math.floor(random() * choices.length)]!
 }
 
 /** Draws the shape of a seed. */
 export function drawShape(random: Random): WorkloadShape {
   const weights = Object.fromEntries(
-    operationKinds.map((kind) => [kind, random() < 0.75 ? whole(random, 1, weightsMax[kind]) : 0]),
+    operationKinds.map((kind) => [
+      kind,
+      random.chance(0.75) ? random.whole(1, weightsMax[kind]) : 0,
+    ]),
   ) as Record<OperationKind, number>
   // Without payments of any kind there is nothing to see.
   if (weights.pay + weights.hold + weights.transfer === 0) weights.pay = 4
   if (weights.capture + weights.void > 0 && weights.hold === 0) weights.hold = 4
-  const balance = oneOf(random, [30, 300, 5_000])
-  const amountMax = oneOf(random, [10, 60, Math.max(10, balance / 2)])
+  const balance = random.pick([30, 300, 5_000])
+  const amountMax = random.pick([10, 60, Math.max(10, balance / 2)])
   return {
-    clients: whole(random, 2, 8),
-    operations: whole(random, 60, 220),
-    accounts: whole(random, 2, 7),
-    merchants: whole(random, 1, 3),
-    currencies: random() < 0.8 ? ['CNY'] : ['CNY', 'JPY'],
+    operations: random.whole(60, 220),
+    accounts: random.whole(2, 7),
+    merchants: random.whole(1, 3),
+    currencies: random.chance(0.8) ? ['CNY'] : ['CNY', 'JPY'],
     weights,
     balance,
     amountMax,
-    hotShare: oneOf(random, [0, 0.3, 0.8]),
-    creditLimit: oneOf(random, [0, 0, 50]),
-    perPayment: oneOf(random, [0, 0, amountMax - 1]),
-    perDay: oneOf(random, [0, 0, amountMax * 3]),
-    expirySecondsMax: oneOf(random, [1, 5, 40, 4_000]),
-    pauseMsMax: oneOf(random, [0, 20, 400]),
-    retryShare: oneOf(random, [0.3, 0.7, 1]),
+    hotShare: random.pick([0, 0.3, 0.8]),
+    creditLimit: random.pick([0, 0, 50]),
+    perPayment: random.pick([0, 0, amountMax - 1]),
+    perDay: random.pick([0, 0, amountMax * 3]),
+    expirySecondsMax: random.pick([1, 5, 40, 4_000]),
+    pauseMsMax: random.pick([0, 20, 400]),
   }
 }

@@ -1,32 +1,29 @@
 /**
  * The payment workload: clients that open, pay, hold, capture, void, refund, transfer, freeze, close,
- * ask again and read, each of them one call after the other, from a seed.
+ * ask again and read, from a seed.
  *
- * K1. What a client asks depends on the seed and on what it was told, on nothing else.
- * K2. A request whose outcome is unknown stays open: it is asked again, with the same key, until it is
- *     known; in {@link PaymentWorkload.settle} at the latest.
+ * K1. What a client asks depends on the seed and on what was answered, on nothing else.
  */
-import type { Bank, Leg, Pay } from '../bank.js'
-import { passingRefusals } from './history.js'
-import { oneOf, operationKinds, whole, type OperationKind, type Random } from './shape.js'
-import type { WorkloadShape } from './shape.js'
+import { addressOf } from '../../runtime/index.js'
+import { actors } from '../module.js'
+import { MakeRequest } from './make-request.js'
+import type {
+  Attempt,
+  OperationRequest,
+  Random,
+  Workload,
+  WorkloadRun,
+  WorkloadScope,
+} from './kit.js'
+import { drawShape, operationKinds, type OperationKind, type WorkloadShape } from './shape.js'
 
-/** What the workload needs of the world it runs in. */
-export interface Stage {
-  readonly bank: Bank
-  readonly random: Random
-  readonly sleep: (ms: number) => Promise<void>
+export const paymentWorkload: Workload = {
+  name: 'payments',
+  actors,
+  start: (scope) => new PaymentRun(scope),
 }
 
-/** A request that can be asked again: the same every time. */
-interface Asked {
-  readonly ask: (bank: Bank) => Promise<unknown>
-  /** The same key for another request; undefined where there is none. */
-  readonly other: ((bank: Bank) => Promise<unknown>) | undefined
-  known: boolean
-}
-
-/** What a client knows of a payment, from the newest answer about it. */
+/** What is known of a payment, from the newest answer about it. */
 interface KnownPayment {
   readonly id: string
   readonly amount: number
@@ -34,110 +31,100 @@ interface KnownPayment {
   readonly captured: number
 }
 
-const pauseOfRetryMs = 150
-
-export class PaymentWorkload {
-  readonly accounts: string[] = []
-  readonly payments: KnownPayment[] = []
-  private readonly stage: Stage
+class PaymentRun implements WorkloadRun {
+  private readonly random: Random
   private readonly shape: WorkloadShape
-  private readonly asked: Asked[] = []
+  private readonly make: MakeRequest
+  private readonly accounts: string[] = []
+  private readonly payments: KnownPayment[] = []
+  /** Requests with a key that were made, and others with the same key. */
+  private readonly asked: { readonly first: OperationRequest; readonly other: OperationRequest }[] =
+    []
   private readonly weighted: readonly OperationKind[]
+  /** What is asked before all else: accounts first, then what is in them. */
+  private readonly first: OperationRequest[] = []
+  private readonly opening = new Set<string>()
   private left: number
-  private nextKey = 1
-  private stopped = false
+  /** By client: what it asks next. */
+  private readonly planned = new Map<number, OperationRequest>()
+  private readonly idleUntil = new Map<number, number>()
 
-  constructor(stage: Stage, shape: WorkloadShape) {
-    this.stage = stage
-    this.shape = shape
-    this.left = shape.operations
+  constructor(scope: WorkloadScope) {
+    this.random = scope.random
+    this.shape = drawShape(this.random)
+    this.make = new MakeRequest(this.random, this.shape)
+    this.left = this.shape.operations
     this.weighted = operationKinds.flatMap((kind) =>
-      new Array<OperationKind>(shape.weights[kind]).fill(kind),
+      new Array<OperationKind>(this.shape.weights[kind]).fill(kind),
     )
+    this.prepare()
   }
 
-  /** Runs all clients to the end of the shape's operations. */
-  async run(): Promise<void> {
-    await this.openAll()
-    const clients = Array.from({ length: this.shape.clients }, () => this.client())
-    await Promise.all(clients)
+  next(client: number, now: number): OperationRequest | undefined {
+    const prepared = this.first.shift()
+    if (prepared !== undefined) return prepared
+    const planned = this.planned.get(client)
+    this.planned.delete(client)
+    if (planned !== undefined) return planned
+    if (this.opening.size > 0 || this.left <= 0 || now < (this.idleUntil.get(client) ?? 0)) {
+      return undefined
+    }
+    this.left--
+    this.idleUntil.set(client, now + this.random.between(0, this.shape.pauseMsMax))
+    return this.draw(client, this.random.pick(this.weighted))
   }
 
-  /** No new work; what is asked is still asked again. */
-  stop(): void {
-    this.stopped = true
-  }
-
-  /** Asks everything that is not known again, until it is. */
-  async settle(): Promise<void> {
-    this.stopped = true
-    for (;;) {
-      const open = this.asked.filter(({ known }) => !known)
-      if (open.length === 0) return
-      await Promise.all(open.map((asked) => this.attempt(asked, asked.ask)))
-      if (open.some(({ known }) => !known)) await this.stage.sleep(pauseOfRetryMs)
+  completed({ client, request, result }: Attempt): void {
+    if (request.name === 'open' && this.opening.has(request.address)) {
+      // Commands without keys are not repeated by the kit; this one has to succeed.
+      if (result?.type === 'answered') this.opened(request)
+      else this.first.push(request)
+    }
+    if (result?.type !== 'answered') return
+    if (request.name === 'pay' || request.address.startsWith('payment/')) {
+      this.learn(result.value as KnownPayment)
+    } else if (this.planned.get(client)?.name === 'close') {
+      const { available } = result.value as { available: number }
+      // Closing needs an empty account.
+      if (available > 0) this.planned.set(client, this.emptying(request.address, available))
     }
   }
 
-  private async openAll(): Promise<void> {
-    const { accounts, merchants, currencies, balance } = this.shape
-    const openings: Promise<void>[] = []
+  finalOperations(): readonly OperationRequest[] {
+    return [
+      ...this.accounts.map((address) => this.make.query(address, 'view', null)),
+      ...this.payments.map(({ id }) => this.make.query(addressOf('payment', id), 'view', null)),
+      ...this.accounts.map((address) => this.make.query(address, 'recount', { entries: 1_000 })),
+    ]
+  }
+
+  private prepare(): void {
+    const { accounts, merchants, currencies, creditLimit } = this.shape
     for (let i = 0; i < accounts + merchants; i++) {
       const kind = i < accounts ? 'account' : 'merchant'
-      const id = `${kind.charAt(0)}${i}`
-      this.accounts.push(`${kind}/${id}`)
+      const address = addressOf(kind, `${kind.charAt(0)}${i}`)
+      this.accounts.push(address)
+      this.opening.add(address)
       const currency = currencies[i % currencies.length]!
-      openings.push(this.openOne(kind, id, currency, kind === 'account' ? balance : 0))
-    }
-    await Promise.all(openings)
-  }
-
-  private async openOne(
-    kind: 'account' | 'merchant',
-    id: string,
-    currency: string,
-    balance: number,
-  ): Promise<void> {
-    const { creditLimit, perPayment, perDay } = this.shape
-    await this.untilDone((bank) =>
-      kind === 'account'
-        ? bank.openAccount({ id, currency, creditLimit })
-        : bank.openMerchant({ id, currency }),
-    )
-    const address = `${kind}/${id}`
-    if (kind === 'account' && perPayment + perDay > 0) {
-      const limits = {
-        ...(perPayment > 0 ? { perPayment } : {}),
-        ...(perDay > 0 ? { perDay } : {}),
-      }
-      await this.untilDone((bank) => bank.setLimits(address, limits))
-    }
-    if (balance > 0) await this.cash('deposit', address, balance, currency)
-  }
-
-  /** Commands without keys are safe to repeat: they answer what is so already. */
-  private async untilDone(ask: (bank: Bank) => Promise<unknown>): Promise<void> {
-    while (!this.stopped) {
-      try {
-        await ask(this.stage.bank)
-        return
-      } catch {
-        await this.stage.sleep(pauseOfRetryMs)
-      }
+      const credit = kind === 'account' ? creditLimit : 0
+      this.first.push(this.make.command(address, 'open', { currency, creditLimit: credit }))
     }
   }
 
-  private async client(): Promise<void> {
-    const { random, sleep } = this.stage
-    while (this.left > 0 && !this.stopped) {
-      this.left--
-      if (this.shape.pauseMsMax > 0) await sleep(random() * this.shape.pauseMsMax)
-      await this.operate(oneOf(random, this.weighted))
+  /** An account is there: set its limits, and bring money in. */
+  private opened({ address }: OperationRequest): void {
+    this.opening.delete(address)
+    if (!address.startsWith('account/')) return
+    const { perPayment, perDay, balance } = this.shape
+    if (perPayment + perDay > 0) {
+      this.first.push(this.make.command(address, 'setLimits', { perPayment, perDay }))
     }
+    const currency = this.currencyOf(address)
+    this.first.push(this.keyed(address, 'deposit', { amount: balance, currency }))
   }
 
-  private operate(kind: OperationKind): Promise<unknown> {
-    const { random } = this.stage
+  private draw(client: number, kind: OperationKind): OperationRequest {
+    const { random, make } = this
     const from = this.party()
     switch (kind) {
       case 'pay':
@@ -150,176 +137,75 @@ export class PaymentWorkload {
       case 'transfer':
         return this.transfer()
       case 'deposit':
-      case 'withdraw':
-        return this.cash(kind, from, this.amount(), this.currencyOf(from))
+      case 'withdraw': {
+        const currency = this.currencyOf(from)
+        return this.keyed(from, kind, { amount: make.amount(), currency })
+      }
       case 'freeze':
-        return this.quietly((bank) => (random() < 0.4 ? bank.freeze(from) : bank.unfreeze(from)))
+        return make.command(from, random.chance(0.4) ? 'freeze' : 'unfreeze', null)
       case 'close':
-        return this.closeOrEmpty(from)
+        this.planned.set(client, make.command(from, 'close', null))
+        return make.query(from, 'view', null)
       case 'limits':
-        return this.limit(from)
+        return make.command(from, 'setLimits', make.limits())
       case 'open':
         return this.openAnother()
       case 'again':
-        return this.askOld((asked) => asked.ask)
+        return this.asked.length === 0 ? this.pay(false) : random.pick(this.asked).first
       case 'conflict':
-        return this.askOld((asked) => asked.other)
+        return this.asked.length === 0 ? this.pay(false) : random.pick(this.asked).other
       case 'readAccount':
-        return this.quietly((bank) => bank.account(from))
-      case 'readPayment':
-        return this.quietly((bank) => bank.payment(this.somePayment()?.id ?? 'p0-1'))
+        return make.query(from, 'view', null)
+      case 'readPayment': {
+        const known = this.somePayment()
+        return known === undefined ? make.query(from, 'view', null) : make.queryPayment(known.id)
+      }
       case 'readBalance':
-        return this.quietly((bank) => bank.balanceAt(from, whole(random, 0, 2 ** 42)))
+        return make.query(from, 'balanceAt', { at: random.whole(0, 2 ** 41) })
     }
   }
 
-  private async pay(manual: boolean): Promise<void> {
-    const { random } = this.stage
+  private pay(manual: boolean): OperationRequest {
     const payer = this.party()
-    const payee = this.party(payer)
-    const request: Pay = {
-      payer,
-      payee,
-      amount: this.amount(),
-      currency: random() < 0.98 ? this.currencyOf(payer) : 'USD',
-      idempotencyKey: this.key(),
-      ...(random() < 0.3 ? { memo: 'lunch' } : {}),
-      ...(manual
-        ? {
-            capture: 'manual' as const,
-            expiresInSeconds: whole(random, 1, this.shape.expirySecondsMax),
-          }
-        : {}),
-    }
-    await this.ask(
-      (bank) => bank.pay(request),
-      (bank) => bank.pay({ ...request, amount: request.amount + 1 }),
-    )
+    const currency = this.random.chance(0.98) ? this.currencyOf(payer) : 'USD'
+    return this.keyed(payer, 'pay', this.make.pay(this.party(payer), currency, manual))
   }
 
-  private async step(kind: 'capture' | 'void' | 'refund'): Promise<void> {
-    const { random } = this.stage
+  private step(kind: 'capture' | 'void' | 'refund'): OperationRequest {
     const known = this.somePayment(kind)
     if (known === undefined) return this.pay(kind !== 'refund')
-    const payment = known.id
-    const above = known.amount + 1
-    const idempotencyKey = this.key()
-    const amount = random() < 0.4 ? undefined : whole(random, 1, above)
-    const part = amount === undefined ? {} : { amount }
-    if (kind === 'void') {
-      await this.ask((bank) => bank.voidPayment({ payment, idempotencyKey }), undefined)
-    } else if (kind === 'capture') {
-      const final = random() < 0.3
-      await this.ask(
-        (bank) => bank.capture({ payment, idempotencyKey, final, ...part }),
-        (bank) => bank.capture({ payment, idempotencyKey, amount: above }),
-      )
-    } else {
-      await this.ask(
-        (bank) => bank.refund({ payment, idempotencyKey, ...part }),
-        (bank) => bank.refund({ payment, idempotencyKey, amount: above }),
-      )
-    }
+    const address = addressOf('payment', known.id)
+    return this.keyed(address, kind, this.make.step(kind, known.amount))
   }
 
-  private async transfer(): Promise<void> {
-    const { random } = this.stage
-    const legs = Array.from({ length: whole(random, 1, 5) }, (): Leg => {
+  private transfer(): OperationRequest {
+    const legs = Array.from({ length: this.random.whole(1, 5) }, () => {
       const payer = this.party()
       const currency = this.currencyOf(payer)
-      return { payer, payee: this.party(payer), amount: this.amount(), currency }
+      return { payer, payee: this.party(payer), amount: this.make.amount(), currency }
     })
-    const idempotencyKey = this.key()
-    await this.ask(
-      (bank) => bank.transfer({ legs, idempotencyKey }),
-      (bank) => bank.transfer({ legs: [...legs, legs[0]!], idempotencyKey }),
-    )
+    return this.keyed(legs[0]!.payer, 'transfer', { legs })
   }
 
-  private async cash(
-    kind: 'deposit' | 'withdraw',
-    account: string,
-    amount: number,
-    currency: string,
-  ): Promise<void> {
-    const request = { account, amount, currency, idempotencyKey: this.key() }
-    await this.ask(
-      (bank) => bank[kind](request),
-      (bank) => bank[kind]({ ...request, amount: amount + 1 }),
-    )
+  private emptying(address: string, amount: number): OperationRequest {
+    return this.keyed(address, 'withdraw', { amount, currency: this.currencyOf(address) })
   }
 
-  /** Closing needs an empty account: now and then it is emptied first. */
-  private async closeOrEmpty(account: string): Promise<void> {
-    const { random } = this.stage
-    const view = await this.quietly((bank) => bank.account(account))
-    const available = (view as { available?: number } | undefined)?.available ?? 0
-    if (available > 0 && random() < 0.3) {
-      await this.cash('withdraw', account, available, this.currencyOf(account))
-    }
-    await this.quietly((bank) => bank.close(account))
-  }
-
-  private limit(account: string): Promise<unknown> {
-    const { random } = this.stage
-    const { amountMax } = this.shape
-    return this.quietly((bank) =>
-      bank.setLimits(account, {
-        ...(random() < 0.5 ? { perPayment: whole(random, 1, amountMax) } : {}),
-        ...(random() < 0.7 ? { perDay: whole(random, 1, amountMax * 4) } : {}),
-      }),
-    )
-  }
-
-  private async openAnother(): Promise<void> {
-    const id = `late-${whole(this.stage.random, 1, 4)}`
-    const address = `account/${id}`
+  private openAnother(): OperationRequest {
+    const address = addressOf('account', `late-${this.random.whole(1, 4)}`)
     if (!this.accounts.includes(address)) this.accounts.push(address)
-    await this.quietly((bank) => bank.openAccount({ id, currency: this.currencyOf(address) }))
+    const currency = this.currencyOf(address)
+    return this.make.command(address, 'open', { currency, creditLimit: 0 })
   }
 
-  private async askOld(
-    which: (asked: Asked) => ((bank: Bank) => Promise<unknown>) | undefined,
-  ): Promise<void> {
-    if (this.asked.length === 0) return
-    const asked = oneOf(this.stage.random, this.asked)
-    const ask = which(asked)
-    if (ask !== undefined) await this.quietly(ask)
+  /** A request with a key of its own, kept to be asked again. */
+  private keyed(address: string, name: string, input: object | null): OperationRequest {
+    const first = this.make.keyed(address, name, input)
+    this.asked.push({ first, other: this.make.otherThan(first) })
+    return first
   }
 
-  /** A new request, asked until its outcome is known or it is left for the end. */
-  private async ask(ask: Asked['ask'], other: Asked['other']): Promise<void> {
-    const asked: Asked = { ask, other, known: false }
-    this.asked.push(asked)
-    const { random, sleep } = this.stage
-    while (!(await this.attempt(asked, ask))) {
-      if (this.stopped || random() >= this.shape.retryShare) return
-      await sleep(pauseOfRetryMs)
-    }
-  }
-
-  /** @returns true when the outcome is known */
-  private async attempt(asked: Asked, ask: Asked['ask']): Promise<boolean> {
-    try {
-      this.learn(await ask(this.stage.bank))
-      asked.known = true
-    } catch (error) {
-      asked.known = isFinal(error)
-    }
-    return asked.known
-  }
-
-  private async quietly(ask: (bank: Bank) => Promise<unknown>): Promise<unknown> {
-    try {
-      return await ask(this.stage.bank)
-    } catch {
-      return undefined
-    }
-  }
-
-  private learn(answer: unknown): void {
-    const known = answer as KnownPayment
-    if (!known.id.startsWith('p')) return
+  private learn(known: KnownPayment): void {
     const at = this.payments.findIndex(({ id }) => id === known.id)
     if (at < 0) this.payments.push(known)
     else this.payments[at] = known
@@ -327,42 +213,28 @@ export class PaymentWorkload {
 
   /** Mostly one of the newest for which a step makes sense. */
   private somePayment(step?: 'capture' | 'void' | 'refund'): KnownPayment | undefined {
-    const { random } = this.stage
     const fitting = this.payments.filter(({ status, captured }) =>
       step === 'refund' ? captured > 0 : step === undefined || status === 'held',
     )
-    const choice = fitting.length > 0 && random() < 0.8 ? fitting.slice(-5) : this.payments
-    return choice.length === 0 ? undefined : oneOf(random, choice)
+    const isFit = fitting.length > 0 && this.random.chance(0.8)
+    const choice = isFit ? fitting.slice(-5) : this.payments
+    return choice.length === 0 ? undefined : this.random.pick(choice)
   }
 
   private party(other = ''): string {
-    const { random } = this.stage
-    const { accounts } = this
+    const { random, accounts } = this
     const hot = accounts[other === accounts[0] ? this.shape.accounts : 0]!
-    if (random() < this.shape.hotShare && hot !== other) return hot
+    if (hot !== other && random.chance(this.shape.hotShare)) return hot
+    if (random.chance(0.02)) return addressOf('account', other === 'account/no' ? 'none' : 'no')
     const all = accounts.filter((address) => address !== other)
-    if (random() < 0.02) return 'account/nobody'
     // A payee of the payer's currency, mostly.
     const same = all.filter((address) => this.currencyOf(address) === this.currencyOf(other))
-    return oneOf(random, other !== '' && same.length > 0 && random() < 0.9 ? same : all)
+    const fits = other !== '' && same.length > 0 && random.chance(0.9)
+    return random.pick(fits ? same : all)
   }
 
   private currencyOf(address: string): string {
     const { currencies } = this.shape
     return currencies[Math.max(0, this.accounts.indexOf(address)) % currencies.length]!
   }
-
-  private amount(): number {
-    return whole(this.stage.random, 1, this.shape.amountMax)
-  }
-
-  private key(): string {
-    return `k${this.nextKey++}`
-  }
-}
-
-/** A refusal is final, trouble is not; who does not exist yet may exist later, but nobody waits for it. */
-function isFinal(error: unknown): boolean {
-  const { code, retryable } = error as { code?: string; retryable?: boolean }
-  return retryable === false || passingRefusals.has(code ?? '')
 }

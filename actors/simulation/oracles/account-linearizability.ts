@@ -1,15 +1,12 @@
 /**
  * Per-account linearizability of what may be spent: there is one order of all changes and reads of an
- * account that respects real time and explains every read and every refusal for lack of funds.
+ * account that respects real time and explains every read.
  */
 import type { AccountView } from '../../bank.js'
-import {
-  checkLinearizable,
-  type Operation,
-  type SequentialModel,
-} from '../../../runtime/simulation/linearizability.js'
-import { Violation, type CommittedTurn } from '../committed.js'
-import type { Call } from '../history.js'
+import { canonical } from '../canonical.js'
+import { Violation } from '../committed.js'
+import { isDefinite, returnOf } from '../history.js'
+import { checkLinearizable, type Attempt, type Operation, type SequentialModel } from '../kit.js'
 import type { AccountChange } from '../shadow-bank.js'
 
 type Input =
@@ -29,54 +26,88 @@ const model: SequentialModel<number, Input, number> = {
   partOf: ({ account }) => account,
 }
 
-function availableOf({
-  creditsPosted,
-  debitsPosted,
-  debitsPending,
-  creditLimit,
-}: AccountChange['after']): number {
-  return creditsPosted - debitsPosted - debitsPending + creditLimit
+/** Configurations searched per history: most need a few hundred. */
+const configurationsMax = 20_000
+
+/** A change that one request brought about, until its answer at the latest. */
+interface Caused {
+  readonly account: string
+  readonly by: number
+  /** Undefined for what came of itself: an expiry, or what follows an answer. */
+  readonly cause: Attempt | undefined
 }
 
 export class AccountLinearizability {
   /** Histories too tangled to decide. */
   undecided = 0
-  private readonly changes: AccountOperation[] = []
+  private readonly caused: Caused[] = []
 
-  /** Notes what a committed turn did. */
-  turn({ ranAfter, durableAt }: CommittedTurn, changes: readonly AccountChange[]): void {
+  /** Notes what a committed turn did, and the first attempt of the request that waits for it. */
+  turn(changes: readonly AccountChange[], cause: Attempt | undefined): void {
     const by = new Map<string, number>()
     for (const { address, before, after } of changes) {
       const moved = availableOf(after) - availableOf(before)
       by.set(address, (by.get(address) ?? 0) + moved)
     }
     for (const [account, amount] of by) {
-      if (amount === 0) continue
-      const input: Input = { account, type: 'change', by: amount }
-      this.changes.push({ input, output: 0, called: ranAfter, returned: durableAt })
+      if (amount !== 0) this.caused.push({ account, by: amount, cause })
     }
   }
 
   /** @throws Violation */
-  check(calls: readonly Call[]): void {
-    const verdict = checkLinearizable(model, [...this.changes, ...readsIn(calls)], 20_000)
+  check(attempts: readonly Attempt[]): void {
+    const answered = answersIn(attempts)
+    const changes = this.caused.map(({ account, by, cause }): AccountOperation => {
+      const returned = cause === undefined ? undefined : answered.get(canonical(cause.request))
+      const input: Input = { account, type: 'change', by }
+      return {
+        input,
+        output: 0,
+        called: cause?.invokedAt ?? 0,
+        returned: returned ?? Infinity,
+      }
+    })
+    const history = [...changes, ...readsIn(attempts)]
+    const verdict = checkLinearizable(model, history, configurationsMax)
     if (verdict.type === 'undecided') this.undecided++
     if (verdict.type !== 'not_linearizable') return
-    const [stuck] = verdict.stuck.filter(({ input }) => input.type === 'read')
+    const stuck = verdict.stuck.find(({ input }) => input.type === 'read')
     throw new Violation(
       'linearizability',
-      `No order explains what was read of ${verdict.part}: ${String(stuck?.output)} available, read between ${String(stuck?.called)} and ${String(stuck?.returned)}.`,
+      `No order explains what was read of ${verdict.part}: ${String(stuck?.output)} available, between ${String(stuck?.called)} and ${String(stuck?.returned)} ms.`,
     )
   }
 }
 
-function readsIn(calls: readonly Call[]): AccountOperation[] {
+function availableOf(state: AccountChange['after']): number {
+  const { creditsPosted, debitsPosted, debitsPending, creditLimit } = state
+  return creditsPosted - debitsPosted - debitsPending + creditLimit
+}
+
+/** By request: when it was first answered for good. */
+function answersIn(attempts: readonly Attempt[]): Map<string, number> {
+  const answered = new Map<string, number>()
+  for (const attempt of attempts) {
+    if (attempt.request.key === undefined || !isDefinite(attempt.result)) continue
+    const request = canonical(attempt.request)
+    answered.set(request, Math.min(answered.get(request) ?? Infinity, returnOf(attempt)))
+  }
+  return answered
+}
+
+function readsIn(attempts: readonly Attempt[]): AccountOperation[] {
   const reads: AccountOperation[] = []
-  for (const { name, type, address, result, called, returned } of calls) {
-    if (type !== 'query' || name !== 'view' || result?.type !== 'value') continue
-    if (address.startsWith('payment/')) continue
-    const { available } = result.value as AccountView
-    reads.push({ input: { account: address, type: 'read' }, output: available, called, returned })
+  for (const attempt of attempts) {
+    const { request, result } = attempt
+    const { type, name, address: account } = request
+    if (type !== 'query' || name !== 'view' || result?.type !== 'answered') continue
+    if (account.startsWith('payment/')) continue
+    reads.push({
+      input: { account, type: 'read' },
+      output: (result.value as AccountView).available,
+      called: attempt.invokedAt,
+      returned: returnOf(attempt),
+    })
   }
   return reads
 }

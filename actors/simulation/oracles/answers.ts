@@ -4,26 +4,28 @@
  */
 import { canonical } from '../canonical.js'
 import { Violation } from '../committed.js'
-import { isDefinite, type Call } from '../history.js'
+import { isDefinite, keyName, returnOf } from '../history.js'
+import type { Attempt } from '../kit.js'
 import type { ModelAnswer } from '../reference/reference-model.js'
 
 /** @throws Violation */
 export function checkAnswers(
-  calls: readonly Call[],
+  attempts: readonly Attempt[],
   committed: ReadonlyMap<string, readonly ModelAnswer[]>,
 ): void {
-  const byKey = new Map<string, Call[]>()
-  for (const call of calls) {
-    if (call.key === '') continue
-    const others = byKey.get(call.key)
-    if (others === undefined) byKey.set(call.key, [call])
+  const byKey = new Map<string, Attempt[]>()
+  for (const call of attempts) {
+    const key = keyName(call.request)
+    if (key === '') continue
+    const others = byKey.get(key)
+    if (others === undefined) byKey.set(key, [call])
     else others.push(call)
   }
   for (const [key, tries] of byKey) {
     checkSticky(key, tries)
     for (const call of tries) {
-      const executions = (committed.get(key) ?? []).filter(
-        ({ command }) => canonical(command.input) === canonical(call.input),
+      const executions = (committed.get(key) ?? []).filter(({ attempt }) =>
+        sameRequest(attempt, call),
       )
       checkAcknowledged(key, call, executions)
       checkRefused(key, call, tries, executions)
@@ -32,7 +34,7 @@ export function checkAnswers(
 }
 
 /** A value or a refusal that binds is what was committed. */
-function checkAcknowledged(key: string, call: Call, executions: readonly ModelAnswer[]): void {
+function checkAcknowledged(key: string, call: Attempt, executions: readonly ModelAnswer[]): void {
   const { result } = call
   if (result === undefined || !isDefinite(result)) return
   const told = textOf(call)
@@ -52,14 +54,14 @@ function checkAcknowledged(key: string, call: Call, executions: readonly ModelAn
 /** Nothing was done for a request that was only ever refused, or told that nothing was done. */
 function checkRefused(
   key: string,
-  call: Call,
-  tries: readonly Call[],
+  call: Attempt,
+  tries: readonly Attempt[],
   executions: readonly ModelAnswer[],
 ): void {
-  const same = tries.filter((other) => canonical(other.input) === canonical(call.input))
+  const same = tries.filter((other) => sameRequest(other, call))
   const allDenied = same.every(({ result }) => {
     if (result?.type === 'refused') return true
-    return result?.type === 'fault' && result.executed === 'no'
+    return result?.type === 'fault' && result.outcome === 'not_executed'
   })
   if (!allDenied) return
   const done = executions.find(({ outcome }) => outcome?.type === 'answer')
@@ -71,13 +73,13 @@ function checkRefused(
 }
 
 /** The first answer, for ever, and a conflict for every other request. */
-function checkSticky(key: string, tries: readonly Call[]): void {
+function checkSticky(key: string, tries: readonly Attempt[]): void {
   const definite = tries
     .filter(({ result }) => isDefinite(result))
-    .sort((a, b) => a.returned - b.returned)
+    .sort((a, b) => returnOf(a) - returnOf(b))
   const [first] = definite
   if (first === undefined) return
-  const fail = (call: Call, why: string): never => {
+  const fail = (call: Attempt, why: string): never => {
     throw new Violation(
       'sticky-answers',
       `${key} was first answered ${textOf(first)}, then ${textOf(call)}: ${why}.`,
@@ -85,21 +87,25 @@ function checkSticky(key: string, tries: readonly Call[]): void {
   }
   for (const call of tries) {
     if (call === first || call.result === undefined) continue
-    const same = canonical(call.input) === canonical(first.input)
+    const same = sameRequest(call, first)
     if (isDefinite(call.result)) {
       if (!same) fail(call, 'two requests share a key')
       if (textOf(call) !== textOf(first)) fail(call, 'the answer changed')
-    } else if (call.called > first.returned && call.result.type === 'refused') {
+    } else if (call.invokedAt > returnOf(first) && call.result.type === 'refused') {
       fail(call, same ? 'a bound key was free again' : 'the conflict was not seen')
     }
   }
-  const firsts = definite.filter(({ result }) => result?.type === 'value' && !result.replayed)
+  const firsts = definite.filter(({ result }) => result?.type === 'answered' && !result.replayed)
   if (firsts.length > 1) {
     throw new Violation('applied-once', `${key} was answered as done ${firsts.length} times.`)
   }
 }
 
-function textOf({ result }: Call): string {
+function sameRequest(a: Attempt, b: Attempt): boolean {
+  return canonical(a.request.input) === canonical(b.request.input)
+}
+
+function textOf({ result }: Attempt): string {
   if (result === undefined) return 'nothing'
-  return result.type === 'value' ? canonical(result.value) : result.code
+  return result.type === 'answered' ? canonical(result.value) : result.code
 }

@@ -2,8 +2,7 @@
  * Conservation: in every currency each frame adds up to zero over its shard's accounts, world and
  * transit, and each pair of shards takes what the other gave, never more and never sooner.
  */
-import { Violation, type CommittedTurn } from '../committed.js'
-import { eventOf } from '../committed.js'
+import { placeOf, Violation, type Turn } from '../committed.js'
 import type { AccountChange } from '../shadow-bank.js'
 
 /** What the data of an event that moves money may hold. */
@@ -39,11 +38,10 @@ export class ConservationOracle {
   private readonly inFlight = new Map<string, number>()
 
   /** @throws Violation */
-  turn(turn: CommittedTurn, changes: readonly AccountChange[]): void {
+  turn(turn: Turn, changes: readonly AccountChange[]): void {
     for (const change of changes) this.account(turn, change)
-    for (const { tag, address, data } of turn.events) {
-      if (eventOf(tag, address).kind !== 'transfer' || !tag.endsWith('.legCredited')) continue
-      this.relay(turn, data as RelayedData)
+    for (const { kind, event, data } of turn.events) {
+      if (kind === 'transfer' && event === 'legCredited') this.relay(turn, data as RelayedData)
     }
     if (!turn.endsFrame) return
     for (const [currency, sum] of this.frame.get(turn.shard) ?? []) {
@@ -63,7 +61,7 @@ export class ConservationOracle {
       .map(([pair, amount]) => `${pair}: ${amount}`)
   }
 
-  private account(turn: CommittedTurn, { event, before, after, data }: AccountChange): void {
+  private account(turn: Turn, { event, before, after, data }: AccountChange): void {
     const { currency } = after
     const moved =
       after.creditsPosted - before.creditsPosted - (after.debitsPosted - before.debitsPosted)
@@ -82,14 +80,14 @@ export class ConservationOracle {
   }
 
   /** Taken over from the payee's shard, given on to the payer's. */
-  private relay(turn: CommittedTurn, { from, to, amount, currency }: RelayedData): void {
+  private relay(turn: Turn, { from, to, amount, currency }: RelayedData): void {
     if (from === turn.shard || to === turn.shard) return
     this.cross(turn, to, turn.shard, false, currency, -amount)
     this.cross(turn, turn.shard, from, false, currency, amount)
   }
 
   private cross(
-    turn: CommittedTurn,
+    turn: Turn,
     giver: number,
     taker: number,
     refund: boolean,
@@ -102,11 +100,11 @@ export class ConservationOracle {
     if (left >= 0) return
     throw new Violation(
       'conservation',
-      `Shard ${turn.shard}, ordinal ${turn.ordinal}: ${-left} more is taken than was given (${pair}).`,
+      `${placeOf(turn)}: ${-left} more is taken than was given (${pair}).`,
     )
   }
 
-  private add({ shard }: CommittedTurn, currency: string, amount: number): void {
+  private add({ shard }: Turn, currency: string, amount: number): void {
     if (amount === 0) return
     let sums = this.frame.get(shard)
     if (sums === undefined) this.frame.set(shard, (sums = new Map<string, number>()))

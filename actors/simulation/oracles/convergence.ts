@@ -5,7 +5,8 @@
 import type { AccountView, PaymentView } from '../../bank.js'
 import { canonical } from '../canonical.js'
 import { Violation } from '../committed.js'
-import { isDefinite, passingRefusals, type Call, type Result } from '../history.js'
+import { isEnd, keyName } from '../history.js'
+import type { Attempt } from '../kit.js'
 import type { ReferenceModel } from '../reference/reference-model.js'
 
 function fail(sentence: string): never {
@@ -37,28 +38,32 @@ export function checkQuiet(model: ReferenceModel, inFlight: readonly string[]): 
   }
 }
 
-/** Holds whose time was over well before a moment are gone. @throws Violation */
-export function checkExpired(model: ReferenceModel, now: number): void {
+/**
+ * Holds whose time was over well before the last thing their shard did are gone.
+ * @param times by payment: shard time of its shard's last frame
+ * @throws Violation
+ */
+export function checkExpired(model: ReferenceModel, timeOf: (payment: string) => number): void {
   for (const { id, progress, terms } of model.payments.values()) {
-    if (progress === 'held' && terms.expiresAt < now) {
-      fail(`Payment ${id} is held at ${now}, though its time was over at ${terms.expiresAt}.`)
-    }
+    const now = timeOf(id)
+    if (progress !== 'held' || terms.expiresAt + expiryMsMax >= now) continue
+    fail(`Payment ${id} is held at ${now}, though its time was over at ${terms.expiresAt}.`)
   }
 }
 
-/** Every call has ended, and every request has its answer. @throws Violation */
-export function checkAllAnswered(calls: readonly Call[]): void {
-  const unknown = new Map<string, Call>()
-  for (const call of calls) {
-    if (call.result === undefined) fail(`${call.key || call.name} hangs at ${call.address}.`)
-    if (call.key !== '') unknown.set(call.key, call)
-  }
-  for (const { key, result } of calls) if (isAnswer(result)) unknown.delete(key)
-  for (const key of unknown.keys()) fail(`${key} has no answer to the end.`)
-}
+/** A healed shard fires a timer this long after it was due, at most. */
+const expiryMsMax = 5_000
 
-function isAnswer(result: Result | undefined): boolean {
-  return isDefinite(result) || (result?.type === 'refused' && passingRefusals.has(result.code))
+/** Every attempt has ended, and every request has its answer. @throws Violation */
+export function checkAllAnswered(attempts: readonly Attempt[]): void {
+  const unknown = new Set<string>()
+  for (const { request, result } of attempts) {
+    if (result === undefined) fail(`${request.name} hangs at ${request.address}.`)
+    unknown.add(keyName(request))
+  }
+  unknown.delete('')
+  for (const { request, result } of attempts) if (isEnd(result)) unknown.delete(keyName(request))
+  for (const key of unknown) fail(`${key} has no answer to the end.`)
 }
 
 /** What is served in the end is the model's. @throws Violation */

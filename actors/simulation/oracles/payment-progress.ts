@@ -3,7 +3,8 @@
  * refunded never gets less.
  */
 import { Violation } from '../committed.js'
-import type { Call } from '../history.js'
+import { returnOf } from '../history.js'
+import type { Attempt } from '../kit.js'
 
 interface Seen {
   readonly id: string
@@ -13,14 +14,16 @@ interface Seen {
 }
 
 /** @throws Violation */
-export function checkPaymentProgress(calls: readonly Call[]): void {
-  const returns = calls.filter(isCurrentView).sort((a, b) => a.returned - b.returned)
-  const queries = returns.filter(({ type }) => type === 'query').sort((a, b) => a.called - b.called)
+export function checkPaymentProgress(calls: readonly Attempt[]): void {
+  const returns = calls.filter(isCurrentView).sort((a, b) => returnOf(a) - returnOf(b))
+  const queries = returns
+    .filter(({ request }) => request.type === 'query')
+    .sort((a, b) => a.invokedAt - b.invokedAt)
   // What was known when a query was called, in one pass over both orders.
   const known = new Map<string, Seen>()
   let next = 0
   for (const query of queries) {
-    for (; next < returns.length && returns[next]!.returned < query.called; next++) {
+    for (; next < returns.length && returnOf(returns[next]!) < query.invokedAt; next++) {
       learn(known, seenIn(returns[next]!))
     }
     const now = seenIn(query)
@@ -37,12 +40,12 @@ export function checkPaymentProgress(calls: readonly Call[]): void {
 }
 
 /** Answers about a payment as it is or was: values of the payment's commands and queries. */
-function isCurrentView({ name, result, address }: Call): boolean {
-  if (result?.type !== 'value') return false
+function isCurrentView({ request: { name, address }, result }: Attempt): boolean {
+  if (result?.type !== 'answered') return false
   return name === 'pay' || address.startsWith('payment/')
 }
 
-function seenIn({ result }: Call): Seen {
+function seenIn({ result }: Attempt): Seen {
   return (result as { value: Seen }).value
 }
 

@@ -5,25 +5,26 @@
 import type { AccountView, BalanceView, PaymentView } from '../../bank.js'
 import { canonical } from '../canonical.js'
 import { Violation } from '../committed.js'
-import type { Call } from '../history.js'
+import type { Attempt } from '../kit.js'
 import type { ShadowBank } from '../shadow-bank.js'
 
 /** @throws Violation */
 export function checkReads(
-  calls: readonly Call[],
+  attempts: readonly Attempt[],
   shadow: ShadowBank,
   paymentViews: ReadonlyMap<string, ReadonlySet<string>>,
 ): void {
-  for (const call of calls) {
-    if (call.result?.type !== 'value') continue
-    const { value } = call.result
-    if (call.address.startsWith('payment/')) {
-      if (call.type === 'query') checkPayment(value as PaymentView, paymentViews)
-    } else if (call.name === 'view' || administrative.has(call.name)) {
-      checkAccount(call.address, value as AccountView, shadow)
-    } else if (call.name === 'balanceAt') {
-      checkBalance(call.address, value as BalanceView, shadow)
-    } else if (call.name === 'recount' && value !== '') {
+  for (const { request, result } of attempts) {
+    if (result?.type !== 'answered') continue
+    const { type, address, name } = request
+    const { value } = result
+    if (address.startsWith('payment/')) {
+      if (type === 'query') checkPayment(value as PaymentView, paymentViews)
+    } else if (name === 'view' || administrative.has(name)) {
+      checkAccount(address, value as AccountView, shadow)
+    } else if (name === 'balanceAt') {
+      checkBalance(address, value as BalanceView, shadow)
+    } else if (name === 'recount' && value !== '') {
       throw new Violation('reads', String(value))
     }
   }

@@ -5,21 +5,11 @@
 import type { AccountState } from '../../account/account-state.js'
 import type { PaymentState } from '../../payment/payment-state.js'
 import { canonical } from '../canonical.js'
-import {
-  Violation,
-  type CommittedMessage,
-  type CommittedTurn,
-  type SentCommand,
-} from '../committed.js'
-import { ReferenceModel } from '../reference/reference-model.js'
+import { placeOf, Violation, type Turn } from '../committed.js'
+import type { CommittedMessage } from '../kit.js'
+import { ReferenceModel, type ReferenceOptions } from '../reference/reference-model.js'
 import type { ModelAccount } from '../reference/model-account.js'
 import type { AccountChange, ShadowBank } from '../shadow-bank.js'
-
-export interface ReferenceOracleOptions {
-  readonly shardOf: (address: string) => number
-  readonly zoneOffsetMs: number
-  readonly commandOf: (hashes: readonly number[]) => SentCommand | undefined
-}
 
 const fields = [
   'currency',
@@ -38,17 +28,13 @@ export class ReferenceOracle {
   readonly paymentViews = new Map<string, Set<string>>()
   private readonly shadow: ShadowBank
 
-  constructor(shadow: ShadowBank, options: ReferenceOracleOptions) {
+  constructor(shadow: ShadowBank, options: ReferenceOptions) {
     this.shadow = shadow
     this.model = new ReferenceModel(options)
   }
 
   /** @throws Violation */
-  turn(
-    turn: CommittedTurn,
-    message: CommittedMessage | undefined,
-    changes: readonly AccountChange[],
-  ): void {
+  turn(turn: Turn, message: CommittedMessage | undefined, changes: readonly AccountChange[]): void {
     const { model } = this
     model.apply(turn, message)
     for (const { address } of changes) model.touched.add(address)
@@ -63,7 +49,7 @@ export class ReferenceOracle {
     }
   }
 
-  private compareAccount(turn: CommittedTurn, address: string): void {
+  private compareAccount(turn: Turn, address: string): void {
     const ours = this.shadow.state<AccountState>(address)
     const theirs = this.model.account(address)
     if (ours === undefined && theirs.status === 'none') return
@@ -83,7 +69,7 @@ export class ReferenceOracle {
     }
   }
 
-  private comparePayment(turn: CommittedTurn, id: string): void {
+  private comparePayment(turn: Turn, id: string): void {
     const ours = this.shadow.state<PaymentState>(`payment/${id}`)
     const theirs = this.model.payment(id)
     for (const field of ['progress', 'captured', 'refunded'] as const) {
@@ -93,12 +79,8 @@ export class ReferenceOracle {
   }
 }
 
-function placeOf({ shard, ordinal }: CommittedTurn): string {
-  return `Shard ${shard}, ordinal ${ordinal}`
-}
-
 function differs(
-  turn: CommittedTurn,
+  turn: Turn,
   address: string,
   what: string,
   ours: unknown,

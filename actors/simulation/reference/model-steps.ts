@@ -3,15 +3,12 @@
  * of the journal is one step, decided again by the model and compared.
  */
 import { keyOf } from '../../../runtime/index.js'
-import type { CommittedMessage, CommittedTurn } from '../committed.js'
+import type { Turn } from '../committed.js'
+import type { CommittedMessage } from '../kit.js'
 import type { ReferenceModel } from './reference-model.js'
 
 /** A step of something begun arrives at another shard, or its answer comes back. */
-export function takeStep(
-  model: ReferenceModel,
-  turn: CommittedTurn,
-  message: CommittedMessage,
-): void {
+export function takeStep(model: ReferenceModel, turn: Turn, message: CommittedMessage): void {
   const { command, address } = message
   if (command === 'credit' || command === 'debit') {
     const { payment: id, amount } = message.input as { payment: string; amount: number }
@@ -34,8 +31,8 @@ interface StepFields {
 
 function takeTransferStep(
   model: ReferenceModel,
-  turn: CommittedTurn,
-  { command, address, input, context }: CommittedMessage,
+  turn: Turn,
+  { command, address, input }: CommittedMessage,
 ): void {
   const { world } = model
   const fields = input as StepFields
@@ -47,7 +44,8 @@ function takeTransferStep(
     case 'transferHold':
     case 'transferReserve': {
       const side = command === 'transferHold' ? 'payer' : 'payee'
-      sameDecision(turn, transfer.arrive(context as number, side, turn.time, world))
+      const number = transfer.legToDecide(address, side, fields.amount ?? 0)
+      sameDecision(turn, transfer.arrive(number, side, turn.time, world))
       return
     }
     case 'held':
@@ -77,7 +75,7 @@ function takeTransferStep(
 }
 
 /** The turn answers its sender what the model decided. */
-function sameDecision({ messages }: CommittedTurn, why: string): void {
+function sameDecision({ messages }: Turn, why: string): void {
   const [answer] = messages
   const { outcome } = (answer?.input ?? {}) as { outcome?: { refused?: string } }
   const said = outcome === undefined ? 'nothing' : (outcome.refused ?? '')

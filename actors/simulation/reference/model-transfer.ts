@@ -144,6 +144,21 @@ export class ModelTransfer {
     else world.account(leg.payee).creditsPending -= leg.amount
   }
 
+  /** The first leg of this account and amount that is still to be decided: steps don't name its number. */
+  legToDecide(address: string, kind: Side, amount: number): number {
+    const side = this.sides.find(
+      ({ side, leg, decided, here, skipped }) =>
+        side === kind &&
+        leg[kind] === address &&
+        leg.amount === amount &&
+        !here &&
+        !skipped &&
+        decided === undefined,
+    )
+    if (side === undefined) throw new Error(`${this.id} asks ${address} for what no leg says`)
+    return side.number
+  }
+
   /** A leg of this account and amount that is to be given back: releases don't name its number. */
   legToUndo(address: string, kind: Side, amount: number): number {
     const side = this.sides.find(

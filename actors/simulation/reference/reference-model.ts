@@ -8,15 +8,9 @@
 import { keyOf } from '../../../runtime/index.js'
 import type { Leg } from '../../bank.js'
 import { rankOf } from '../../refusals.js'
-import {
-  eventOf,
-  Violation,
-  type CommittedEvent,
-  type CommittedKey,
-  type CommittedMessage,
-  type CommittedTurn,
-  type SentCommand,
-} from '../committed.js'
+import { placeOf, Violation, type Turn } from '../committed.js'
+import { keyName, passingRefusals } from '../history.js'
+import type { Attempt, CommittedEvent, CommittedMessage, OperationRequest } from '../kit.js'
 import { modelDay, newAccount, whyNotCredit, whyNotDebit, whyNotSpend } from './model-account.js'
 import type { ModelAccount } from './model-account.js'
 import { ModelPayment, refusedWith, type ModelOutcome, type PaymentWorld } from './model-payment.js'
@@ -27,13 +21,12 @@ export interface ReferenceOptions {
   shardOf: (address: string) => number
   /** Of the zone of daily limits; constant. */
   readonly zoneOffsetMs: number
-  /** The command whose key has these hashes. */
-  commandOf: (hashes: readonly number[]) => SentCommand | undefined
 }
 
 /** What a request came to, as committed. */
 export interface ModelAnswer {
-  readonly command: SentCommand
+  /** The request's first attempt. */
+  readonly attempt: Attempt
   /** Undefined while it is in flight. */
   outcome: ModelOutcome | undefined
 }
@@ -71,8 +64,16 @@ export class ReferenceModel {
     return account
   }
 
+  /** The request that waits for what a turn does; undefined for what comes of itself. */
+  causeOf(turn: Turn, message: CommittedMessage | undefined): Attempt | undefined {
+    if (turn.cause.type === 'request') return turn.keys[0]?.operation
+    if (message === undefined) return undefined
+    const { payment, transfer } = message.input as { payment?: string; transfer?: string }
+    return this.waiting.get(payment ?? transfer ?? keyOf(message.address))?.attempt
+  }
+
   /** Replays one turn. @throws Violation */
-  apply(turn: CommittedTurn, message: CommittedMessage | undefined): void {
+  apply(turn: Turn, message: CommittedMessage | undefined): void {
     this.touched.clear()
     this.touchedPayments.clear()
     try {
@@ -82,13 +83,13 @@ export class ReferenceModel {
       const { message: sentence } = error as Error
       throw new Violation('reference-model', `${placeOf(turn)}: ${sentence}`)
     }
-    for (const change of turn.timers) {
-      if (change.type !== 'set') continue
-      this.timers.set(`${turn.shard} ${change.timer.id}`, change.timer.address)
+    for (const { kind, event, address, data } of turn.events) {
+      if (kind !== 'payment' || event !== 'held') continue
+      this.timers.set(`${turn.shard} ${(data as { timer: number }).timer}`, address)
     }
   }
 
-  private replay(turn: CommittedTurn, message: CommittedMessage | undefined): void {
+  private replay(turn: Turn, message: CommittedMessage | undefined): void {
     switch (turn.cause.type) {
       case 'request':
         if (turn.keys.length > 0) for (const key of turn.keys) this.keyed(turn, key)
@@ -106,93 +107,76 @@ export class ReferenceModel {
   }
 
   /** A client's command that left its key. */
-  private keyed(turn: CommittedTurn, key: CommittedKey): void {
-    const command = this.options.commandOf(key.hashes)
-    if (command === undefined) throw new Error('a key is remembered that nobody sent')
-    const outcome = this.run(turn, key, command)
-    const said = key.refusal?.[0] ?? ''
+  private keyed(turn: Turn, { operation, refusal }: Turn['keys'][number]): void {
+    const { request } = operation
+    const outcome = this.run(turn, request, refusal !== undefined)
     // A refused transfer is remembered by its number, like one that was done.
-    const byNumber = command.command === 'transfer'
-    const due = outcome.type === 'refused' && !byNumber ? outcome.code : ''
-    if (said !== due) {
+    const due = outcome.type === 'refused' && request.name !== 'transfer' ? outcome.code : undefined
+    if (refusal !== due) {
       throw new Error(
-        `${command.key} (${command.command} at ${command.address}, ${JSON.stringify(command.input)}) ended ${said === '' ? 'well' : said}; the model says ${due === '' ? 'well' : due}`,
+        `${keyName(request)} ${JSON.stringify(request.input)} ended ${refusal ?? 'well'}; the model says ${due ?? 'well'}`,
       )
     }
-    const executions = this.answers.get(command.key) ?? []
+    this.remember(turn, operation, outcome)
+  }
+
+  private remember(turn: Turn, attempt: Attempt, outcome: ModelOutcome): void {
+    const key = keyName(attempt.request)
+    const executions = this.answers.get(key) ?? []
     const last = executions.at(-1)?.outcome
-    const passed = last?.type === 'refused' && passing.has(last.code)
-    if (executions.length > 0 && !passed) {
-      throw new Violation(
-        'applied-once',
-        `${placeOf(turn)}: ${command.key} (${command.command} at ${command.address}) takes effect again.`,
-      )
+    const isFree = last === undefined ? executions.length === 0 : hasPassed(last)
+    if (!isFree) {
+      throw new Violation('applied-once', `${placeOf(turn)}: ${key} takes effect again.`)
     }
-    const answer: ModelAnswer = { command, outcome: outcome.type === 'later' ? undefined : outcome }
-    this.answers.set(command.key, [...executions, answer])
-    if (outcome.type === 'later') this.waiting.set(this.waitsFor(turn, key, command), answer)
+    const answer: ModelAnswer = { attempt, outcome: outcome.type === 'later' ? undefined : outcome }
+    this.answers.set(key, [...executions, answer])
+    if (outcome.type === 'later') this.waiting.set(waitsFor(turn, attempt.request), answer)
   }
 
-  private waitsFor(
-    turn: CommittedTurn,
-    key: CommittedKey,
-    { address, command }: SentCommand,
-  ): string {
-    if (command === 'pay') return idOf('p', turn, key)
-    return command === 'transfer' ? idOf('t', turn, key) : keyOf(address)
-  }
-
-  private run(turn: CommittedTurn, key: CommittedKey, command: SentCommand): ModelOutcome {
-    const { address, input } = command
-    switch (command.command) {
+  private run(turn: Turn, request: OperationRequest, refused: boolean): ModelOutcome {
+    switch (request.name) {
       case 'deposit':
       case 'withdraw':
-        return this.moveCash(turn, key, command)
+        return this.moveCash(turn, request)
       case 'pay':
-        return this.pay(turn, key, address, input as PayInput)
+        return this.pay(turn, request, refused)
       case 'transfer':
-        return this.transfer(turn, key, input as { legs: readonly Leg[] })
+        return this.transfer(turn, request.input as { legs: readonly Leg[] })
       default:
-        return this.changePayment(turn, command)
+        return this.changePayment(turn, request)
     }
   }
 
-  private changePayment(
-    turn: CommittedTurn,
-    { address, command, input }: SentCommand,
-  ): ModelOutcome {
+  private changePayment(turn: Turn, { address, name, input }: OperationRequest): ModelOutcome {
     const payment = this.payment(keyOf(address))
-    if (payment.crossing !== undefined) throw new Error(`${address}: ${command} did not wait`)
+    if (payment.crossing !== undefined) throw new Error(`${address}: ${name} did not wait`)
     const world = this.worldOf(payment, turn)
-    if (command === 'capture') return payment.capture(input as { amount?: number }, world)
-    if (command === 'refund') return payment.refund(input as { amount?: number }, world)
-    if (command === 'void') return payment.void(world)
-    throw new Error(`the model does not know the command ${command}`)
+    if (name === 'capture') return payment.capture(input as { amount?: number }, world)
+    if (name === 'refund') return payment.refund(input as { amount?: number }, world)
+    if (name === 'void') return payment.void(world)
+    throw new Error(`the model does not know the command ${name}`)
   }
 
-  private moveCash(turn: CommittedTurn, key: CommittedKey, command: SentCommand): ModelOutcome {
-    const { amount, currency } = command.input as { amount: number; currency: string }
-    const account = this.account(command.address)
-    const deposit = command.command === 'deposit'
+  private moveCash(turn: Turn, request: OperationRequest): ModelOutcome {
+    const { amount, currency } = request.input as { amount: number; currency: string }
+    const account = this.account(request.address)
+    const deposit = request.name === 'deposit'
     const why = deposit
       ? whyNotCredit(account, currency, 'account_not_found')
       : whyNotDebit(account, amount, currency, 'account_not_found')
     if (why !== '') return refusedWith(why)
     if (deposit) account.creditsPosted += amount
     else account.debitsPosted += amount
-    const id = this.newId(deposit ? 'd' : 'w', turn, key)
+    const id = this.newId(turn, referenceIn(turn))
     return {
       type: 'answer',
-      value: { id, account: command.address, amount, currency, createdAt: turn.time },
+      value: { id, account: request.address, amount, currency, createdAt: turn.time },
     }
   }
 
-  private pay(
-    turn: CommittedTurn,
-    key: CommittedKey,
-    payerAddress: string,
-    input: PayInput,
-  ): ModelOutcome {
+  private pay(turn: Turn, request: OperationRequest, refused: boolean): ModelOutcome {
+    const input = request.input as PayInput
+    const payerAddress = request.address
     const { amount, currency, payee: payeeAddress, manual, expiresInMs, memo } = input
     const day = modelDay(turn.time, this.options.zoneOffsetMs)
     const why = whyNotSpend(this.account(payerAddress), amount, currency, day)
@@ -200,21 +184,17 @@ export class ReferenceModel {
     const createdAt = turn.time
     const expiresAt = manual ? createdAt + expiresInMs : 0
     const terms = { payerAddress, payeeAddress, amount, currency, memo, day, createdAt, expiresAt }
-    const payment = new ModelPayment(key.refusal === undefined ? idOf('p', turn, key) : '', terms)
+    const payment = new ModelPayment(refused ? '' : referenceIn(turn), terms)
     const outcome = payment.begin(this.worldOf(payment, turn))
     if (outcome.type !== 'refused') {
-      this.payments.set(this.newId('p', turn, key), payment)
+      this.payments.set(this.newId(turn, payment.id), payment)
       this.touchedPayments.add(payment)
     }
     return outcome
   }
 
-  private transfer(
-    turn: CommittedTurn,
-    key: CommittedKey,
-    { legs }: { legs: readonly Leg[] },
-  ): ModelOutcome {
-    const id = this.newId('t', turn, key)
+  private transfer(turn: Turn, { legs }: { legs: readonly Leg[] }): ModelOutcome {
+    const id = this.newId(turn, transferIn(turn))
     const transfer = new ModelTransfer(id, legs, turn.time, turn.shard, this.world)
     this.transfers.set(id, transfer)
     return transfer.begin(turn.time, this.world)
@@ -229,7 +209,7 @@ export class ReferenceModel {
     waiting.outcome = outcome
   }
 
-  private expire(turn: CommittedTurn, timer: number): void {
+  private expire(turn: Turn, timer: number): void {
     const address = this.timers.get(`${turn.shard} ${timer}`)
     if (address === undefined) throw new Error(`timer ${timer} fires, and nobody set it`)
     const payment = this.payment(keyOf(address))
@@ -239,7 +219,7 @@ export class ReferenceModel {
   /** Commands without keys show in their events alone. */
   private administer(event: CommittedEvent): void {
     const account = this.account(event.address)
-    const { event: name } = eventOf(event.tag, event.address)
+    const { event: name } = event
     const must = (holds: boolean): void => {
       if (!holds) throw new Error(`${event.address} is ${name} while ${account.status}`)
     }
@@ -278,7 +258,7 @@ export class ReferenceModel {
     return payment
   }
 
-  worldOf({ terms }: ModelPayment, turn: CommittedTurn): PaymentWorld {
+  worldOf({ terms }: ModelPayment, turn: Turn): PaymentWorld {
     const { payerAddress, payeeAddress } = terms
     const { shardOf } = this.options
     return {
@@ -289,8 +269,8 @@ export class ReferenceModel {
     }
   }
 
-  private newId(letter: string, turn: CommittedTurn, key: CommittedKey): string {
-    const id = idOf(letter, turn, key)
+  /** Notes an id: none is given twice, whatever it names. */
+  private newId(turn: Turn, id: string): string {
     if (this.ids.has(id.slice(1))) {
       throw new Violation('applied-once', `${placeOf(turn)}: the id ${id} is given again.`)
     }
@@ -308,13 +288,28 @@ interface PayInput {
   readonly memo: string
 }
 
-/** Refusals that bind nothing: the same request may be done later. */
-const passing = new Set(['account_not_found', 'payee_not_found'])
-
-function idOf(letter: string, { shard }: CommittedTurn, { note }: CommittedKey): string {
-  return `${letter}${shard.toString(36)}-${note.toString(36)}`
+function hasPassed(outcome: ModelOutcome): boolean {
+  return outcome.type === 'refused' && passingRefusals.has(outcome.code)
 }
 
-function placeOf({ shard, ordinal }: CommittedTurn): string {
-  return `shard ${shard}, ordinal ${ordinal}`
+/** What ends the request's waiting: its payment or transfer. */
+function waitsFor(turn: Turn, { name, address }: OperationRequest): string {
+  if (name === 'pay') return referenceIn(turn)
+  return name === 'transfer' ? transferIn(turn) : keyOf(address)
+}
+
+/** The id a turn gave to what it began. */
+function referenceIn(turn: Turn): string {
+  const [first] = turn.events.filter(({ event }) => beginnings.has(event))
+  const { reference } = (first?.data ?? {}) as { reference?: string }
+  if (reference === undefined) throw new Error('nothing shows that it was done')
+  return reference
+}
+
+const beginnings = new Set(['held', 'paid', 'deposited', 'withdrawn'])
+
+function transferIn(turn: Turn): string {
+  const begun = turn.events.find(({ kind, event }) => kind === 'transfer' && event === 'begun')
+  if (begun === undefined) throw new Error('no transfer was begun')
+  return keyOf(begun.address)
 }
