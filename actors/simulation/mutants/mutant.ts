@@ -19,6 +19,8 @@ export interface Mutant {
   readonly replace: string
   /** Oracle that is meant to catch it. */
   readonly oracle: string
+  /** True when a few seeds are enough: part of every test run. */
+  readonly fast?: boolean
 }
 
 /** The mutated source. @throws Error when the text does not stand exactly once */
