@@ -53,7 +53,7 @@ export class MakeRequest {
       amount: this.amount(),
       currency,
       manual,
-      expiresInMs: manual ? random.whole(1, shape.expirySecondsMax) * 1_000 : 0,
+      expiresInMs: manual ? random.whole(1, shape.expiryMsMax) : 0,
       memo: random.chance(0.3) ? 'lunch' : '',
     }
   }

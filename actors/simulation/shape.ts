@@ -30,7 +30,6 @@ export type OperationKind = keyof typeof weightsMax
 export const operationKinds = Object.keys(weightsMax) as readonly OperationKind[]
 
 export interface WorkloadShape {
-  readonly operations: number
   readonly accounts: number
   readonly merchants: number
   readonly currencies: readonly string[]
@@ -45,9 +44,7 @@ export interface WorkloadShape {
   readonly perPayment: number
   readonly perDay: number
   /** Of holds. */
-  readonly expirySecondsMax: number
-  /** Between two operations of one client. */
-  readonly pauseMsMax: number
+  readonly expiryMsMax: number
 }
 
 /** Draws the shape of a seed. */
@@ -64,7 +61,6 @@ export function drawShape(random: Random): WorkloadShape {
   const balance = random.pick([30, 300, 5_000])
   const amountMax = random.pick([10, 60, Math.max(10, balance / 2)])
   return {
-    operations: random.whole(60, 220),
     accounts: random.whole(2, 7),
     merchants: random.whole(1, 3),
     currencies: random.chance(0.8) ? ['CNY'] : ['CNY', 'JPY'],
@@ -75,7 +71,6 @@ export function drawShape(random: Random): WorkloadShape {
     creditLimit: random.pick([0, 0, 50]),
     perPayment: random.pick([0, 0, amountMax - 1]),
     perDay: random.pick([0, 0, amountMax * 3]),
-    expirySecondsMax: random.pick([1, 5, 40, 4_000]),
-    pauseMsMax: random.pick([0, 20, 400]),
+    expiryMsMax: random.pick([20, 300, 3_000, 60_000]),
   }
 }

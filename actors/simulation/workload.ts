@@ -44,33 +44,26 @@ class PaymentRun implements WorkloadRun {
   /** What is asked before all else: accounts first, then what is in them. */
   private readonly first: OperationRequest[] = []
   private readonly opening = new Set<string>()
-  private left: number
   /** By client: what it asks next. */
   private readonly planned = new Map<number, OperationRequest>()
-  private readonly idleUntil = new Map<number, number>()
 
   constructor(scope: WorkloadScope) {
     this.random = scope.random
     this.shape = drawShape(this.random)
     this.make = new MakeRequest(this.random, this.shape)
-    this.left = this.shape.operations
     this.weighted = operationKinds.flatMap((kind) =>
       new Array<OperationKind>(this.shape.weights[kind]).fill(kind),
     )
     this.prepare()
   }
 
-  next(client: number, now: number): OperationRequest | undefined {
+  next(client: number): OperationRequest | undefined {
     const prepared = this.first.shift()
     if (prepared !== undefined) return prepared
     const planned = this.planned.get(client)
     this.planned.delete(client)
     if (planned !== undefined) return planned
-    if (this.opening.size > 0 || this.left <= 0 || now < (this.idleUntil.get(client) ?? 0)) {
-      return undefined
-    }
-    this.left--
-    this.idleUntil.set(client, now + this.random.between(0, this.shape.pauseMsMax))
+    if (this.opening.size > 0) return this.make.query(this.party(), 'view', null)
     return this.draw(client, this.random.pick(this.weighted))
   }
 

@@ -263,7 +263,7 @@ describe('the reference model', () => {
     const asked = request('deposit', { amount, currency: 'CNY' }, key)
     const data = { reference: `d0-${key}`, counterparty: '', amount: said }
     return turn({
-      keys: [{ operation: attempt(asked, [1, undefined]), refusal }],
+      keys: [{ operation: attempt(asked, [1, undefined]), refusal, mayBeUnbound: false }],
       events: refusal === undefined ? [[alice, 'deposited', data]] : [],
     })
   }
