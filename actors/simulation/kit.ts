@@ -21,3 +21,4 @@ export type {
 export type { Operation, SequentialModel } from '../../runtime/simulation/linearizability.js'
 export { Random } from '../../runtime/simulation/random.js'
 export { shardOfHome } from '../../runtime/actor/address.js'
+export { simulate } from '../../runtime/simulation/simulate.js'

@@ -67,9 +67,10 @@ export class ReferenceModel {
   /** The request that waits for what a turn does; undefined for what comes of itself. */
   causeOf(turn: Turn, message: CommittedMessage | undefined): Attempt | undefined {
     if (turn.cause.type === 'request') return turn.keys[0]?.operation
-    if (message === undefined) return undefined
-    const { payment, transfer } = message.input as { payment?: string; transfer?: string }
-    return this.waiting.get(payment ?? transfer ?? keyOf(message.address))?.attempt
+    // A comparison of two shards carries nothing.
+    if (message === undefined || message.command === '') return undefined
+    const named = message.input as { payment?: string; transfer?: string }
+    return this.waiting.get(named.payment ?? named.transfer ?? keyOf(message.address))?.attempt
   }
 
   /** Replays one turn. @throws Violation */

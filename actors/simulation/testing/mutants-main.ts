@@ -33,17 +33,16 @@ const program = new Command('mutants')
     const found = await runMutants(mutants, {
       seeds: Number(seeds),
       onResult: (result) => {
-        process.stdout.write(
-          result.name === 'none'
-            ? `Without mutants: ${result.finding === undefined ? 'clean' : lineOf(result)}\n`
-            : `${lineOf(result)}\n`,
-        )
+        process.stdout.write(`${lineOf(result)}\n`)
       },
     })
     const caught = found.results.filter(({ finding }) => finding !== undefined).length
+    for (const { seed, sentence } of found.uncleanSeeds) {
+      process.stdout.write(`Seed ${seed} fails without any mutant: ${sentence}\n`)
+    }
     process.stdout.write(`${caught} of ${found.results.length} mutants caught.\n`)
     if (only === undefined && !fast) recordResults(commit(), Number(seeds), found)
-    if (caught < found.results.length || found.clean.finding !== undefined) process.exitCode = 1
+    if (caught < found.results.length || found.uncleanSeeds.length > 0) process.exitCode = 1
   })
 
 await program.parseAsync()
