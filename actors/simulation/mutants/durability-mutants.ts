@@ -35,7 +35,7 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'runtime/shard/lane.ts',
     find: '    this.journal.append(frames).then(',
     replace:
-      '    this.services.release({ answers: [], messages, acknowledgements: [] })\n    this.journal.append(frames).then(',
+      '    this.services.release({ answers: this.services.answerBatch(), messages, acknowledgements: [] })\n    this.journal.append(frames).then(',
     oracle: 'nodes-live',
   },
   {
@@ -44,7 +44,7 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'runtime/shard/lane.ts',
     find: '    this.inFlight = group\n',
     replace:
-      '    this.inFlight = group\n    this.services.release({ answers: [], messages: [], acknowledgements })\n',
+      '    this.inFlight = group\n    this.services.release({ answers: this.services.answerBatch(), messages: [], acknowledgements })\n',
     oracle: 'convergence',
   },
   {
