@@ -23,11 +23,7 @@ class MutantCompiler {
     ) as { config: unknown }
     const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, root)
     this.service = ts.createLanguageService({
-      getCompilationSettings: () => ({
-        ...options,
-        incremental: false,
-        tsBuildInfoFile: undefined,
-      }),
+      getCompilationSettings: () => options,
       getScriptFileNames: () => fileNames,
       getScriptVersion: (file) => (this.changed?.file === file ? String(this.version) : '0'),
       getScriptSnapshot: (file) => {
