@@ -1,0 +1,214 @@
+/**
+ * `npm run mutants`: plants each bug in a copy of the build, runs the payment campaign there until an
+ * oracle finds it, and says which one did, and at which seed.
+ *
+ * U3. A seed only counts when it runs clean without the mutant: each seed that finds something is run
+ *     again in an unchanged copy, and one that fails there too is passed over and reported.
+ */
+import { spawn } from 'node:child_process'
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { mutants as allMutants } from '../mutants/index.js'
+import { mutated, type Mutant } from '../mutants/mutant.js'
+
+/** The repository: three folders above the compiled file's own, and above `dist`. */
+const root = fileURLToPath(new URL('../../../../', import.meta.url))
+const campaign = join('dist', 'actors', 'simulation', 'testing', 'campaign.js')
+const results = join(root, 'actors', 'simulation', 'mutants', 'results.jsonl')
+/** A mutant that hangs its campaign is stopped after this long, and counts as not caught. */
+const campaignMsMax = 15 * 60_000
+
+/** What one campaign found first. */
+export interface Finding {
+  readonly seed: number
+  readonly oracle: string
+  readonly sentence: string
+}
+
+export interface MutantResult {
+  readonly name: string
+  readonly finding: Finding | undefined
+  readonly seconds: number
+  /** Why the campaign itself went wrong; '' when it did not. */
+  readonly trouble: string
+}
+
+export interface MutantOptions {
+  /** Seeds tried before a mutant counts as survived. */
+  readonly seeds: number
+  readonly jobs?: number
+  readonly onResult?: (result: MutantResult) => void
+}
+
+/** How a campaign ended. */
+interface Outcome {
+  readonly finding: Finding | undefined
+  readonly trouble: string
+}
+
+type IsClean = (seed: number) => Promise<boolean>
+
+/** A copy of the build to plant bugs in. */
+class Copy {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'suanpan-mutant-'))
+
+  constructor() {
+    cpSync(join(root, 'dist'), join(this.folder, 'dist'), { recursive: true })
+    cpSync(join(root, 'package.json'), join(this.folder, 'package.json'))
+    symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'), 'junction')
+  }
+
+  /** Runs the campaign with a mutant planted, until a seed that is clean without it finds it. */
+  async run(mutant: Mutant, seeds: number, isClean: IsClean): Promise<MutantResult> {
+    const began = performance.now()
+    const takeOut = await this.plant(mutant)
+    const result = (finding: Finding | undefined, trouble: string): MutantResult => {
+      const seconds = Math.round((performance.now() - began) / 1_000)
+      return { name: mutant.name, finding, trouble, seconds }
+    }
+    try {
+      for (let from = 1; from <= seeds;) {
+        const { finding, trouble } = await this.campaign(from, seeds - from + 1)
+        if (finding === undefined || trouble !== '') return result(undefined, trouble)
+        if (await isClean(finding.seed)) return result(finding, '')
+        from = finding.seed + 1
+      }
+      return result(undefined, '')
+    } finally {
+      takeOut()
+    }
+  }
+
+  /** Runs the campaign as the copy is. */
+  campaign(from: number, seeds: number): Promise<Outcome> {
+    return runCampaign(this.folder, from, seeds)
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  private async plant(mutant: Mutant): Promise<() => void> {
+    // A tool of development: it is there where the repository is.
+    const { default: ts } = await import('typescript')
+    const source = mutated(mutant, readFileSync(join(root, mutant.file), 'utf8'))
+    const { outputText } = ts.transpileModule(source, {
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2022,
+        module: ts.ModuleKind.ES2022,
+        verbatimModuleSyntax: true,
+      },
+    })
+    const file = join(this.folder, 'dist', mutant.file.replace(/\.ts$/, '.js'))
+    const original = readFileSync(file)
+    writeFileSync(file, outputText)
+    return () => {
+      writeFileSync(file, original)
+    }
+  }
+}
+
+function runCampaign(folder: string, from: number, seeds: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const range = ['--from', String(from), '--seeds', String(seeds)]
+    const child = spawn(process.execPath, [join(folder, campaign), ...range], { cwd: folder })
+    let out = ''
+    let errors = ''
+    child.stdout.on('data', (piece: Buffer) => (out += piece.toString()))
+    child.stderr.on('data', (piece: Buffer) => (errors += piece.toString()))
+    const timer = setTimeout(() => child.kill('SIGKILL'), campaignMsMax)
+    child.on('close', (code) => {
+      clearTimeout(timer)
+      const last = out.trim().split('\n').at(-1) ?? ''
+      if (code === 0) resolve({ finding: undefined, trouble: '' })
+      else if (code === 1) resolve({ finding: JSON.parse(last) as Finding, trouble: '' })
+      else
+        resolve({ finding: undefined, trouble: errors.slice(-500) || `ended with ${String(code)}` })
+    })
+  })
+}
+
+/** What running mutants showed. */
+export interface MutantReport {
+  readonly results: readonly MutantResult[]
+  /** Seeds that fail without any mutant: bugs of the core or the kit, and no proof of anything else. */
+  readonly uncleanSeeds: readonly Finding[]
+}
+
+/** Runs mutants, several at a time. */
+export async function runMutants(
+  mutants: readonly Mutant[],
+  options: MutantOptions,
+): Promise<MutantReport> {
+  const waiting = [...mutants]
+  const results: MutantResult[] = []
+  const unchanged = new Copy()
+  const copies: Copy[] = [unchanged]
+  const known = new Map<number, Promise<Outcome>>()
+  const isClean: IsClean = async (seed) => {
+    const run = known.get(seed) ?? unchanged.campaign(seed, 1)
+    known.set(seed, run)
+    const { finding, trouble } = await run
+    if (trouble !== '') throw new Error(`Seed ${seed} can't be run without mutants: ${trouble}`)
+    return finding === undefined
+  }
+  const work = async (): Promise<void> => {
+    const copy = new Copy()
+    copies.push(copy)
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const result = await copy.run(mutant, options.seeds, isClean)
+      results.push(result)
+      options.onResult?.(result)
+    }
+  }
+  try {
+    const jobs = Math.min(options.jobs ?? availableParallelism(), mutants.length)
+    await Promise.all(Array.from({ length: jobs }, work))
+    const outcomes = await Promise.all(known.values())
+    const uncleanSeeds = outcomes.flatMap(({ finding }) => (finding === undefined ? [] : [finding]))
+    return { results, uncleanSeeds }
+  } finally {
+    for (const copy of copies) copy.remove()
+  }
+}
+
+/** The mutants a command means. @throws Error for a name that is none */
+export function selectMutants(only: readonly string[], fast: boolean): readonly Mutant[] {
+  const unknown = only.find((name) => !allMutants.some((mutant) => mutant.name === name))
+  if (unknown !== undefined) throw new Error(`There is no mutant "${unknown}".`)
+  const chosen =
+    only.length === 0 ? allMutants : allMutants.filter(({ name }) => only.includes(name))
+  return fast ? chosen.filter((mutant) => mutant.fast === true) : chosen
+}
+
+/** Appends what a run found to the results kept in the repository. */
+export function recordResults(
+  commit: string,
+  seeds: number,
+  { results: found, uncleanSeeds }: MutantReport,
+): void {
+  const line = {
+    commit,
+    seeds,
+    mutants: found.length,
+    caught: found.filter(({ finding }) => finding !== undefined).length,
+    survived: found.filter(({ finding }) => finding === undefined).map(({ name }) => name),
+    uncleanSeeds: uncleanSeeds.map(({ seed }) => seed).sort((a, b) => a - b),
+    by: Object.fromEntries(
+      found.flatMap(({ name, finding }) =>
+        finding === undefined ? [] : [[name, `${finding.oracle} at seed ${finding.seed}`]],
+      ),
+    ),
+  }
+  appendFileSync(results, `${JSON.stringify(line)}\n`)
+}
