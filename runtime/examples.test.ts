@@ -8,7 +8,11 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 
 const root = new URL('..', import.meta.url).pathname
 const work = mkdtempSync(join(tmpdir(), 'suanpan-examples-'))
-const pages = ['README.md', ...readdirSync(root).map((folder) => `${folder}/README.md`)]
+const pages = [
+  'README.md',
+  ...readdirSync(root).map((folder) => `${folder}/README.md`),
+  'runtime/simulation/README.md',
+]
 
 interface Example {
   readonly page: string
@@ -53,6 +57,7 @@ describe('the examples of the READMEs', () => {
     const dist = (path: string): string => pathToFileURL(join(root, 'dist', path)).href
     const source = `const dataDir = ${JSON.stringify(dataDir)}\n${code}`
       .replace(`'suanpan/payments'`, `'${dist('actors/index.js')}'`)
+      .replace(`'suanpan/testing'`, `'${dist('runtime/simulation/index.js')}'`)
       .replace(`'suanpan'`, `'${dist('runtime/index.js')}'`)
     const { outputText } = ts.transpileModule(source, {
       compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },

@@ -9,8 +9,6 @@ import { isParked } from '../actor/turn.js'
 import { Fault, Refused } from '../errors.js'
 import type { JournalFolder } from '../journal/file/index.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
-import { hashWords, recordKinds } from '../messaging/idempotency-table.js'
-import type { KeyInsert } from '../shard/committed-turn.js'
 import { ActorView } from '../shard/shard-view.js'
 import { Clients } from './clients.js'
 import { damageKinds, tryDamage } from './damage.js'
@@ -20,6 +18,7 @@ import type { SimulatedNode } from './node.js'
 import type { CommittedTurnView, Oracle, OracleFactory } from './oracle.js'
 import { runtimeOracles } from './oracles/runtime-oracles.js'
 import { Random } from './random.js'
+import { hashesOf, keyOf, owedSentence } from './run-facts.js'
 import { planOf, type Plan } from './swarm.js'
 import { dataDir, World } from './world.js'
 import type { Operation, Workload, WorkloadRun } from './workload.js'
@@ -53,6 +52,7 @@ export interface RunResult {
 /** ms of virtual time the stormy phase may last, and what convergence may take after it. */
 const stormMs = 20_000
 const calmMs = 120_000
+const violationsMax = 10
 
 /** Runs one seed. */
 export async function simulate(options: SimulateOptions): Promise<RunResult> {
@@ -80,6 +80,7 @@ class Run {
   private readonly hashesOf = new WeakMap<Operation, number[]>()
   private readonly hashers = new Map<string, KeyedHash>()
   private openings = 0
+  private finalSent = false
   private timersBeforeOpening = new Set<string>()
 
   constructor(options: SimulateOptions) {
@@ -135,7 +136,7 @@ class Run {
     kernel.say(`plan ${JSON.stringify(this.plan)}`)
     this.world.start()
     this.clients.start()
-    await kernel.run(() => this.clients.finished, stormMs)
+    await kernel.run(() => this.clients.finished || this.hopeless, stormMs)
     this.clients.drain()
     this.world.heal()
     try {
@@ -144,6 +145,11 @@ class Run {
       if (!(error instanceof Stuck)) throw error
       this.violation(error.message)
     }
+  }
+
+  /** So much is broken that going on tells nothing new. */
+  private get hopeless(): boolean {
+    return this.violations.length >= violationsMax
   }
 
   result(): RunResult {
@@ -178,11 +184,27 @@ class Run {
 
   /** The calm phase: all is answered, nobody owes anything, both sides of every pair agree. */
   private async converge(): Promise<void> {
+    const until = this.world.kernel.now + calmMs
+    for (;;) {
+      try {
+        await this.settle(until)
+        return
+      } catch (error) {
+        // The one that serves may be one that was succeeded and did not know yet: another follows.
+        if (!(error instanceof Fault) || error.code !== 'fenced') throw error
+        this.sometimes('fenced owner')
+      }
+    }
+  }
+
+  private async settle(until: number): Promise<void> {
     const { world, clients } = this
-    const until = world.kernel.now + calmMs
     const calm = (): boolean => clients.finished && world.sole !== undefined
     await this.reach(calm, until, 'clients still wait, or nobody serves')
-    for (const request of this.workloadRun.finalOperations?.() ?? []) clients.send(request)
+    if (!this.finalSent) {
+      this.finalSent = true
+      for (const request of this.workloadRun.finalOperations?.() ?? []) clients.send(request)
+    }
     await this.reach(calm, until, 'final operations are not answered')
     const node = world.sole!
     let status: ShardStatus[] = []
@@ -206,7 +228,9 @@ class Run {
   }
 
   private async reach(done: () => boolean, until: number, what: string): Promise<void> {
-    if (!(await this.world.kernel.run(done, until))) throw new Stuck(`no convergence: ${what}`)
+    const { kernel } = this.world
+    const reached = await kernel.run(() => done() || this.hopeless, until)
+    if (!reached || this.hopeless) throw new Stuck(`no convergence: ${what}`)
   }
 
   private async finish<T>(what: string, promise: Promise<T>, until: number): Promise<T> {
@@ -352,39 +376,11 @@ class Run {
   }
 
   private violation(sentence: string): void {
-    if (this.violations.length < 20) this.violations.push(sentence)
+    if (!this.hopeless) this.violations.push(sentence)
     this.world.kernel.say(`VIOLATION ${sentence}`)
   }
 
   private sometimes(name: string): void {
     this.sometimesCounts.set(name, (this.sometimesCounts.get(name) ?? 0) + 1)
   }
-}
-
-/** As the client hashes a request (see `request-client.ts`). */
-function hashesOf(
-  hash: KeyedHash,
-  address: string,
-  name: string,
-  key: string,
-  input: unknown,
-): number[] {
-  const words: number[] = []
-  hash.key(address, name, key, words)
-  hash.meaning(input, words)
-  // Journaled as signed words.
-  return words.slice(0, hashWords).map((word) => word | 0)
-}
-
-function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {
-  const { refusal, kind } = key
-  return { operation, refusal: refusal?.[0], mayBeUnbound: kind === recordKinds.note }
-}
-
-function owedSentence(status: readonly ShardStatus[]): string {
-  const owing = status.filter(({ outboxMessages, mailbox }) => outboxMessages + mailbox > 0)
-  const each = owing.map(
-    ({ shard, outboxMessages, mailbox }) => `${shard}: ${outboxMessages} owed, ${mailbox} waiting`,
-  )
-  return `no convergence: shards still have work (${each.join('; ')})`
 }
