@@ -1,0 +1,75 @@
+/**
+ * One simulated process: its environment, and what can happen to it. It can die, stand still and go
+ * on, and its wall clock can be wrong; it never knows.
+ */
+import type { Env, ProcessIdentity, TimerHandle } from '../env/env.js'
+import type { Kernel, Owner } from './kernel.js'
+import type { Random } from './random.js'
+import { SimulatedDisk, type Machine } from './simulated-disk.js'
+
+/** Wall clock when a simulation begins: 2026-01-01. */
+export const beginning = 1_767_225_600_000
+
+export class SimulatedProcess implements Owner {
+  alive = true
+  paused = false
+  /** ms the wall clock is ahead. */
+  skewMs = 0
+  readonly env: Env
+  private readonly kernel: Kernel
+  private readonly disk: SimulatedDisk
+  private deferred: (() => void)[] = []
+
+  /** @param others what becomes of other processes, by pid */
+  constructor(
+    kernel: Kernel,
+    machine: Machine,
+    random: Random,
+    pid: number,
+    others: (identity: ProcessIdentity) => ReturnType<Env['processes']['fate']>,
+  ) {
+    this.kernel = kernel
+    this.disk = new SimulatedDisk(kernel, machine, this)
+    this.env = {
+      clock: {
+        now: () => Math.floor(beginning + kernel.now + this.skewMs),
+        monotonic: () => kernel.now,
+      },
+      chance: { next: () => random.next(), bytes: (length) => random.bytes(length) },
+      timers: {
+        after: (delayMs, run): TimerHandle => kernel.after(delayMs, run, this),
+        soon: (run) => void kernel.after(0.001 + random.next() * 0.02, run, this),
+      },
+      disk: this.disk,
+      processes: {
+        self: { pid, startedAt: String(pid), place: 'simulation' },
+        cores: 2,
+        end: (sentence) => {
+          throw new Error(sentence)
+        },
+        fate: others,
+      },
+    }
+  }
+
+  /** Ends the process between two of its steps. */
+  kill(): void {
+    this.alive = false
+    this.deferred = []
+    this.disk.tear()
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  /** Goes on with everything that came due meanwhile, in its order. */
+  resume(): void {
+    this.paused = false
+    for (const run of this.deferred.splice(0)) this.kernel.after(0, run, this)
+  }
+
+  defer(run: () => void): void {
+    this.deferred.push(run)
+  }
+}

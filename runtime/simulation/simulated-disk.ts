@@ -1,0 +1,204 @@
+/**
+ * The disk as a simulated process sees it: every operation takes virtual time, may fail, and is lost
+ * with the process when that dies in the middle of it.
+ */
+import type { Disk, DiskFile } from '../env/env.js'
+import { DiskError, type DiskImage, type FileContent } from './disk-image.js'
+import type { FaultCounts } from './faults.js'
+import type { Kernel, Owner } from './kernel.js'
+import type { Random } from './random.js'
+
+/** Troubles of a machine's disk, switched by the run. */
+export interface DiskWeather {
+  /** Mean ms of an operation. */
+  readonly latencyMs: number
+  /** Factor on latency. */
+  slowness: number
+  full: boolean
+  syncErrors: 'none' | 'once' | 'for_ever'
+  /** Chance that a write stops half way with an error. */
+  shortWrites: number
+}
+
+/** The disk of one machine, shared by its processes. */
+export interface Machine {
+  readonly image: DiskImage
+  readonly weather: DiskWeather
+  readonly counts: FaultCounts
+  /** Draws of the disk only. */
+  readonly random: Random
+  /** Told of every whole write. */
+  readonly onWrite: (path: string, bytes: Uint8Array) => void
+  readonly onRename: (to: string, content: FileContent) => void
+}
+
+interface WriteUnderWay {
+  readonly content: FileContent
+  readonly bytes: Uint8Array
+  readonly position: number
+}
+
+export class SimulatedDisk implements Disk {
+  private readonly kernel: Kernel
+  private readonly machine: Machine
+  private readonly owner: Owner
+  private readonly underWay = new Set<WriteUnderWay>()
+
+  constructor(kernel: Kernel, machine: Machine, owner: Owner) {
+    this.kernel = kernel
+    this.machine = machine
+    this.owner = owner
+  }
+
+  /** The process died: writes under way are there in part. */
+  tear(): void {
+    const { random } = this.machine
+    for (const { content, bytes, position } of this.underWay) {
+      const length = random.whole(0, bytes.length)
+      if (length === 0) continue
+      content.write(bytes.subarray(0, length), position)
+      content.marks.push({ kind: 'torn_write', from: position, to: position + length })
+    }
+    this.underWay.clear()
+  }
+
+  makeFolder(): Promise<void> {
+    return this.run('makeFolder', '', () => undefined)
+  }
+
+  list(path: string): Promise<string[]> {
+    return this.run('list', path, () => {
+      const { image, counts } = this.machine
+      image.meetFolder(path, counts)
+      return image.list(path)
+    })
+  }
+
+  open(path: string, mode: 'read' | 'readwrite' | 'create'): Promise<DiskFile> {
+    return this.run('open', path, () => {
+      const { image, counts } = this.machine
+      image.meetName(path, counts)
+      if (mode === 'create') {
+        this.failWhenFull(path)
+        return this.fileOf(path, image.create(path, this.kernel.now))
+      }
+      return this.fileOf(path, image.get(path))
+    })
+  }
+
+  existsNow(path: string): boolean {
+    const { image, counts } = this.machine
+    image.meetName(path, counts)
+    return image.names.has(path)
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.run('rename', to, () => {
+      this.machine.image.rename(from, to)
+      this.machine.onRename(to, this.machine.image.get(to))
+    })
+  }
+
+  remove(path: string): Promise<void> {
+    return this.run('remove', path, () => {
+      this.machine.image.remove(path)
+    })
+  }
+
+  syncFolder(path: string): Promise<void> {
+    return this.run('syncFolder', path, () => {
+      this.failSync(path)
+      this.machine.image.syncFolder(path)
+    })
+  }
+
+  touch(path: string): Promise<void> {
+    return this.run('touch', path, () => {
+      this.machine.image.get(path).touchedAt = this.kernel.now
+    })
+  }
+
+  ageMs(path: string): Promise<number> {
+    return this.run('ageMs', path, () => this.kernel.now - this.machine.image.get(path).touchedAt)
+  }
+
+  private fileOf(path: string, content: FileContent): DiskFile {
+    const { image, counts } = this.machine
+    return {
+      read: (position, length) =>
+        this.run('read', path, () => {
+          image.meet(content, position, length, counts)
+          return content.read(position, length)
+        }),
+      write: (bytes, position) => this.write(path, content, bytes, position),
+      sync: () =>
+        this.run('sync', path, () => {
+          this.failSync(path)
+          image.syncFile(content)
+        }),
+      size: () => this.run('size', path, () => content.size),
+      close: () => Promise.resolve(),
+    }
+  }
+
+  private write(
+    path: string,
+    content: FileContent,
+    bytes: Uint8Array,
+    position: number,
+  ): Promise<void> {
+    const { random, weather, counts, onWrite } = this.machine
+    const write = { content, bytes: bytes.slice(), position }
+    this.underWay.add(write)
+    return this.run('write', path, () => {
+      this.underWay.delete(write)
+      const full = weather.full
+      if (full || random.chance(weather.shortWrites)) {
+        const length = random.whole(0, Math.max(0, write.bytes.length - 1))
+        content.write(write.bytes.subarray(0, length), position)
+        counts.add(full ? 'disk_full' : 'short_write')
+        throw new DiskError(full ? 'ENOSPC' : 'EIO', path)
+      }
+      content.write(write.bytes, position)
+      this.kernel.note(path, write.bytes)
+      onWrite(path, write.bytes)
+    })
+  }
+
+  private failWhenFull(path: string): void {
+    if (!this.machine.weather.full) return
+    this.machine.counts.add('disk_full')
+    throw new DiskError('ENOSPC', path)
+  }
+
+  private failSync(path: string): void {
+    const { weather, counts } = this.machine
+    if (weather.syncErrors === 'none') return
+    counts.add(weather.syncErrors === 'once' ? 'sync_error_once' : 'sync_error_for_ever')
+    if (weather.syncErrors === 'once') weather.syncErrors = 'none'
+    throw new DiskError('EIO', path)
+  }
+
+  /** One operation: it takes effect when its time is over. */
+  private run<T>(operation: string, path: string, apply: () => T): Promise<T> {
+    const { random, weather, counts } = this.machine
+    const usual = random.exponential(weather.latencyMs)
+    const latency = usual * weather.slowness
+    if (weather.slowness > 1) counts.add('slow_disk')
+    return new Promise((resolve, reject) => {
+      this.kernel.after(
+        latency,
+        () => {
+          this.kernel.note(operation)
+          try {
+            resolve(apply())
+          } catch (error) {
+            this.kernel.say(`disk: ${operation} fails: ${(error as Error).message}`)
+            reject(error as Error)
+          }
+        },
+        this.owner,
+      )
+    })
+  }
+}
