@@ -39,9 +39,14 @@ export interface CommittedTurnView {
   readonly messages: readonly CommittedMessage[]
   /**
    * Requests whose idempotency keys this turn remembers: the first attempt of each. `refusal` is the
-   * code a refusing turn remembers.
+   * code a refusing turn remembers. A key that remembers a note may bind nothing later (see
+   * `ShardView.unbound`): then another turn can remember it again.
    */
-  readonly keys: readonly { readonly operation: Operation; readonly refusal: string | undefined }[]
+  readonly keys: readonly {
+    readonly operation: Operation
+    readonly refusal: string | undefined
+    readonly mayBeUnbound: boolean
+  }[]
 }
 
 /** A frame that counts: its turns are part of the shard's history for good. */

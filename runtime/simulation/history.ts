@@ -1,0 +1,308 @@
+/**
+ * The history of a run: every frame ever written, and which of them count. It watches the disk from
+ * outside, and each time the folder is opened it reads what counts and holds it against all that was
+ * ever let out.
+ *
+ * H1. A frame counts once an opener adopted it. From then on it must be there for good, bit for bit.
+ * H2. What left – an answer, a message, an acknowledgement – is covered by a frame that counts.
+ * H3. A snapshot is the state a replay of all frames gives at its ordinal; so is what a recovery
+ *     rebuilds from snapshot and tail.
+ */
+import { framesOf, groupMagic, readGroupHeader } from '../journal/file/group.js'
+import { scanLineage, type FolderPlan } from '../journal/file/index.js'
+import type { ChainedFrame } from '../journal/frame.js'
+import type { Kinds } from '../actor/kinds.js'
+import { readPeers } from '../threads/batches.js'
+import { readFrameBody, type CommittedTurn } from '../shard/committed-turn.js'
+import { replayFrame } from '../shard/replay.js'
+import { ShardState } from '../shard/shard-state.js'
+import { recoverShards } from '../threads/recover-shards.js'
+import { readSnapshot } from '../snapshot/file-snapshots.js'
+import { SnapshotRestore } from '../snapshot/snapshot-blocks.js'
+import { difference } from './digest.js'
+import { DiskImage, type FileContent } from './disk-image.js'
+import { instantEnv } from './instant-env.js'
+
+/** A frame as it was written. */
+export interface WrittenFrame extends ChainedFrame {
+  readonly group: number
+  readonly turns: readonly CommittedTurn[]
+}
+
+export interface HistoryOptions {
+  readonly shards: number
+  readonly kinds: Kinds
+  readonly keyRetentionMs: number
+  readonly dataDir: string
+  violation(sentence: string): void
+  sometimes(name: string): void
+  /** A frame counts from now on. */
+  onFrame(frame: WrittenFrame): void
+}
+
+interface PairNumber {
+  readonly source: number
+  readonly target: number
+  readonly number: number
+}
+
+interface NamedSnapshot {
+  readonly path: string
+  readonly shard: number
+  readonly ordinal: number
+  readonly content: FileContent
+}
+
+export class History {
+  /** By shard: the state a replay of all frames that count gives. */
+  readonly model: ShardState[]
+  /** By shard: CRC by last ordinal of every frame that counts. */
+  readonly counted: Map<number, number>[]
+  /** Turns that remember a key, by its hashes, among the frames that count. */
+  readonly keyTurns = new Map<string, number>()
+  private readonly options: HistoryOptions
+  private readonly written = new Map<string, WrittenFrame>()
+  private readonly writtenKeys = new Set<string>()
+  private groups = 0
+  private readonly answered = new Map<string, string>()
+  /** By pair of shards: the newest message that left, and the newest acknowledged. */
+  private readonly left = new Map<string, PairNumber>()
+  private readonly acknowledged = new Map<string, PairNumber>()
+  private snapshots: NamedSnapshot[] = []
+
+  constructor(options: HistoryOptions) {
+    this.options = options
+    this.model = Array.from({ length: options.shards }, (_, shard) => this.empty(shard))
+    this.counted = this.model.map(() => new Map<number, number>())
+  }
+
+  /** Looks at a write: groups of frames are remembered. */
+  wrote(path: string, bytes: Uint8Array): void {
+    if (!path.endsWith('.seg') || bytes.length < groupMagic.length) return
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    if (buffer.compare(groupMagic, 0, 4, 0, 4) !== 0) return
+    const header = readGroupHeader(buffer, buffer.readUInt32LE(24))
+    const frames = header === undefined ? undefined : framesOf(buffer, header)
+    if (frames === undefined) return
+    const group = ++this.groups
+    for (const frame of frames) {
+      if (this.written.has(nameOf(frame))) continue
+      const { turns } = readFrameBody(frame.body, frame.shard)
+      this.written.set(nameOf(frame), { ...frame, group, turns })
+      for (const { key } of turns) if (key !== undefined) this.writtenKeys.add(key.hashes.join())
+    }
+  }
+
+  /** Looks at a rename: snapshots are compared when their ordinal is reached. */
+  renamed(path: string, content: FileContent): void {
+    const match = /\/snapshots\/(\d+)\/(\d+)-\d+\.snap$/.exec(path)
+    if (match === null) return
+    const [shard, ordinal] = [Number(match[1]), Number(match[2])]
+    this.snapshots.push({ path, shard, ordinal, content: content.copy() })
+  }
+
+  /** A request with a key was answered: the effect must be in a frame that counts. */
+  sawAnswer(hashes: readonly number[], what: string): void {
+    const key = hashes.join()
+    if (this.writtenKeys.has(key)) this.answered.set(key, what)
+    else this.options.violation(`${what} was answered, but no frame that was written holds it`)
+  }
+
+  /** A batch left for another thread. */
+  sawBatch(bytes: Uint8Array): void {
+    const { messages, acknowledgements } = readPeers(bytes)
+    for (const message of messages) keepNewest(this.left, message)
+    for (const acknowledgement of acknowledgements) keepNewest(this.acknowledged, acknowledgement)
+  }
+
+  /**
+   * Reads what counts now and compares it with everything that is known.
+   * @param plan of the opener, to rebuild states as its threads will
+   */
+  async confirm(image: DiskImage, now: number, plan: FolderPlan | undefined): Promise<void> {
+    const env = instantEnv(image, now)
+    const byGroup: WrittenFrame[] = []
+    const { scan } = await scanLineage(env.disk, this.options.dataDir, (frame) => {
+      const written = this.judgeFrame(frame)
+      if (written !== undefined) byGroup.push(written)
+    })
+    for (const state of this.model) {
+      const ordinal = scan.heads.get(state.shard)?.ordinal ?? 0
+      if (ordinal >= state.ordinal) continue
+      this.options.violation(
+        `shard ${state.shard} ends at ordinal ${ordinal}; ${state.ordinal} counted already`,
+      )
+    }
+    byGroup.sort((a, b) => a.group - b.group || a.firstOrdinal - b.firstOrdinal)
+    for (const frame of byGroup) await this.count(frame)
+    this.judgeReleased()
+    this.judgeSnapshots()
+    if (plan !== undefined) await this.judgeRecovery(image, now, plan)
+  }
+
+  /** @returns the frame when it counts from now on */
+  private judgeFrame(frame: ChainedFrame): WrittenFrame | undefined {
+    const last = frame.firstOrdinal + frame.count - 1
+    const { violation } = this.options
+    const known = this.counted[frame.shard]!.get(last)
+    const where = `shard ${frame.shard}, ordinals ${frame.firstOrdinal} to ${last}`
+    if (known === frame.crc) return undefined
+    if (last <= this.model[frame.shard]!.ordinal) {
+      violation(`${where}: another frame stands where one counted already`)
+      return undefined
+    }
+    const written = this.written.get(nameOf(frame))
+    if (written === undefined) violation(`${where}: a frame nobody wrote`)
+    return written
+  }
+
+  private async count(frame: WrittenFrame): Promise<void> {
+    const { violation, onFrame, kinds } = this.options
+    const state = this.model[frame.shard]!
+    const last = frame.firstOrdinal + frame.count - 1
+    if (frame.firstOrdinal !== state.ordinal + 1) {
+      violation(
+        `shard ${frame.shard} goes on at ordinal ${frame.firstOrdinal}; ${state.ordinal} was its last`,
+      )
+      return
+    }
+    replayFrame(state, frame)
+    this.counted[frame.shard]!.set(last, frame.crc)
+    for (const { key } of frame.turns) {
+      if (key === undefined) continue
+      const name = key.hashes.join()
+      this.keyTurns.set(name, (this.keyTurns.get(name) ?? 0) + 1)
+    }
+    const broken = kinds.tally?.check(state.tally)
+    if (broken !== undefined) violation(`shard ${frame.shard}, ordinal ${last}: ${broken}`)
+    onFrame(frame)
+    await this.compareSnapshots(state)
+  }
+
+  private async compareSnapshots(state: ShardState): Promise<void> {
+    const due = this.snapshots.filter(
+      ({ shard, ordinal }) => shard === state.shard && ordinal === state.ordinal,
+    )
+    for (const snapshot of due) {
+      this.snapshots.splice(this.snapshots.indexOf(snapshot), 1)
+      const restored = await this.restore(snapshot)
+      const part = difference(restored, state)
+      if (part === undefined) this.options.sometimes('snapshot equals replay')
+      else this.options.violation(`${snapshot.path}: "${part}" differs from what a replay gives`)
+    }
+  }
+
+  private async restore({ path, shard, content }: NamedSnapshot): Promise<ShardState> {
+    const image = new DiskImage()
+    image.names.set(path, content)
+    const state = this.empty(shard)
+    const restore = new SnapshotRestore(state)
+    await readSnapshot(instantEnv(image, 0).disk, path, (block) => {
+      restore.add(block)
+    })
+    if (!restore.complete) this.options.violation(`${path} has its name, but no end`)
+    return state
+  }
+
+  private judgeReleased(): void {
+    const { violation } = this.options
+    for (const [key, what] of this.answered) {
+      if (!this.keyTurns.has(key)) violation(`${what} was answered, and its effect is lost`)
+    }
+    this.answered.clear()
+    for (const { source, target, number } of this.left.values()) {
+      if (this.model[source]!.outbox.lastNumber(target) >= number) continue
+      violation(`message ${number} of shard ${source} to ${target} left, and its frame is lost`)
+    }
+    this.left.clear()
+    for (const { source, target, number } of this.acknowledged.values()) {
+      if (this.model[target]!.cursors[source]! >= number) continue
+      violation(
+        `shard ${target} acknowledged message ${number} of ${source}, and its frame is lost`,
+      )
+    }
+    this.acknowledged.clear()
+    for (const state of this.model) {
+      state.cursors.forEach((number, source) => {
+        if (this.model[source]!.outbox.lastNumber(state.shard) >= number) return
+        violation(`shard ${state.shard} has message ${number} of ${source}, which never sent it`)
+      })
+    }
+  }
+
+  private judgeSnapshots(): void {
+    for (const { path, shard, ordinal } of this.snapshots) {
+      if (ordinal <= this.model[shard]!.ordinal) continue
+      this.options.violation(`${path} has its name, but its ordinal never became durable`)
+    }
+    this.snapshots = []
+  }
+
+  /**
+   * Judges a damaged copy that opened.
+   * @returns `loss found` when something that was released, or counted, is not there
+   */
+  judgeCopy(plan: FolderPlan, states: readonly ShardState[]): 'whole' | 'loss found' | 'changed' {
+    let lost = false
+    for (const [shard, model] of this.model.entries()) {
+      const head = plan.heads[shard]
+      if ((head?.ordinal ?? 0) < model.ordinal) lost = true
+      else if (head?.ordinal === model.ordinal) {
+        if (difference(states[shard]!, model) !== undefined) return 'changed'
+      } else if (head !== undefined && !this.wasWritten(shard, head.crc)) return 'changed'
+      lost ||= this.releasedBeyond(states[shard]!)
+    }
+    for (const key of this.answered.keys()) {
+      const words = key.split(',').map(Number)
+      lost ||= !states.some((state) => state.keys.find(words)?.sameRequest === true)
+    }
+    return lost ? 'loss found' : 'whole'
+  }
+
+  private wasWritten(shard: number, crc: number): boolean {
+    for (const frame of this.written.values()) {
+      if (frame.shard === shard && frame.crc === crc) return true
+    }
+    return false
+  }
+
+  /** True when messages or acknowledgements left that this state does not know. */
+  private releasedBeyond(state: ShardState): boolean {
+    const sent = [...this.left.values()].some(
+      ({ source, target, number }) =>
+        source === state.shard && state.outbox.lastNumber(target) < number,
+    )
+    const received = [...this.acknowledged.values()].some(
+      ({ source, target, number }) => target === state.shard && state.cursors[source]! < number,
+    )
+    return sent || received
+  }
+
+  /** Rebuilds the states as the opener's threads will, from snapshots and tail. */
+  private async judgeRecovery(image: DiskImage, now: number, plan: FolderPlan): Promise<void> {
+    const { shards, keyRetentionMs, kinds, dataDir, violation } = this.options
+    const scope = { thread: 0, threads: 1, shards, dataDir, plan, keyRetentionMs }
+    const states = await recoverShards(instantEnv(image, now), scope, kinds)
+    for (const state of states) {
+      const part = difference(state, this.model[state.shard]!)
+      if (part === undefined) continue
+      violation(
+        `shard ${state.shard}: recovery gives another "${part}" than a replay of all frames`,
+      )
+    }
+  }
+
+  private empty(shard: number): ShardState {
+    const { shards, kinds, keyRetentionMs } = this.options
+    return new ShardState({ shard, shards, kinds, keyRetentionMs })
+  }
+}
+
+function keepNewest(newest: Map<string, PairNumber>, { source, target, number }: PairNumber): void {
+  const pair = `${source}>${target}`
+  if ((newest.get(pair)?.number ?? 0) < number) newest.set(pair, { source, target, number })
+}
+
+function nameOf({ shard, firstOrdinal, crc }: ChainedFrame): string {
+  return `${shard}:${firstOrdinal}:${crc}`
+}

@@ -1,0 +1,381 @@
+/**
+ * One run of a simulation, from its seed to its verdict: a stormy phase in which anything may fail,
+ * then a calm one in which everything must converge, then the disk is read back and judged.
+ */
+import type { ShardStatus, SilentPair } from '../actor/client.js'
+import { Kinds } from '../actor/kinds.js'
+import { isRefusal } from '../actor/refusal.js'
+import { isParked } from '../actor/turn.js'
+import { Fault, Refused } from '../errors.js'
+import type { JournalFolder } from '../journal/file/index.js'
+import { KeyedHash } from '../messaging/keyed-hash.js'
+import { hashWords, recordKinds } from '../messaging/idempotency-table.js'
+import type { KeyInsert } from '../shard/committed-turn.js'
+import { ActorView } from '../shard/shard-view.js'
+import { Clients } from './clients.js'
+import { damageKinds, tryDamage } from './damage.js'
+import type { FaultKind } from './faults.js'
+import { History, type WrittenFrame } from './history.js'
+import type { SimulatedNode } from './node.js'
+import type { CommittedTurnView, Oracle, OracleFactory } from './oracle.js'
+import { runtimeOracles } from './oracles/runtime-oracles.js'
+import { Random } from './random.js'
+import { planOf, type Plan } from './swarm.js'
+import { dataDir, World } from './world.js'
+import type { Operation, Workload, WorkloadRun } from './workload.js'
+
+/** What to simulate. */
+export interface SimulateOptions {
+  readonly seed: number
+  readonly workload: Workload
+  /** Judges beside the kit's own. */
+  readonly oracles?: readonly OracleFactory[]
+  /** Overrides parts of the plan the seed gives. */
+  readonly plan?: Partial<Plan>
+  /** Takes the lines of a readable trace. */
+  readonly onLine?: (line: string) => void
+}
+
+/** How a run ended. */
+export interface RunResult {
+  readonly seed: number
+  /** Rolling hash of everything that happened: the same for the same seed. */
+  readonly hash: string
+  readonly events: number
+  readonly virtualMs: number
+  readonly operations: number
+  readonly faults: Partial<Record<FaultKind, number>>
+  readonly sometimes: Readonly<Record<string, number>>
+  /** Sentences; empty when all is well. */
+  readonly violations: readonly string[]
+}
+
+/** ms of virtual time the stormy phase may last, and what convergence may take after it. */
+const stormMs = 20_000
+const calmMs = 120_000
+
+/** Runs one seed. */
+export async function simulate(options: SimulateOptions): Promise<RunResult> {
+  const run = new Run(options)
+  await run.all()
+  return run.result()
+}
+
+class Stuck extends Error {}
+
+class Run {
+  private readonly plan: Plan
+  private readonly workload: Workload
+  private readonly workloadRun: WorkloadRun
+  private readonly kinds: Kinds
+  private readonly history: History
+  private readonly world: World
+  private readonly clients: Clients
+  private readonly oracles: Oracle[]
+  private readonly violations: string[] = []
+  private readonly sometimesCounts = new Map<string, number>()
+  private readonly damageRandom: Random
+  /** First attempt by the hashes of its key and meaning. */
+  private readonly byHashes = new Map<string, Operation>()
+  private readonly hashesOf = new WeakMap<Operation, number[]>()
+  private readonly hashers = new Map<string, KeyedHash>()
+  private openings = 0
+  private timersBeforeOpening = new Set<string>()
+
+  constructor(options: SimulateOptions) {
+    const { seed, workload } = options
+    this.plan = { ...planOf(seed), ...options.plan }
+    this.workload = workload
+    this.kinds = new Kinds(workload.actors)
+    this.damageRandom = new Random(seed, 'damage')
+    const { plan } = this
+    const violation = (sentence: string): void => this.violation(sentence)
+    const sometimes = (name: string): void => this.sometimes(name)
+    const scope = { seed, shards: plan.shards, violation, sometimes }
+    this.oracles = [...runtimeOracles, ...(options.oracles ?? [])].map((o) => o.create(scope))
+    const { shards, keyRetentionMs } = plan
+    const onFrame = (frame: WrittenFrame): void => this.committed(frame)
+    const { kinds } = this
+    this.history = new History({
+      shards,
+      kinds,
+      keyRetentionMs,
+      dataDir,
+      violation,
+      sometimes,
+      onFrame,
+    })
+    this.world = new World(plan, this.nodeOptions(), this.history, {
+      violation,
+      sometimes,
+      opened: (folder) => this.opened(folder),
+      gone: (node) => this.clients.lost(node),
+      beforePowerLoss: () => this.tryDamages(false, 1),
+    })
+    this.world.kernel.onLine = options.onLine
+    const route = new Random(seed, 'route')
+    this.workloadRun = workload.start({
+      random: new Random(seed, 'workload'),
+      clients: plan.clients,
+      shards,
+    })
+    this.clients = new Clients(this.world.kernel, this.workloadRun, new Random(seed, 'clients'), {
+      ...plan,
+      route: () => {
+        const nodes = this.world.reachable()
+        return nodes.length === 0 ? undefined : route.pick(nodes)
+      },
+      invoked: (operation, node) => this.invoked(operation, node),
+      completed: (operation) => this.completed(operation),
+    })
+  }
+
+  async all(): Promise<void> {
+    const { kernel } = this.world
+    kernel.say(`plan ${JSON.stringify(this.plan)}`)
+    this.world.start()
+    this.clients.start()
+    await kernel.run(() => this.clients.finished, stormMs)
+    this.clients.drain()
+    this.world.heal()
+    try {
+      await this.converge()
+    } catch (error) {
+      if (!(error instanceof Stuck)) throw error
+      this.violation(error.message)
+    }
+  }
+
+  result(): RunResult {
+    const { kernel, counts } = this.world
+    return {
+      seed: this.plan.seed,
+      hash: kernel.hash,
+      events: kernel.events,
+      virtualMs: Math.round(kernel.now),
+      operations: this.clients.operations.length,
+      faults: counts.all(),
+      sometimes: Object.fromEntries([...this.sometimesCounts].sort()),
+      violations: this.violations,
+    }
+  }
+
+  private nodeOptions(): ConstructorParameters<typeof World>[1] {
+    const { plan, workload } = this
+    return {
+      dataDir,
+      actors: workload.actors,
+      settings: workload.settings ?? {},
+      threads: plan.threads,
+      shards: plan.shards,
+      segmentBytes: plan.segmentBytes,
+      snapshotJournalBytes: plan.snapshotJournalBytes,
+      mailboxMessages: plan.mailboxMessages,
+      requestTimeoutMs: 2_000,
+      keyRetentionMs: plan.keyRetentionMs,
+    }
+  }
+
+  /** The calm phase: all is answered, nobody owes anything, both sides of every pair agree. */
+  private async converge(): Promise<void> {
+    const { world, clients } = this
+    const until = world.kernel.now + calmMs
+    const calm = (): boolean => clients.finished && world.sole !== undefined
+    await this.reach(calm, until, 'clients still wait, or nobody serves')
+    for (const request of this.workloadRun.finalOperations?.() ?? []) clients.send(request)
+    await this.reach(calm, until, 'final operations are not answered')
+    const node = world.sole!
+    let status: ShardStatus[] = []
+    for (;;) {
+      status = await this.finish(node.status(), until)
+      if (status.every((shard) => shard.outboxMessages === 0 && shard.mailbox === 0)) break
+      if (world.kernel.now > until) throw new Stuck('shards still owe each other messages')
+      await this.finish(world.kernel.wait(50), until)
+    }
+    const silent = await this.finish(
+      node.comparePairs(() => world.kernel.wait(50), 400),
+      until,
+    )
+    status = await this.finish(node.status(), until)
+    await this.finish(node.snapshot(), until)
+    await this.finish(node.close(), until)
+    await this.history.confirm(world.machine.image, world.kernel.now, undefined)
+    this.judgeEnd(status, silent)
+    await this.tryDamages(true, 2)
+  }
+
+  private async reach(done: () => boolean, until: number, what: string): Promise<void> {
+    if (!(await this.world.kernel.run(done, until))) throw new Stuck(`no convergence: ${what}`)
+  }
+
+  private async finish<T>(promise: Promise<T>, until: number): Promise<T> {
+    let settled = false
+    const noted = promise.finally(() => (settled = true))
+    noted.catch(() => undefined)
+    await this.reach(() => settled, until, 'an order to a node is not answered')
+    return noted
+  }
+
+  private judgeEnd(status: readonly ShardStatus[], silentPairs: readonly SilentPair[]): void {
+    const { model } = this.history
+    const query = (address: string, name: string, input?: unknown): unknown => {
+      const run = this.kinds.of(address)?.queries.get(name)
+      if (run === undefined) throw new Fault('unknown_command')
+      const state = model[this.kinds.shardOf(address, this.plan.shards)]!
+      const outcome = run(new ActorView(state, address, state.time), input)
+      if (isRefusal(outcome)) throw new Refused(outcome.refused, outcome.detail)
+      if (isParked(outcome)) throw new Fault('not_ready')
+      return outcome
+    }
+    const addresses = function* (): Generator<string> {
+      for (const state of model) {
+        yield* state.actors.keys()
+        const stored: string[] = []
+        const cut = state.store.cut()
+        cut.read((actor) => stored.push(actor.address), 0, cut.slots)
+        yield* stored
+      }
+    }
+    const { operations } = this.clients
+    for (const oracle of this.oracles) {
+      oracle.finished?.({ operations, status, silentPairs, query, addresses })
+    }
+  }
+
+  private invoked(operation: Operation, node: SimulatedNode): void {
+    const { address, name, input, key, type } = operation.request
+    if (key !== undefined && type === 'command') {
+      const hashes = hashesOf(this.hasherOf(node), address, name, key, input)
+      this.hashesOf.set(operation, hashes)
+      if (!this.byHashes.has(hashes.join())) this.byHashes.set(hashes.join(), operation)
+    }
+    for (const oracle of this.oracles) oracle.invoked?.(operation)
+  }
+
+  private hasherOf(node: SimulatedNode): KeyedHash {
+    const { secret } = node.folder.manifest
+    let hasher = this.hashers.get(secret)
+    if (hasher === undefined) {
+      this.hashers.set(secret, (hasher = new KeyedHash(Buffer.from(secret, 'hex'))))
+    }
+    return hasher
+  }
+
+  private completed(operation: Operation): void {
+    const { result } = operation
+    const hashes = this.hashesOf.get(operation)
+    if (result?.type === 'fault') this.sometimes(`fault ${result.code}`)
+    else if (hashes !== undefined && result !== undefined) {
+      const { address, name, key } = operation.request
+      const what = `${address}.${name} ${key ?? ''}`
+      if (result.type === 'answered') this.history.sawAnswer(hashes, what)
+      if (result.replayed && this.openings > 1) this.sometimes('key known after a restart')
+    }
+    for (const oracle of this.oracles) oracle.completed?.(operation)
+  }
+
+  private opened(folder: JournalFolder): void {
+    this.openings++
+    const { report, plan, epoch } = folder
+    if (report.tornTails.length > 0) this.sometimes('torn tail dropped')
+    if (Object.values(plan.firstOrdinals).some((first) => first > 1)) {
+      this.sometimes('journal behind snapshots let go')
+    }
+    if (this.openings > 1 && report.clean) this.sometimes('opened after a clean close')
+    this.timersBeforeOpening = new Set()
+    for (const { shard, outbox, timers } of this.history.model) {
+      if (outbox.size > 0) this.sometimes('outbox sent again after a restart')
+      for (const { id } of timers.all()) this.timersBeforeOpening.add(`${shard}:${id}`)
+    }
+    const recovery = {
+      epoch,
+      at: this.world.kernel.now,
+      clean: report.clean,
+      ordinals: plan.lastOrdinals,
+      tornTails: report.tornTails.length,
+    }
+    for (const oracle of this.oracles) oracle.recovered?.(recovery)
+  }
+
+  private committed(frame: WrittenFrame): void {
+    const { shard, epoch, firstOrdinal, count, time, group } = frame
+    const turns = frame.turns.map((turn, i): CommittedTurnView => {
+      const { cause, key } = turn
+      if (cause.type === 'timer' && this.timersBeforeOpening.has(`${shard}:${cause.id}`)) {
+        this.sometimes('timer fired after a restart')
+      }
+      if (cause.type === 'message') this.sometimes('message applied')
+      if (turn.quarantine.some(({ type }) => type === 'park')) this.sometimes('message parked')
+      const operation = key === undefined ? undefined : this.byHashes.get(key.hashes.join())
+      return {
+        shard,
+        ordinal: firstOrdinal + i,
+        cause,
+        events: turn.events.map(({ tag, address, data }) => {
+          const [, kind = '', version = '', event = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(tag) ?? []
+          return { address, kind, event, kindVersion: Number(version), data }
+        }),
+        messages: turn.messages,
+        keys: operation === undefined ? [] : [keyOf(operation, key!)],
+      }
+    })
+    const view = { shard, epoch, firstOrdinal, count, time, group, turns }
+    for (const oracle of this.oracles) oracle.committed?.(view)
+  }
+
+  private async tryDamages(sealed: boolean, times: number): Promise<void> {
+    const { machine, kernel, counts } = this.world
+    const { shards, keyRetentionMs } = this.plan
+    for (const kind of damageKinds) {
+      for (let i = 0; i < times; i++) {
+        const outcome = await tryDamage(
+          {
+            image: machine.image,
+            history: this.history,
+            kinds: this.kinds,
+            shards,
+            dataDir,
+            keyRetentionMs,
+            now: kernel.now,
+            random: this.damageRandom,
+            counts,
+            violation: (sentence) => this.violation(`${kind}: ${sentence}`),
+          },
+          kind,
+          sealed,
+        )
+        kernel.say(`${kind} on a copy of the disk: ${outcome}`)
+        this.sometimes(`${kind}: ${outcome}`)
+      }
+    }
+  }
+
+  private violation(sentence: string): void {
+    if (this.violations.length < 20) this.violations.push(sentence)
+    this.world.kernel.say(`VIOLATION ${sentence}`)
+  }
+
+  private sometimes(name: string): void {
+    this.sometimesCounts.set(name, (this.sometimesCounts.get(name) ?? 0) + 1)
+  }
+}
+
+/** As the client hashes a request (see `request-client.ts`). */
+function hashesOf(
+  hash: KeyedHash,
+  address: string,
+  name: string,
+  key: string,
+  input: unknown,
+): number[] {
+  const words: number[] = []
+  hash.key(address, name, key, words)
+  hash.meaning(input, words)
+  words.length = hashWords
+  return words
+}
+
+function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {
+  const { refusal, kind } = key
+  return { operation, refusal: refusal?.[0], mayBeUnbound: kind === recordKinds.note }
+}
