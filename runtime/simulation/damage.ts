@@ -106,7 +106,8 @@ const damage: Record<DamageKind, (image: DiskImage, random: Random) => boolean> 
       file.durableSize = size
       for (const [sector, before] of sectors) {
         const at = sector * 512
-        file.durable.fill(0, at, at + 512)
+        if (at >= file.durable.length) continue
+        file.durable.fill(0, at, Math.min(at + 512, file.durable.length))
         before.copy(file.durable, at)
       }
     }

@@ -10,6 +10,7 @@
  */
 import { framesOf, groupMagic, readGroupHeader } from '../journal/file/group.js'
 import { scanLineage, type FolderPlan } from '../journal/file/index.js'
+import type { ShardHead } from '../journal/file/chains.js'
 import type { ChainedFrame } from '../journal/frame.js'
 import type { Kinds } from '../actor/kinds.js'
 import { readPeers } from '../threads/batches.js'
@@ -78,7 +79,8 @@ export class History {
 
   /** Looks at a write: groups of frames are remembered. */
   wrote(path: string, bytes: Uint8Array): void {
-    if (!path.endsWith('.seg') || bytes.length < groupMagic.length) return
+    // A segment keeps the temporary name it was opened by.
+    if (!path.includes('.seg') || bytes.length < groupMagic.length) return
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     if (buffer.compare(groupMagic, 0, 4, 0, 4) !== 0) return
     const header = readGroupHeader(buffer, buffer.readUInt32LE(24))
@@ -123,16 +125,10 @@ export class History {
     const env = instantEnv(image, now)
     const byGroup: WrittenFrame[] = []
     const { scan } = await scanLineage(env.disk, this.options.dataDir, (frame) => {
-      const written = this.judgeFrame(frame)
-      if (written !== undefined) byGroup.push(written)
+      this.judgeFrame(frame)
     })
-    for (const state of this.model) {
-      const ordinal = scan.heads.get(state.shard)?.ordinal ?? 0
-      if (ordinal >= state.ordinal) continue
-      this.options.violation(
-        `shard ${state.shard} ends at ordinal ${ordinal}; ${state.ordinal} counted already`,
-      )
-    }
+    for (const { shard } of this.model)
+      byGroup.push(...this.newFrames(shard, scan.heads.get(shard)))
     byGroup.sort((a, b) => a.group - b.group || a.firstOrdinal - b.firstOrdinal)
     for (const frame of byGroup) await this.count(frame)
     this.judgeReleased()
@@ -140,20 +136,39 @@ export class History {
     if (plan !== undefined) await this.judgeRecovery(image, now, plan)
   }
 
-  /** @returns the frame when it counts from now on */
-  private judgeFrame(frame: ChainedFrame): WrittenFrame | undefined {
+  /** What counted already must still be there as it was. */
+  private judgeFrame(frame: ChainedFrame): void {
     const last = frame.firstOrdinal + frame.count - 1
+    if (last > this.model[frame.shard]!.ordinal) return
+    if (this.counted[frame.shard]!.get(last) === frame.crc) return
+    this.options.violation(
+      `shard ${frame.shard}, ordinals ${frame.firstOrdinal} to ${last}: another frame stands where one counted already`,
+    )
+  }
+
+  /**
+   * Frames of a shard that count from now on, followed back by their chain: those behind snapshots may
+   * be gone from the disk already.
+   */
+  private newFrames(shard: number, head: ShardHead | undefined): WrittenFrame[] {
     const { violation } = this.options
-    const known = this.counted[frame.shard]!.get(last)
-    const where = `shard ${frame.shard}, ordinals ${frame.firstOrdinal} to ${last}`
-    if (known === frame.crc) return undefined
-    if (last <= this.model[frame.shard]!.ordinal) {
-      violation(`${where}: another frame stands where one counted already`)
-      return undefined
+    const frames: WrittenFrame[] = []
+    const known = this.model[shard]!.ordinal
+    let { ordinal, crc } = head ?? { ordinal: 0, crc: 0 }
+    if (ordinal < known) violation(`shard ${shard} ends at ordinal ${ordinal}; ${known} counted`)
+    while (ordinal > known) {
+      const frame = this.written.get(`${shard}:${ordinal}:${crc}`)
+      if (frame === undefined) {
+        violation(`shard ${shard}: nobody wrote the frame that ends at ordinal ${ordinal}`)
+        return []
+      }
+      frames.push(frame)
+      ordinal = frame.firstOrdinal - 1
+      crc = frame.previousCrc
     }
-    const written = this.written.get(nameOf(frame))
-    if (written === undefined) violation(`${where}: a frame nobody wrote`)
-    return written
+    if (ordinal === known && (known === 0 || this.counted[shard]!.get(known) === crc)) return frames
+    violation(`shard ${shard} does not go on where it ended, at ordinal ${known}`)
+    return []
   }
 
   private async count(frame: WrittenFrame): Promise<void> {
@@ -303,6 +318,6 @@ function keepNewest(newest: Map<string, PairNumber>, { source, target, number }:
   if ((newest.get(pair)?.number ?? 0) < number) newest.set(pair, { source, target, number })
 }
 
-function nameOf({ shard, firstOrdinal, crc }: ChainedFrame): string {
-  return `${shard}:${firstOrdinal}:${crc}`
+function nameOf({ shard, firstOrdinal, count, crc }: ChainedFrame): string {
+  return `${shard}:${firstOrdinal + count - 1}:${crc}`
 }

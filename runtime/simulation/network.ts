@@ -45,7 +45,7 @@ class Direction {
 
   send(bytes: Uint8Array): void {
     const { kernel, random, weather, counts } = this.network
-    const copy = bytes.slice()
+    const copy = Buffer.from(bytes)
     kernel.note('send', copy)
     const latency = random.exponential(weather.latencyMs)
     if (this.toClient !== undefined) {

@@ -371,8 +371,8 @@ function hashesOf(
   const words: number[] = []
   hash.key(address, name, key, words)
   hash.meaning(input, words)
-  words.length = hashWords
-  return words
+  // Journaled as signed words.
+  return words.slice(0, hashWords).map((word) => word | 0)
 }
 
 function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {

@@ -148,7 +148,7 @@ export class SimulatedDisk implements Disk {
     position: number,
   ): Promise<void> {
     const { random, weather, counts, onWrite } = this.machine
-    const write = { content, bytes: bytes.slice(), position }
+    const write = { content, bytes: Buffer.from(bytes), position }
     this.underWay.add(write)
     return this.run('write', path, () => {
       this.underWay.delete(write)
