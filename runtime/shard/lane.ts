@@ -131,16 +131,20 @@ export class Lane {
     const acknowledgements: Acknowledgement[] = []
     for (const shard of this.shards) {
       const cut = shard.cutFrame()
-      if (cut === undefined) continue
-      if (this.atBoundary.length > 0) this.runAtBoundary(shard)
-      frames.push(cut.frame)
-      for (const message of cut.messages) messages.push(message)
-      for (const source of cut.sources) {
+      if (cut !== undefined) {
+        if (this.atBoundary.length > 0) this.runAtBoundary(shard)
+        frames.push(cut.frame)
+        for (const message of cut.messages) messages.push(message)
+      }
+      for (const source of cut?.sources ?? shard.takeSources()) {
         const number = shard.state.cursors[source]!
         acknowledgements.push({ source, target: shard.state.shard, number })
       }
     }
-    if (frames.length === 0) return
+    if (frames.length === 0) {
+      if (acknowledgements.length > 0) this.acknowledgeAgain(acknowledgements)
+      return
+    }
     const group: Released = { answers: this.open, messages, acknowledgements }
     // The batch of the group before has left; it is filled again.
     this.open = this.spare ?? this.services.answerBatch()
@@ -150,6 +154,12 @@ export class Lane {
       () => this.becameDurable(group, frames),
       (error: unknown) => this.fail(error),
     )
+  }
+
+  /** Nothing is in flight, so all that is acknowledged is durable. */
+  private acknowledgeAgain(acknowledgements: Acknowledgement[]): void {
+    this.journal.assertOwner()
+    this.services.release({ answers: this.free, messages: [], acknowledgements })
   }
 
   private becameDurable(group: Released, frames: readonly FrameDraft[]): void {

@@ -196,9 +196,17 @@ export class Shard {
       time: this.frameTime,
       body: this.body.take({ sequence: this.state.sequence }),
     }
-    const cut = { frame, messages: this.state.outbox.cutFrame(), sources: this.openSources }
-    if (this.openSources.size > 0) this.openSources = new Set()
-    return cut
+    return { frame, messages: this.state.outbox.cutFrame(), sources: this.takeSources() }
+  }
+
+  /**
+   * Sources that have to be told how far their messages got. Without an open frame they are those
+   * whose messages came again: what they were told before was lost.
+   */
+  takeSources(): Set<number> {
+    const sources = this.openSources
+    if (sources.size > 0) this.openSources = new Set()
+    return sources
   }
 
   begin(): Transaction {
