@@ -187,18 +187,19 @@ class Run {
     const node = world.sole!
     let status: ShardStatus[] = []
     for (;;) {
-      status = await this.finish(node.status(), until)
+      status = await this.finish('status', node.status(), until)
       if (status.every((shard) => shard.outboxMessages === 0 && shard.mailbox === 0)) break
-      if (world.kernel.now > until) throw new Stuck('shards still owe each other messages')
-      await this.finish(world.kernel.wait(50), until)
+      if (world.kernel.now > until - 1_000) throw new Stuck(owedSentence(status))
+      await this.finish('waiting', world.kernel.wait(50), until)
     }
     const silent = await this.finish(
+      'comparing pairs',
       node.comparePairs(() => world.kernel.wait(50), 400),
       until,
     )
-    status = await this.finish(node.status(), until)
-    await this.finish(node.snapshot(), until)
-    await this.finish(node.close(), until)
+    status = await this.finish('status', node.status(), until)
+    await this.finish('snapshot', node.snapshot(), until)
+    await this.finish('close', node.close(), until)
     await this.history.confirm(world.machine.image, world.kernel.now, undefined)
     this.judgeEnd(status, silent)
     await this.tryDamages(true, 2)
@@ -208,11 +209,11 @@ class Run {
     if (!(await this.world.kernel.run(done, until))) throw new Stuck(`no convergence: ${what}`)
   }
 
-  private async finish<T>(promise: Promise<T>, until: number): Promise<T> {
+  private async finish<T>(what: string, promise: Promise<T>, until: number): Promise<T> {
     let settled = false
     const noted = promise.finally(() => (settled = true))
     noted.catch(() => undefined)
-    await this.reach(() => settled, until, 'an order to a node is not answered')
+    await this.reach(() => settled, until, `"${what}" does not end`)
     return noted
   }
 
@@ -378,4 +379,12 @@ function hashesOf(
 function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {
   const { refusal, kind } = key
   return { operation, refusal: refusal?.[0], mayBeUnbound: kind === recordKinds.note }
+}
+
+function owedSentence(status: readonly ShardStatus[]): string {
+  const owing = status.filter(({ outboxMessages, mailbox }) => outboxMessages + mailbox > 0)
+  const each = owing.map(
+    ({ shard, outboxMessages, mailbox }) => `${shard}: ${outboxMessages} owed, ${mailbox} waiting`,
+  )
+  return `no convergence: shards still have work (${each.join('; ')})`
 }

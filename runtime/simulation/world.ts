@@ -30,6 +30,9 @@ export interface WorldListener {
   beforePowerLoss(): Promise<void>
 }
 
+/** What a failing disk is reported as; ENOENT: a slow opener whose files its successor has removed. */
+const diskErrors = new Set(['journal_failed', 'EIO', 'ENOSPC', 'ENOENT'])
+
 export class World {
   readonly kernel = new Kernel()
   readonly counts = new FaultCounts()
@@ -250,18 +253,17 @@ export class World {
     this.kernel.say(`process ${pid} does not open: ${String(error)}`)
     const expected =
       (error instanceof OpenRefused && error.code === 'data_dir_in_use') ||
-      (error instanceof Fault && (error.code === 'fenced' || error.code === 'journal_failed')) ||
-      ['EIO', 'ENOSPC', 'ENOENT'].includes((error as { code?: string }).code ?? '')
-    // ENOENT: a slow opener whose files its successor has removed.
+      (error instanceof Fault && error.code === 'fenced') ||
+      diskErrors.has((error as { code?: string }).code ?? '')
     if (!expected) this.listener.violation(`the folder does not open: ${String(error)}`)
     this.remove(node)
   }
 
   private failed(node: SimulatedNode, pid: number, error: Error): void {
     this.kernel.say(`process ${pid} stops: ${error.message}`)
-    const code = error instanceof Fault || error instanceof OpenRefused ? error.code : 'bug'
+    const code = (error as { code?: string }).code
     if (code === 'fenced') this.listener.sometimes('fenced owner')
-    else if (code === 'journal_failed') this.listener.sometimes('stopped on a disk error')
+    else if (diskErrors.has(code ?? '')) this.listener.sometimes('stopped on a disk error')
     else this.listener.violation(`a node stopped: ${error.message}`)
     this.remove(node)
   }
