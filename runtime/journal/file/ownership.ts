@@ -44,8 +44,8 @@ export async function acquireEpoch(env: Env, dataDir: string, takeOver: boolean)
   await createOwnerFile(env, dataDir, epoch)
   const later = newest((await listFolder(env.disk, dataDir)).epochFiles)
   if (later > epoch) {
-    // We were so slow that others came and went in between; our number is an old one.
-    await env.disk.remove(epochPaths.owner(dataDir, epoch))
+    // We were so slow that others came in between; our number is an old one. Its file stays: it may be
+    // the very one that fences the owner before us. The next opener removes it with that owner's.
     throw justOpened(dataDir)
   }
   return epoch
