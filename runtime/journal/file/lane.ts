@@ -17,7 +17,7 @@ import type { FrameDraft, JournalLane } from '../journal.js'
 import { noFrame, noGroup, type GroupHead, type ShardHead } from './chains.js'
 import { Fence } from './fence.js'
 import { groupFlags, groupHeaderBytes, GroupWriter } from './group.js'
-import { epochPaths, folders } from './names.js'
+import { epochPaths, folders, segmentPath } from './names.js'
 import type { FolderPlan } from './plan.js'
 import {
   recordFormat,
@@ -221,11 +221,17 @@ class LaneOnFile implements FileLane {
 
   private async discardPrepared(): Promise<void> {
     const prepared = await this.next
-    if (!('segment' in prepared) || prepared.segment === this.segment) return
-    await prepared.segment.file.close()
+    const { dataDir, epoch } = this.plan
+    if ('segment' in prepared && prepared.segment !== this.segment) {
+      await prepared.segment.file.close()
+    }
+    // One whose making failed may have got its name before: nothing may follow the seal.
+    const index = this.segment.header.index + 1
+    const path = segmentPath(dataDir, { epoch, lane: this.lane, index })
+    if (!this.env.disk.existsNow(path)) return
     this.fence.check()
-    await this.env.disk.remove(prepared.segment.path)
-    await this.env.disk.syncFolder(folders.journal(this.plan.dataDir))
+    await this.env.disk.remove(path)
+    await this.env.disk.syncFolder(folders.journal(dataDir))
   }
 
   private async announceSeal(seal: GroupHead): Promise<void> {
