@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^suanpan$/, replacement: dist('runtime/index.js') },
       { find: /^suanpan\/payments$/, replacement: dist('actors/index.js') },
+      { find: /^suanpan\/testing$/, replacement: dist('runtime/simulation/index.js') },
       { find: /^suanpan\/gateway$/, replacement: dist('transport/gateway/index.js') },
       { find: /^suanpan\/bench$/, replacement: dist('bench/index.js') },
     ],

@@ -53,6 +53,7 @@ describe('the examples of the READMEs', () => {
     const dist = (path: string): string => pathToFileURL(join(root, 'dist', path)).href
     const source = `const dataDir = ${JSON.stringify(dataDir)}\n${code}`
       .replace(`'suanpan/payments'`, `'${dist('actors/index.js')}'`)
+      .replace(`'suanpan/testing'`, `'${dist('runtime/simulation/index.js')}'`)
       .replace(`'suanpan'`, `'${dist('runtime/index.js')}'`)
     const { outputText } = ts.transpileModule(source, {
       compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },

@@ -1,0 +1,32 @@
+/** The simulation kit: `suanpan/testing`. Never loaded by production code. */
+export { runCampaign, runtimeBranches } from './campaign.js'
+export { faultKinds } from './faults.js'
+export { runtimeOracles } from './oracles/runtime-oracles.js'
+export { Random } from './random.js'
+export { simulate } from './simulate.js'
+export { planOf } from './swarm.js'
+export { registers } from './workloads/registers.js'
+
+export type { CampaignOptions, CampaignResult } from './campaign.js'
+export type { FaultKind } from './faults.js'
+export type {
+  CommittedEvent,
+  CommittedFrame,
+  CommittedMessage,
+  CommittedTurnView,
+  EndView,
+  Oracle,
+  OracleFactory,
+  OracleScope,
+  RecoveryView,
+} from './oracle.js'
+export type { RunResult, SimulateOptions } from './simulate.js'
+export type { Plan } from './swarm.js'
+export type {
+  Operation,
+  OperationRequest,
+  OperationResult,
+  Workload,
+  WorkloadRun,
+  WorkloadScope,
+} from './workload.js'
