@@ -13,6 +13,8 @@ const rooms = {
   'transport/gateway': ['transport', 'runtime', 'actors'],
   cluster: ['transport', 'runtime', 'actors', 'transport/gateway'],
   bench: ['transport', 'runtime', 'actors', 'transport/gateway', 'cluster'],
+  // Payment workloads and oracles plug into the simulation kit as a user's would.
+  'actors/simulation': ['runtime', 'runtime/simulation'],
 }
 const names = ['bench', 'cluster', 'actors', 'runtime', 'transport']
 
@@ -33,6 +35,12 @@ function arrows(room) {
 const machine = {
   regex: '^node:(?!path$|zlib$|worker_threads$)',
   message: 'Core code touches the machine through Env only.',
+}
+
+/** The simulation kit is for tests and for its own command. */
+const kit = {
+  regex: '^\\.{1,2}/(?:.*/)?simulation/',
+  message: 'Production code does not load the simulation kit.',
 }
 
 const core = {
@@ -109,9 +117,17 @@ export default tseslint.config(
     ],
     rules: {
       ...core,
-      'no-restricted-imports': ['error', { patterns: [arrows(room), machine] }],
+      'no-restricted-imports': ['error', { patterns: [arrows(room), machine, kit] }],
     },
   })),
+  {
+    files: ['runtime/simulation/**/*.ts', 'actors/simulation/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [arrows('actors/simulation')] }] },
+  },
+  {
+    files: ['runtime/simulation/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [arrows('runtime'), machine] }] },
+  },
   {
     files: tests,
     rules: {

@@ -121,5 +121,5 @@ function addCounts<N extends string>(
   for (const [name, count] of Object.entries<number | undefined>(other)) {
     sum[name] = (sum[name] ?? 0) + (count ?? 0)
   }
-  return sum as Record<N, number>
+  return sum
 }

@@ -181,6 +181,6 @@ function isOpen({ request, result }: Attempt): boolean {
 /** An attempt in a line. */
 export function sentenceOf({ request, attempt, result }: Operation): string {
   const { address, name, input, key } = request
-  const asked = `${address}.${name}(${JSON.stringify(input) ?? ''}) ${key ?? ''} #${attempt}`
+  const asked = `${address}.${name}(${input === undefined ? '' : JSON.stringify(input)}) ${key ?? ''} #${attempt}`
   return result === undefined ? asked : `${asked} → ${JSON.stringify(result)}`
 }

@@ -35,10 +35,10 @@ export interface HistoryOptions {
   readonly kinds: Kinds
   readonly keyRetentionMs: number
   readonly dataDir: string
-  violation(sentence: string): void
-  sometimes(name: string): void
+  readonly violation: (sentence: string) => void
+  readonly sometimes: (name: string) => void
   /** A frame counts from now on. */
-  onFrame(frame: WrittenFrame): void
+  readonly onFrame: (frame: WrittenFrame) => void
 }
 
 interface PairNumber {

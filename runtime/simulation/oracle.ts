@@ -85,9 +85,9 @@ export interface EndView {
   /** Pairs of shards that could not be compared at equal message numbers. */
   readonly silentPairs: readonly SilentPair[]
   /** Runs a query on what was read back. @throws Refused, Fault */
-  query(address: Address, query: string, input?: unknown): unknown
+  readonly query: (address: Address, query: string, input?: unknown) => unknown
   /** Addresses of all actors. */
-  addresses(): Iterable<Address>
+  readonly addresses: () => Iterable<Address>
 }
 
 /** What an oracle is made with. */
@@ -95,9 +95,9 @@ export interface OracleScope {
   readonly seed: number
   readonly shards: number
   /** Reports a violation, in a sentence with the facts. The run goes on and fails at its end. */
-  violation(sentence: string): void
+  readonly violation: (sentence: string) => void
   /** Counts a rare branch: one that stays at zero over a campaign fails it (see `sometimes`). */
-  sometimes(name: string): void
+  readonly sometimes: (name: string) => void
 }
 
 /** One watcher of one run. Every hook is optional; hooks must not change what they are given. */

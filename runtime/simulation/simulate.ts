@@ -9,8 +9,6 @@ import { isParked } from '../actor/turn.js'
 import { Fault, Refused } from '../errors.js'
 import type { JournalFolder } from '../journal/file/index.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
-import { hashWords, recordKinds } from '../messaging/idempotency-table.js'
-import type { KeyInsert } from '../shard/committed-turn.js'
 import { ActorView } from '../shard/shard-view.js'
 import { Clients } from './clients.js'
 import { damageKinds, tryDamage } from './damage.js'
@@ -20,6 +18,7 @@ import type { SimulatedNode } from './node.js'
 import type { CommittedTurnView, Oracle, OracleFactory } from './oracle.js'
 import { runtimeOracles } from './oracles/runtime-oracles.js'
 import { Random } from './random.js'
+import { hashesOf, keyOf, owedSentence } from './run-facts.js'
 import { planOf, type Plan } from './swarm.js'
 import { dataDir, World } from './world.js'
 import type { Operation, Workload, WorkloadRun } from './workload.js'
@@ -376,32 +375,4 @@ class Run {
   private sometimes(name: string): void {
     this.sometimesCounts.set(name, (this.sometimesCounts.get(name) ?? 0) + 1)
   }
-}
-
-/** As the client hashes a request (see `request-client.ts`). */
-function hashesOf(
-  hash: KeyedHash,
-  address: string,
-  name: string,
-  key: string,
-  input: unknown,
-): number[] {
-  const words: number[] = []
-  hash.key(address, name, key, words)
-  hash.meaning(input, words)
-  // Journaled as signed words.
-  return words.slice(0, hashWords).map((word) => word | 0)
-}
-
-function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {
-  const { refusal, kind } = key
-  return { operation, refusal: refusal?.[0], mayBeUnbound: kind === recordKinds.note }
-}
-
-function owedSentence(status: readonly ShardStatus[]): string {
-  const owing = status.filter(({ outboxMessages, mailbox }) => outboxMessages + mailbox > 0)
-  const each = owing.map(
-    ({ shard, outboxMessages, mailbox }) => `${shard}: ${outboxMessages} owed, ${mailbox} waiting`,
-  )
-  return `no convergence: shards still have work (${each.join('; ')})`
 }

@@ -192,9 +192,10 @@ export class SimulatedDisk implements Disk {
           this.kernel.note(operation)
           try {
             resolve(apply())
-          } catch (error) {
-            this.kernel.say(`disk: ${operation} fails: ${(error as Error).message}`)
-            reject(error as Error)
+          } catch (thrown) {
+            const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+            this.kernel.say(`disk: ${operation} fails: ${error.message}`)
+            reject(error)
           }
         },
         this.owner,

@@ -21,7 +21,7 @@ interface Delivered {
 
 const register = defineActor({
   kind: 'register',
-  state: { value: 0, rung: 0 } as RegisterState,
+  state: { value: 0, rung: 0 },
   events: {
     added: (state, { by }: { by: number }) => ({ ...state, value: state.value + by }),
     given: (state, { by }: { by: number }) => ({ ...state, value: state.value - by }),

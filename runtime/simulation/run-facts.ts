@@ -1,0 +1,37 @@
+/**
+ * Small facts of a run: the hashes a request goes by, and sentences about what is still owed.
+ */
+import type { ShardStatus } from '../actor/client.js'
+import { hashWords, recordKinds } from '../messaging/idempotency-table.js'
+import type { KeyedHash } from '../messaging/keyed-hash.js'
+import type { KeyInsert } from '../shard/committed-turn.js'
+import type { CommittedTurnView } from './oracle.js'
+import type { Operation } from './workload.js'
+
+/** As the client hashes a request (see `request-client.ts`). */
+export function hashesOf(
+  hash: KeyedHash,
+  address: string,
+  name: string,
+  key: string,
+  input: unknown,
+): number[] {
+  const words: number[] = []
+  hash.key(address, name, key, words)
+  hash.meaning(input, words)
+  // Journaled as signed words.
+  return words.slice(0, hashWords).map((word) => word | 0)
+}
+
+export function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {
+  const { refusal, kind } = key
+  return { operation, refusal: refusal?.[0], mayBeUnbound: kind === recordKinds.note }
+}
+
+export function owedSentence(status: readonly ShardStatus[]): string {
+  const owing = status.filter(({ outboxMessages, mailbox }) => outboxMessages + mailbox > 0)
+  const each = owing.map(
+    ({ shard, outboxMessages, mailbox }) => `${shard}: ${outboxMessages} owed, ${mailbox} waiting`,
+  )
+  return `no convergence: shards still have work (${each.join('; ')})`
+}
