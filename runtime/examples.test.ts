@@ -8,7 +8,11 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 
 const root = new URL('..', import.meta.url).pathname
 const work = mkdtempSync(join(tmpdir(), 'suanpan-examples-'))
-const pages = ['README.md', ...readdirSync(root).map((folder) => `${folder}/README.md`)]
+const pages = [
+  'README.md',
+  ...readdirSync(root).map((folder) => `${folder}/README.md`),
+  'runtime/simulation/README.md',
+]
 
 interface Example {
   readonly page: string
