@@ -52,6 +52,7 @@ export interface RunResult {
 /** ms of virtual time the stormy phase may last, and what convergence may take after it. */
 const stormMs = 20_000
 const calmMs = 120_000
+const violationsMax = 10
 
 /** Runs one seed. */
 export async function simulate(options: SimulateOptions): Promise<RunResult> {
@@ -135,7 +136,7 @@ class Run {
     kernel.say(`plan ${JSON.stringify(this.plan)}`)
     this.world.start()
     this.clients.start()
-    await kernel.run(() => this.clients.finished, stormMs)
+    await kernel.run(() => this.clients.finished || this.hopeless, stormMs)
     this.clients.drain()
     this.world.heal()
     try {
@@ -144,6 +145,11 @@ class Run {
       if (!(error instanceof Stuck)) throw error
       this.violation(error.message)
     }
+  }
+
+  /** So much is broken that going on tells nothing new. */
+  private get hopeless(): boolean {
+    return this.violations.length >= violationsMax
   }
 
   result(): RunResult {
@@ -222,7 +228,9 @@ class Run {
   }
 
   private async reach(done: () => boolean, until: number, what: string): Promise<void> {
-    if (!(await this.world.kernel.run(done, until))) throw new Stuck(`no convergence: ${what}`)
+    const { kernel } = this.world
+    const reached = await kernel.run(() => done() || this.hopeless, until)
+    if (!reached || this.hopeless) throw new Stuck(`no convergence: ${what}`)
   }
 
   private async finish<T>(what: string, promise: Promise<T>, until: number): Promise<T> {
@@ -368,7 +376,7 @@ class Run {
   }
 
   private violation(sentence: string): void {
-    if (this.violations.length < 20) this.violations.push(sentence)
+    if (!this.hopeless) this.violations.push(sentence)
     this.world.kernel.say(`VIOLATION ${sentence}`)
   }
 
