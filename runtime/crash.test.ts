@@ -111,7 +111,7 @@ function survivals(seed: number): Survival[] {
   return [nothingSurvives, allSurvives, ...parts]
 }
 
-describe('a runtime that loses power', () => {
+describe('a runtime that loses power', { timeout: 240_000 }, () => {
   it('at any I/O call of its life: keeps every answer, does nothing twice', async () => {
     for (let step = 0; ; step++) {
       const disk = new MemoryDisk()

@@ -174,7 +174,7 @@ class FolderLife {
     } else {
       const url = await this.listening(node)
       if (url !== undefined && (await this.checks.run(url))) {
-        await (fault.type === 'pause' ? this.succeed(node, url) : this.work(node, url))
+        await (fault.type === 'pause' ? this.succeed(node, url) : this.work(node, url, fault))
       } else if (url !== undefined) {
         // It stopped answering, so it is about to end by itself.
         await Promise.race([node.ended, pause(endMs)])
@@ -185,13 +185,15 @@ class FolderLife {
     this.count()
   }
 
-  /** Load until the node ends, or for a moment: then the fault strikes. */
-  private async work(node: NodeProcess, url: string): Promise<void> {
+  /** Load until the node ends by its fault, or for a moment and a kill. */
+  private async work(node: NodeProcess, url: string, fault: Fault): Promise<void> {
     let stopped = false
     const load = this.load.run(url, () => stopped)
-    const moment = pause(30 + this.options.chance() * 300)
     const failed = load.then(() => Promise.race([node.ended, pause(endMs)]))
-    await Promise.race([moment, failed])
+    // A fault of a script is waited for; one that was drawn may come too late for its life.
+    const isDue = this.options.script !== undefined && fault.type === 'syscall'
+    if (isDue && fault.strike !== 'SLOW') await failed
+    else await Promise.race([pause(30 + this.options.chance() * 300), failed])
     node.signal('SIGKILL')
     await node.ended
     stopped = true
@@ -218,7 +220,8 @@ class FolderLife {
       const sentence = `A succeeded owner ended with ${end.code}, ${end.signal}: ${end.stderr}`
       this.report({ type: 'bad_end', sentence })
     }
-    if (next !== undefined && (await this.checks.run(next))) await this.work(successor, next)
+    if (next !== undefined && (await this.checks.run(next)))
+      await this.work(successor, next, { type: 'kill' })
     successor.signal('SIGKILL')
     this.judge({ type: 'kill' }, await successor.ended)
   }
@@ -255,8 +258,9 @@ class FolderLife {
     if (!existsSync(this.straceLog)) return false
     const log = readFileSync(this.straceLog, 'latin1')
     if (strike === 'EIO' || strike === 'ENOSPC') return log.includes('INJECTED')
-    // Each call met is a line.
-    return log.split(` ${call}(`).length - 1 >= at
+    // Each call met is a line. Death leaves none behind the one it struck.
+    const calls = log.split(` ${call}(`).length - 1
+    return strike === 'SIGKILL' ? calls === at : calls >= at
   }
 
   /** Reads the folder offline, as it is. */

@@ -51,7 +51,7 @@ describe('a real node under load', { timeout: 120_000 }, () => {
     ])
     expect(violations).toEqual([])
     expect(tally).toMatchObject({ kills: 4, lost: 0, doubled: 0, verified: 1 })
-    expect(tally.acknowledged).toBeGreaterThan(50)
+    expect(tally.acknowledged).toBeGreaterThan(10)
     expect(tally.unknown).toBeGreaterThan(0)
   })
 

@@ -46,6 +46,8 @@ export class NodeProcess {
     this.traced = fault !== undefined
     this.child = spawn(words[0]!, words.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C ends the campaign, not the node under it.
+      detached: true,
       env: { ...process.env, ...(this.traced ? { UV_THREADPOOL_SIZE: '1' } : {}) },
     })
     running.add(this)

@@ -4,7 +4,7 @@
  *
  * All 2 × 524,288 flips take minutes and are done with SUANPAN_EXHAUSTIVE=1 (`npm run crash --
  * --exhaustive`). Otherwise it is one bit, drawn by chance, of every byte (after a close of every
- * second one), and every bit of all bytes of the header, of the first and the last two groups' headers
+ * fourth one), and every bit of all bytes of the header, of the first and the last two groups' headers
  * and frame headers, and of the first bytes behind the end.
  */
 import { describe, expect, it } from 'vitest'
@@ -107,7 +107,7 @@ function bitsAt({ offsets, closed }: Folder, at: number, chance: () => number): 
   const isEnd = group === 0 || group >= offsets.length - 3
   const isHeader = isEnd && at < (offsets[group] ?? 0) + headerBytes
   if (exhaustive || at < segmentHeaderBytes || isHeader) return [0, 1, 2, 3, 4, 5, 6, 7]
-  return closed !== undefined && at % 2 === 0 ? [] : [Math.floor(chance() * 8)]
+  return closed !== undefined && at % 4 !== 0 ? [] : [Math.floor(chance() * 8)]
 }
 
 describe('a segment of 64 KiB', () => {
@@ -137,7 +137,7 @@ describe('a segment of 64 KiB', () => {
         }
       }
     },
-    exhaustive ? 1_800_000 : 60_000,
+    exhaustive ? 1_800_000 : 240_000,
   )
 
   it.each(['crash', 'close'] as const)(
