@@ -124,7 +124,7 @@ export class History {
   async confirm(image: DiskImage, now: number, plan: FolderPlan | undefined): Promise<void> {
     const env = instantEnv(image, now)
     const byGroup: WrittenFrame[] = []
-    const { scan } = await scanLineage(env.disk, this.options.dataDir, (frame) => {
+    const { scan, epoch } = await scanLineage(env.disk, this.options.dataDir, (frame) => {
       this.judgeFrame(frame)
     })
     for (const { shard } of this.model)
@@ -133,7 +133,8 @@ export class History {
     for (const frame of byGroup) await this.count(frame)
     this.judgeReleased()
     this.judgeSnapshots()
-    if (plan !== undefined) await this.judgeRecovery(image, now, plan)
+    // A slow opener that was overtaken has an older plan, and will serve nobody by it.
+    if (plan?.epoch === epoch) await this.judgeRecovery(image, now, plan)
   }
 
   /** What counted already must still be there as it was. */

@@ -35,8 +35,9 @@ describe('a simulation', () => {
 
   // 5, 17: an acknowledgement that was lost was never repeated by an idle shard.
   // 86: an overtaken opener took the fence of the owner before it away.
+  // 84, 350: the kit itself was wrong about a torn write that was whole, and about a slow opener.
   // 116: a clean close left a prepared segment behind whose making had failed.
-  it.each([5, 17, 86, 116])('runs clean where it once failed: seed %i', async (seed) => {
+  it.each([5, 17, 84, 86, 116, 350])('runs clean where it once failed: seed %i', async (seed) => {
     expect((await simulate({ seed, workload: registers, oracles })).violations).toEqual([])
   })
 })

@@ -27,12 +27,13 @@ export interface Machine {
   readonly counts: FaultCounts
   /** Draws of the disk only. */
   readonly random: Random
-  /** Told of every whole write. */
+  /** Told of every write that may be there whole. */
   readonly onWrite: (path: string, bytes: Uint8Array) => void
   readonly onRename: (to: string, content: FileContent) => void
 }
 
 interface WriteUnderWay {
+  readonly path: string
   readonly content: FileContent
   readonly bytes: Uint8Array
   readonly position: number
@@ -52,11 +53,13 @@ export class SimulatedDisk implements Disk {
 
   /** The process died: writes under way are there in part. */
   tear(): void {
-    const { random } = this.machine
-    for (const { content, bytes, position } of this.underWay) {
+    const { random, onWrite } = this.machine
+    for (const { path, content, bytes, position } of this.underWay) {
       const length = random.whole(0, bytes.length)
       if (length === 0) continue
       content.write(bytes.subarray(0, length), position)
+      // It may have come out whole: what is missing may be zeros.
+      onWrite(path, bytes)
       content.marks.push({ kind: 'torn_write', from: position, to: position + length })
     }
     this.underWay.clear()
@@ -148,7 +151,7 @@ export class SimulatedDisk implements Disk {
     position: number,
   ): Promise<void> {
     const { random, weather, counts, onWrite } = this.machine
-    const write = { content, bytes: Buffer.from(bytes), position }
+    const write = { path, content, bytes: Buffer.from(bytes), position }
     this.underWay.add(write)
     return this.run('write', path, () => {
       this.underWay.delete(write)
@@ -156,6 +159,7 @@ export class SimulatedDisk implements Disk {
       if (full || random.chance(weather.shortWrites)) {
         const length = random.whole(0, Math.max(0, write.bytes.length - 1))
         content.write(write.bytes.subarray(0, length), position)
+        onWrite(path, write.bytes)
         counts.add(full ? 'disk_full' : 'short_write')
         throw new DiskError(full ? 'ENOSPC' : 'EIO', path)
       }
