@@ -16,8 +16,7 @@ class MemoryLink implements Link {
   send(bytes: Uint8Array): void {
     const { peer } = this
     if (peer === undefined) return
-    const copy = bytes.slice()
-    peer.waiting.push(copy)
+    peer.waiting.push(bytes)
     if (peer.waiting.length === 1) {
       this.soon(() => {
         peer.drain()

@@ -12,9 +12,9 @@ export class PortLink implements Link {
   }
 
   send(bytes: Uint8Array): void {
-    // The codec's buffers are shared by many batches: move a copy of exactly this one.
-    const copy = bytes.slice()
-    this.port.postMessage(copy, [copy.buffer])
+    // Small batches stand in memory they share with others: of those, a copy is moved.
+    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
+    this.port.postMessage(own, [own.buffer as ArrayBuffer])
   }
 
   onBatch(receive: (bytes: Uint8Array) => void): void {
