@@ -15,7 +15,7 @@ export const limits = {
   /** Requests of one client process that may be unanswered, per thread: its memory, bounded. */
   clientRequestsMax: 524_288,
   /** Turns a thread runs before it lets I/O callbacks in. */
-  sliceTurnsMax: 256,
+  sliceTurnsMax: 2_048,
   /** Requests of one shard handled before the messages they caused: few, so that all stays in the cache. */
   requestsAtOnce: 16,
   /** Length of an address: a key of any reasonable scheme fits. */

@@ -16,6 +16,8 @@ import {
   type RunResult,
   type Workload,
 } from '../../runtime/simulation/index.js'
+import { paymentOracles } from './judge.js'
+import { paymentWorkload } from './workload.js'
 
 interface Subject {
   readonly workload: Workload
@@ -25,6 +27,7 @@ interface Subject {
 /** What can be simulated, by name. */
 const subjects: Readonly<Record<string, Subject>> = {
   generic: { workload: registers, oracles: registers.oracles },
+  payments: { workload: paymentWorkload, oracles: [paymentOracles] },
 }
 
 interface Flags {

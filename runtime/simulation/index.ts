@@ -1,6 +1,8 @@
 /** The simulation kit: `suanpan/testing`. Never loaded by production code. */
+export { shardOfHome } from '../actor/address.js'
 export { runCampaign, runtimeBranches } from './campaign.js'
 export { faultKinds } from './faults.js'
+export { checkLinearizable } from './linearizability.js'
 export { runtimeOracles } from './oracles/runtime-oracles.js'
 export { Random } from './random.js'
 export { simulate } from './simulate.js'
@@ -9,6 +11,7 @@ export { registers } from './workloads/registers.js'
 
 export type { CampaignOptions, CampaignResult } from './campaign.js'
 export type { FaultKind } from './faults.js'
+export type { Operation as TimedOperation, SequentialModel } from './linearizability.js'
 export type {
   CommittedEvent,
   CommittedFrame,
