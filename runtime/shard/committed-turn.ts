@@ -146,7 +146,8 @@ export class FrameBody {
     const facts: BodyFacts = [bodyVersion, meta.sequence, this.count, this.tags]
     this.count = 0
     const bytes = this.row.take(facts)
-    this.tags = []
+    // Names are carried along, so that they are looked up once: bounded, not exact.
+    if (this.tags.length > tagsKept) this.tags = []
     return bytes
   }
 
@@ -159,6 +160,9 @@ export class FrameBody {
     return this.tags.length - 1
   }
 }
+
+/** Names of events a frame carries along from the ones before. */
+const tagsKept = 48
 
 /** A body of a version this code does not know. */
 export class NewerBody extends Error {}

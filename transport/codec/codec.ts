@@ -46,6 +46,9 @@ export function assertPlain(value: unknown): void {
 export class RowWriter {
   private readonly writer = new PlainWriter(4 * 1024)
   private readonly table = new ShapeTable()
+  /** The table's shapes, packed, and how many they are. */
+  private shapesPacked: Uint8Array = new Uint8Array(0)
+  private packedShapes = -1
 
   constructor() {
     this.begin()
@@ -84,21 +87,37 @@ export class RowWriter {
   take(facts: unknown): Uint8Array {
     const { writer } = this
     writer.patchU32(0, writer.length - lengthBytes)
-    const { shapes } = this.table
     writer.value(facts)
-    writer.value(shapes)
+    this.writeShapes()
     const bytes = writer.take()
     this.begin()
     return bytes
   }
 
+  /** The list of shapes, which seldom changes: it is packed again when it has grown. */
+  private writeShapes(): void {
+    const { writer } = this
+    const { shapes } = this.table
+    if (shapes.length !== this.packedShapes) {
+      const from = writer.length
+      writer.value(shapes)
+      this.shapesPacked = writer.takeFrom(from)
+      this.packedShapes = shapes.length
+    } else writer.raw(this.shapesPacked)
+  }
+
   private begin(): void {
-    this.table.clear()
+    if (this.table.shapes.length >= shapesKept) {
+      this.table.clear()
+      this.packedShapes = -1
+    }
     this.writer.begin(this.table)
     this.writer.u32(0)
   }
 }
 
+/** Shapes a row carries along from the ones before: all have numbers of one byte. */
+const shapesKept = 48
 const lengthBytes = 4
 
 /** Opens what {@link RowWriter} made. @throws RangeError when it is not whole */
