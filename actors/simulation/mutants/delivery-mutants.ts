@@ -37,6 +37,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace:
       "  row.value(cause.type === 'message' ? causes.request : causes[cause.type])\n  if (cause.type === 'message' && cause.number < 0) {",
     oracle: 'applied-once',
+    fast: true,
   },
   {
     name: 'cursor_lost_in_snapshot',
@@ -45,6 +46,7 @@ export const deliveryMutants: readonly Mutant[] = [
     find: 'cursors: [...state.cursors],',
     replace: 'cursors: [...state.cursors].map(() => 0),',
     oracle: 'recovery',
+    fast: true,
   },
   {
     name: 'dedup_after_apply',
@@ -53,6 +55,7 @@ export const deliveryMutants: readonly Mutant[] = [
     find: 'else if (!this.answerKnownKey(request, true)) this.command(request)',
     replace: 'else this.command(request)',
     oracle: 'applied-once',
+    fast: true,
   },
   {
     name: 'dedup_lost_on_restart',
@@ -61,6 +64,7 @@ export const deliveryMutants: readonly Mutant[] = [
     find: 'state.commit(turn, changes, frame.time, 0)',
     replace: 'state.commit({ ...turn, key: undefined }, changes, frame.time, 0)',
     oracle: 'applied-once',
+    fast: true,
   },
   {
     name: 'dedup_lost_in_snapshot',
@@ -69,6 +73,7 @@ export const deliveryMutants: readonly Mutant[] = [
     find: "for (const chunk of keys) yield pack(['keys', chunk] satisfies Block)",
     replace: 'void keys',
     oracle: 'applied-once',
+    fast: true,
   },
   {
     name: 'keys_forgotten_early',
@@ -93,6 +98,7 @@ export const deliveryMutants: readonly Mutant[] = [
     find: '    if (isUnbound(answer)) return false\n    if (!record.sameRequest)',
     replace: '    if (isUnbound(answer)) return false\n    if (record.number < 0)',
     oracle: 'sticky-answers',
+    fast: true,
   },
   {
     name: 'event_applied_twice_on_replay',
@@ -102,6 +108,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace:
       "  activation.state = kind.name === 'account' ? handler.evolve(change.after, data) : change.after\n",
     oracle: 'replay-equality',
+    fast: true,
   },
   {
     name: 'timer_lost_on_restart',
@@ -110,6 +117,7 @@ export const deliveryMutants: readonly Mutant[] = [
     find: 'state.commit(turn, changes, frame.time, 0)',
     replace: 'state.commit({ ...turn, timers: [] }, changes, frame.time, 0)',
     oracle: 'convergence',
+    fast: true,
   },
   {
     name: 'timer_lost_in_snapshot',
@@ -127,6 +135,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace:
       "  activation.state = kind.name === 'account' ? { ...(change.after as object), spentOnDay: 0 } : change.after\n",
     oracle: 'replay-equality',
+    fast: true,
   },
   {
     name: 'sequence_not_restored',
@@ -135,5 +144,6 @@ export const deliveryMutants: readonly Mutant[] = [
     find: '  state.sequence = body.sequence\n',
     replace: '',
     oracle: 'applied-once',
+    fast: true,
   },
 ]

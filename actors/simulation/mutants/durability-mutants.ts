@@ -12,6 +12,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: '    await file.sync()\n    this.fence.check()',
     replace: '    this.fence.check()',
     oracle: 'acknowledged',
+    fast: true,
   },
   {
     name: 'reply_before_durable',
@@ -20,6 +21,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: '    if (shard.openTurns > 0) return this.open\n',
     replace: '    if (shard.openTurns > 0) return this.free\n',
     oracle: 'acknowledged',
+    fast: true,
   },
   {
     name: 'reply_while_in_flight',
@@ -78,6 +80,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'const carried = decision.carry ? (collector.last?.group.frames ?? []) : []',
     replace: 'const carried = decision.carry ? [] : (collector.last?.group.frames ?? [])',
     oracle: 'acknowledged',
+    fast: true,
   },
   {
     name: 'snapshot_before_durable',
@@ -94,6 +97,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: '    ordinal: state.ordinal,\n',
     replace: '    ordinal: state.ordinal + 1,\n',
     oracle: 'recovery',
+    fast: true,
   },
   {
     name: 'segments_cut_too_far',
@@ -111,6 +115,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: '    await file.sync()\n    this.fence.check()',
     replace: '    await file.sync()',
     oracle: 'acknowledged',
+    fast: true,
   },
   {
     name: 'clock_jump_believed',

@@ -11,6 +11,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: 'return state.creditsPosted - state.debitsPosted - state.debitsPending + state.creditLimit',
     replace: 'return state.creditsPosted - state.debitsPosted + state.creditLimit',
     oracle: 'no-overdraft',
+    fast: true,
   },
   {
     name: 'frozen_account_pays',
@@ -27,6 +28,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: 'const spent = state.day === day ? state.spentOnDay : 0',
     replace: 'const spent = state.day === day ? 0 : 0',
     oracle: 'reference-model',
+    fast: true,
   },
   {
     name: 'limit_not_given_back',
@@ -35,6 +37,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: 'const spent = state.day === day ? Math.max(0, state.spentOnDay - amount) : state.spentOnDay',
     replace: 'const spent = state.day === day ? state.spentOnDay : state.spentOnDay',
     oracle: 'reference-model',
+    fast: true,
   },
   {
     name: 'refund_above_captured',
@@ -51,6 +54,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: "  if (amount > left) return refuse('amount_exceeds_capturable')\n",
     replace: '',
     oracle: 'payment-bounds',
+    fast: true,
   },
   {
     name: 'expiry_beats_capture_in_flight',
@@ -83,6 +87,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: 'const amount = turn.state.amount - turn.state.captured\n',
     replace: 'const amount = Math.max(0, turn.state.amount - 2 * turn.state.captured)\n',
     oracle: 'reference-model',
+    fast: true,
   },
   {
     name: 'failed_payment_keeps_hold',
@@ -117,6 +122,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace:
       "  turn.emit('credited', {\n    reference: input.payment,\n    counterparty: input.other,\n    amount,\n    peer: turn.shard,",
     oracle: 'conservation',
+    fast: true,
   },
   {
     name: 'first_answer_changes',
@@ -141,6 +147,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: '    if (progress.reserved) {',
     replace: '    if (progress.reserved && leg.amount < 0) {',
     oracle: 'convergence',
+    fast: true,
   },
   {
     name: 'transfer_undo_forgets_payer',
@@ -149,6 +156,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: "      else turn.send(accountOf(leg, 'payer'), 'transferRelease', step)\n",
     replace: '',
     oracle: 'convergence',
+    fast: true,
   },
   {
     name: 'transfer_credits_too_soon',
@@ -157,6 +165,7 @@ export const paymentMutants: readonly Mutant[] = [
     find: "if (turn.state.progress !== 'preparing' || turn.state.waitingFor > 0) return",
     replace: "if (turn.state.progress !== 'preparing' || turn.state.waitingFor > 1) return",
     oracle: 'reference-model',
+    fast: true,
   },
   {
     name: 'closed_with_money',

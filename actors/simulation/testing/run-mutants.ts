@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process'
 import {
   appendFileSync,
   cpSync,
+  existsSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -16,13 +17,17 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mutants as allMutants } from '../mutants/index.js'
 import { mutated, type Mutant } from '../mutants/mutant.js'
 
-/** The repository: three folders above the compiled file's own, and above `dist`. */
-const root = fileURLToPath(new URL('../../../../', import.meta.url))
+/** Root of the repository: the same from the sources and from the build. */
+const root = rootAbove(fileURLToPath(new URL('.', import.meta.url)))
+
+function rootAbove(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : rootAbove(dirname(folder))
+}
 const campaign = join('dist', 'actors', 'simulation', 'testing', 'campaign.js')
 const results = join(root, 'actors', 'simulation', 'mutants', 'results.jsonl')
 /** A mutant that hangs its campaign is stopped after this long, and counts as not caught. */
