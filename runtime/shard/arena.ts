@@ -37,6 +37,8 @@ export class Arena {
     else this.growTo(index, this.used[index]! + size)
     const offset = this.used[index]!
     this.used[index] = offset + size
+    // What the record leaves of its last eight bytes is zero: the same records are the same bytes.
+    this.chunks[index]!.writeDoubleLE(0, offset + size - 8)
     return index * unitsPerChunk + offset / 8
   }
 

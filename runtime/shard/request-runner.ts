@@ -28,6 +28,8 @@ interface Waiting {
 export class RequestRunner {
   private readonly shard: Shard
   private readonly waiting = new Map<string, Waiting[]>()
+  /** Packs answers that are kept with their keys. */
+  private readonly kept = new RowWriter()
   /** Requests parked now; they count as the mailbox's. */
   parked = 0
 
@@ -135,7 +137,7 @@ export class RequestRunner {
       this.park({ request, note: undefined }, outcome.parkedOn)
       return
     }
-    const key = hashes === undefined ? undefined : keyOf(hashes, outcome)
+    const key = hashes === undefined ? undefined : this.keyOf(hashes, outcome)
     if (tx.dirty || key !== undefined) {
       shard.commit(tx, requested, key)
     }
@@ -228,29 +230,23 @@ export class RequestRunner {
     this.parked++
   }
 
+  /** What a key remembers of an outcome; undefined when nothing: the request may be tried again. */
+  private keyOf(hashes: readonly number[], outcome: unknown): KeyInsert | undefined {
+    if (isRemembered(outcome)) {
+      return { hashes, kind: recordKinds.note, note: outcome.rememberedNote }
+    }
+    if (isRefusal(outcome)) {
+      if (!outcome.sticky) return undefined
+      const refused = [outcome.refused, outcome.detail] as const
+      return { hashes, kind: recordKinds.refusal, note: 0, refusal: refused }
+    }
+    this.kept.value(outcome)
+    return { hashes, kind: recordKinds.bytes, note: 0, answer: this.kept.take([]) }
+  }
+
   private answer(request: ShardRequest, kind: AnswerKind, value: unknown, gated: boolean): void {
     this.shard.services.answer(request.id, kind, value, gated)
   }
-}
-
-/** What a key remembers of an outcome; undefined when nothing: the request may be tried again. */
-function keyOf(hashes: readonly number[], outcome: unknown): KeyInsert | undefined {
-  if (isRemembered(outcome)) {
-    return { hashes, kind: recordKinds.note, note: outcome.rememberedNote }
-  }
-  if (isRefusal(outcome)) {
-    if (!outcome.sticky) return undefined
-    const refused = [outcome.refused, outcome.detail] as const
-    return { hashes, kind: recordKinds.refusal, note: 0, refusal: refused }
-  }
-  return { hashes, kind: recordKinds.bytes, note: 0, answer: keepAnswer(outcome) }
-}
-
-const keptRow = new RowWriter()
-
-function keepAnswer(outcome: unknown): Uint8Array {
-  keptRow.value(outcome)
-  return keptRow.take([])
 }
 
 function keptAnswer(bytes: Uint8Array): unknown {

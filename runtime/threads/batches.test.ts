@@ -3,7 +3,7 @@ import { Message } from '../messaging/message.js'
 import { answerKinds, ShardRequest } from '../shard/requests.js'
 import {
   AnswerBatch,
-  packPeers,
+  PeerWriter,
   readAnswers,
   readPeers,
   readRequests,
@@ -65,7 +65,7 @@ describe('batches between threads', () => {
     message.context = [1, { two: 2 }]
     message.stamp = ['CNY', 5, 2 ** 53 - 1]
     const acknowledgements = [{ source: 9, target: 3, number: 2 ** 40 }]
-    const read = readPeers(packPeers({ messages: [message], acknowledgements }))
+    const read = readPeers(new PeerWriter().pack({ messages: [message], acknowledgements }))
     message.durable = true
     expect(read).toEqual({ messages: [message], acknowledgements })
   })

@@ -135,19 +135,23 @@ export interface PeerBatch {
   readonly acknowledgements: readonly Acknowledgement[]
 }
 
-const peerRow = new RowWriter()
+/** Packs what a thread tells others. */
+export class PeerWriter {
+  private readonly row = new RowWriter()
 
-export function packPeers({ messages, acknowledgements }: PeerBatch): Uint8Array {
-  for (const { source, target, number } of acknowledgements) {
-    peerRow.u32(source)
-    peerRow.u32(target)
-    peerRow.value(number)
+  pack({ messages, acknowledgements }: PeerBatch): Uint8Array {
+    const { row } = this
+    for (const { source, target, number } of acknowledgements) {
+      row.u32(source)
+      row.u32(target)
+      row.value(number)
+    }
+    for (const message of messages) {
+      row.u32(message.source)
+      writeMessage(row, message)
+    }
+    return row.take([acknowledgements.length, messages.length])
   }
-  for (const message of messages) {
-    peerRow.u32(message.source)
-    writeMessage(peerRow, message)
-  }
-  return peerRow.take([acknowledgements.length, messages.length])
 }
 
 export function readPeers(bytes: Uint8Array): PeerBatch {

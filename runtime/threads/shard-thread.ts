@@ -11,7 +11,7 @@ import type { JournalLane } from '../journal/journal.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import type { Link } from '../../transport/index.js'
-import { packPeers, readPeers, readRequests } from './batches.js'
+import { PeerWriter, readPeers, readRequests } from './batches.js'
 import { recoverShards } from './recover-shards.js'
 import { ShardHost } from './shard-host.js'
 import type { Order, ThreadStart } from './thread-protocol.js'
@@ -94,6 +94,7 @@ export class ShardThread {
 
 function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThreadPorts): ShardHost {
   const bounds = { mailboxMessagesMax: start.mailboxMessagesMax, keysMax: start.keysMax }
+  const peers = new PeerWriter()
   return new ShardHost(
     env,
     { thread: start.thread, threads: start.threads, kinds, settings: start.settings, bounds },
@@ -102,7 +103,7 @@ function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThread
         ports.client.send(bytes)
       },
       peers: (thread, batch) => {
-        ports.peers[thread]?.send(packPeers(batch))
+        ports.peers[thread]?.send(peers.pack(batch))
       },
       report: (event, detail) => {
         ports.report(event, detail)

@@ -10,20 +10,26 @@ import { PlainReader, readPlain } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
 
-const packr = new Packr({ useRecords: true, moreTypes: false, int64AsType: 'number' })
+const options = { useRecords: true, moreTypes: false, int64AsType: 'number' } as const
+const unpackr = new Packr(options)
 
 /** Where values are packed before they are copied out at their size: large batches never regrow it. */
 const arena = Buffer.allocUnsafeSlow(4 * 1024 * 1024)
 
-/** Packs plain data. The bytes are the caller's own; small ones may share a pooled buffer. */
+/**
+ * Packs plain data. The bytes are the caller's own; small ones may share a pooled buffer. A packer of its
+ * own for each call: one that remembers numbers its records by what it packed before, and the same data
+ * would give other bytes.
+ */
 export function pack(value: unknown): Uint8Array {
+  const packr = new Packr(options)
   packr.useBuffer(arena)
   return Buffer.from(packr.pack(value))
 }
 
 /** Unpacks what {@link pack} wrote. @throws when the bytes are not whole */
 export function unpack(bytes: Uint8Array): unknown {
-  return packr.unpack(bytes)
+  return unpackr.unpack(bytes)
 }
 
 const writer = new PlainWriter()

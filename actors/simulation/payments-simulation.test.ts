@@ -1,0 +1,24 @@
+/** Payments in simulated runtimes, with all faults: some seeds in every test run, campaigns beside it. */
+import { describe, expect, it } from 'vitest'
+import { paymentOracles } from './judge.js'
+import { simulate } from './kit.js'
+import { paymentWorkload } from './workload.js'
+
+const subject = { workload: paymentWorkload, oracles: [paymentOracles] }
+
+describe('payments in simulation', () => {
+  it('do the same for the same seed, to the byte', async () => {
+    for (const seed of [12, 73]) {
+      const first = await simulate({ seed, ...subject })
+      const second = await simulate({ seed, ...subject })
+      expect(second.hash).toBe(first.hash)
+    }
+  })
+
+  it('break no rule over a row of seeds', async () => {
+    for (let seed = 1_001; seed <= 1_025; seed++) {
+      const { violations } = await simulate({ seed, ...subject })
+      expect({ seed, violations }).toEqual({ seed, violations: [] })
+    }
+  })
+})
