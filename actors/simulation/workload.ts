@@ -6,6 +6,7 @@
  */
 import { addressOf } from '../../runtime/index.js'
 import { actors } from '../module.js'
+import { passingRefusals } from './history.js'
 import { MakeRequest } from './make-request.js'
 import type {
   Attempt,
@@ -20,6 +21,7 @@ import { drawShape, operationKinds, type OperationKind, type WorkloadShape } fro
 export const paymentWorkload: Workload = {
   name: 'payments',
   actors,
+  passingRefusals,
   start: (scope) => new PaymentRun(scope),
 }
 

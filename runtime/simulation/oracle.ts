@@ -94,6 +94,8 @@ export interface EndView {
 export interface OracleScope {
   readonly seed: number
   readonly shards: number
+  /** Codes of refusals that bind no key, as the workload says. */
+  readonly passingRefusals?: ReadonlySet<string>
   /** Reports a violation, in a sentence with the facts. The run goes on and fails at its end. */
   readonly violation: (sentence: string) => void
   /** Counts a rare branch: one that stays at zero over a campaign fails it (see `sometimes`). */

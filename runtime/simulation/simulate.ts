@@ -92,7 +92,8 @@ class Run {
     const { plan } = this
     const violation = (sentence: string): void => this.violation(sentence)
     const sometimes = (name: string): void => this.sometimes(name)
-    const scope = { seed, shards: plan.shards, violation, sometimes }
+    const { passingRefusals = new Set<string>() } = options.workload
+    const scope = { seed, shards: plan.shards, passingRefusals, violation, sometimes }
     this.oracles = [...runtimeOracles, ...(options.oracles ?? [])].map((o) => o.create(scope))
     const { shards, keyRetentionMs } = plan
     const onFrame = (frame: WrittenFrame): void => this.committed(frame)

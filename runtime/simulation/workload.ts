@@ -73,6 +73,8 @@ export interface Workload {
   readonly actors: ActorModule
   /** `turn.settings` of the simulated runtime. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Codes of refusals that bind no key: the same request may be answered otherwise later. */
+  readonly passingRefusals?: ReadonlySet<string>
   /** Begins a run. Everything it draws must come from the scope. */
   start(scope: WorkloadScope): WorkloadRun
 }

@@ -69,7 +69,7 @@ export const appliedOnce: OracleFactory = {
 /** Whoever asks again with the same key gets the first answer again, and never a second "done". */
 export const sameAnswer: OracleFactory = {
   name: 'same answer',
-  create: ({ violation, sometimes }) => ({
+  create: ({ violation, sometimes, passingRefusals }) => ({
     name: 'same answer',
     finished: ({ operations }) => {
       for (const [key, attempts] of attemptsByKey(operations)) {
@@ -77,6 +77,7 @@ export const sameAnswer: OracleFactory = {
         let firsts = 0
         for (const { result } of attempts) {
           if (result === undefined || result.type === 'fault') continue
+          if (result.type === 'refused' && passingRefusals?.has(result.code) === true) continue
           if (!result.replayed) firsts++
           else sometimes('answer given again')
           const answer = result.type === 'answered' ? result.value : [result.code, result.detail]
