@@ -11,8 +11,16 @@ const rooms = {
   runtime: ['transport'],
   actors: ['runtime'],
   'transport/gateway': ['transport', 'runtime', 'actors'],
-  cluster: ['transport', 'runtime', 'actors', 'transport/gateway'],
-  bench: ['transport', 'runtime', 'actors', 'transport/gateway', 'cluster'],
+  // The entry that loads the NATS client, lazily: embedded use never does.
+  cluster: [
+    'transport',
+    'runtime',
+    'actors',
+    'transport/gateway',
+    'transport/nats',
+    'runtime/simulation',
+  ],
+  bench: ['transport', 'runtime', 'actors', 'transport/gateway', 'transport/nats', 'cluster'],
   // Payment workloads and oracles plug into the simulation kit as a user's would.
   'actors/simulation': ['runtime', 'runtime/simulation'],
 }

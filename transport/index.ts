@@ -4,3 +4,16 @@ export type { PlainReader } from './codec/plain-reader.js'
 export type { Link } from './link/link.js'
 export { memoryLinkPair } from './link/memory/memory-link.js'
 export { PortLink } from './link/thread/port-link.js'
+export { NatsUnreachable } from './nats/port.js'
+export type {
+  Appended,
+  Bus,
+  BusMessage,
+  KeyBucket,
+  KeyChange,
+  KeyEntry,
+  Nats,
+  NatsFacts,
+  StreamLog,
+  StreamSettings,
+} from './nats/port.js'

@@ -1,0 +1,119 @@
+/**
+ * What Suanpan asks of NATS, as one port: streams with compare-and-append, a bucket of keys with
+ * compare-and-set, and a bus without promises. Real over `@nats-io/*` (`connect.ts`); a seeded one
+ * stands in for it in simulation, with the same rules and worse manners.
+ *
+ * A1. An append or a put says `appended` only when it is replicated and durable as the stream is set.
+ * A2. `conflict` is definite: nothing was stored. Everything else that is no success is `unknown`, and
+ *     only the stream itself can settle it.
+ * A3. The bus may lose, repeat, delay and reorder. What is published while disconnected is lost.
+ */
+
+/** Outcome of an append or a put. */
+export type Appended =
+  | { readonly outcome: 'appended'; readonly sequence: number }
+  | { readonly outcome: 'conflict' }
+  | { readonly outcome: 'unknown'; readonly reason: string }
+
+/** One stream: an append-only log with a dense sequence that starts at 1. */
+export interface StreamLog {
+  readonly name: string
+  /**
+   * Appends when the last sequence is exactly `after`, else is a conflict.
+   * At most one append of a writer may be in flight: the sequence counts messages, not writers.
+   */
+  append(bytes: Uint8Array, after: number): Promise<Appended>
+  /** The message at a sequence, asked of the stream's leader; undefined when there is none. @throws NatsUnreachable */
+  at(sequence: number): Promise<Uint8Array | undefined>
+  /** Sequences of the oldest kept and the newest message, asked of the leader; an empty stream has first = last + 1. @throws NatsUnreachable */
+  bounds(): Promise<{ readonly first: number; readonly last: number }>
+  /** Reads messages `from` to `to`, both included, in order and without gaps. @throws NatsUnreachable */
+  read(
+    from: number,
+    to: number,
+    onMessage: (sequence: number, bytes: Uint8Array) => void,
+  ): Promise<void>
+  /** Removes messages up to and including a sequence; the last sequence stays what it is. @throws NatsUnreachable */
+  purge(upTo: number): Promise<void>
+}
+
+/** One key of a bucket. */
+export interface KeyEntry {
+  readonly key: string
+  readonly value: Uint8Array
+  /** Grows with every change of the bucket; names this change. */
+  readonly revision: number
+}
+
+/** A bucket of keys. Reads and watches may be stale; only {@link KeyBucket.put} decides. */
+export interface KeyBucket {
+  get(key: string): Promise<KeyEntry | undefined>
+  /**
+   * Sets a key when its revision is exactly `revision`; 0 means that the key must not exist.
+   * @returns the new revision as `sequence`
+   */
+  put(key: string, value: Uint8Array, revision: number): Promise<Appended>
+  /** Removes a key when its revision is exactly this. */
+  remove(key: string, revision: number): Promise<Appended>
+  /** Earlier values of a key that are still kept, oldest first. */
+  history(key: string): Promise<readonly KeyEntry[]>
+  /**
+   * Tells the present value of every key under a prefix, then every change, in the order of revisions.
+   * Survives reconnects: what was missed is told again. @returns a function that stops it
+   */
+  watch(prefix: string, onChange: (change: KeyChange) => void): () => void
+}
+
+/** A change of a key; `value` is undefined when it was removed. */
+export interface KeyChange {
+  readonly key: string
+  readonly value: Uint8Array | undefined
+  readonly revision: number
+}
+
+/** The bus: messages to whoever listens, at most once. */
+export interface Bus {
+  publish(subject: string, bytes: Uint8Array): void
+  /** @returns a function that stops listening */
+  subscribe(subject: string, onMessage: (message: BusMessage) => void): () => void
+  /** Asks one listener. @throws NatsUnreachable when nobody listens, or nobody answers in time */
+  request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array>
+}
+
+export interface BusMessage {
+  readonly subject: string
+  readonly bytes: Uint8Array
+  /** Answers a request; nothing when the message is none. */
+  respond(bytes: Uint8Array): void
+}
+
+/** How a stream or bucket is kept. */
+export interface StreamSettings {
+  readonly replicas: number
+}
+
+/** What the server says of itself and of how safely it keeps things. */
+export interface NatsFacts {
+  readonly serverVersion: string
+  readonly maxPayloadBytes: number
+  readonly servers: number
+}
+
+/** A connection to NATS. */
+export interface Nats {
+  readonly bus: Bus
+  /** Opens a stream, and makes it when it is missing. @throws NatsUnreachable, OpenRefused */
+  stream(name: string, settings: StreamSettings): Promise<StreamLog>
+  /** Opens a bucket, and makes it when it is missing. @throws NatsUnreachable, OpenRefused */
+  bucket(name: string, settings: StreamSettings): Promise<KeyBucket>
+  facts(): Promise<NatsFacts>
+  /** False while the connection is down. */
+  readonly connected: boolean
+  onConnection(listener: (connected: boolean) => void): void
+  close(): Promise<void>
+}
+
+/** NATS could not be asked, or did not answer in time. */
+export class NatsUnreachable extends Error {
+  readonly code = 'nats_unreachable'
+}
