@@ -18,9 +18,12 @@ export type Appended =
 /** One stream: an append-only log with a dense sequence that starts at 1. */
 export interface StreamLog {
   readonly name: string
+  /** How many servers keep it. */
+  readonly replicas: number
   /**
    * Appends when the last sequence is exactly `after`, else is a conflict.
    * At most one append of a writer may be in flight: the sequence counts messages, not writers.
+   * @throws NatsRefused when it can't be stored at all: not permitted, or too large
    */
   append(bytes: Uint8Array, after: number): Promise<Appended>
   /** The message at a sequence, asked of the stream's leader; undefined when there is none. @throws NatsUnreachable */
@@ -47,6 +50,8 @@ export interface KeyEntry {
 
 /** A bucket of keys. Reads and watches may be stale; only {@link KeyBucket.put} decides. */
 export interface KeyBucket {
+  /** How many servers keep it. */
+  readonly replicas: number
   get(key: string): Promise<KeyEntry | undefined>
   /**
    * Sets a key when its revision is exactly `revision`; 0 means that the key must not exist.
@@ -96,7 +101,10 @@ export interface StreamSettings {
 export interface NatsFacts {
   readonly serverVersion: string
   readonly maxPayloadBytes: number
+  /** Servers known, this one included. */
   readonly servers: number
+  /** Whether every server syncs each write before it acknowledges; missing when they don't tell. */
+  readonly syncAlways?: boolean
 }
 
 /** A connection to NATS. */

@@ -12,6 +12,7 @@ import {
   type Nats,
   type NatsFacts,
   type StreamLog,
+  type StreamSettings,
 } from '../../../transport/index.js'
 import type { Owner } from '../kernel.js'
 import type { BusListener } from './bus.js'
@@ -60,24 +61,24 @@ export class SimulatedNats implements Nats {
     return !this.cut && !this.closed
   }
 
-  async stream(name: string): Promise<StreamLog> {
+  async stream(name: string, settings: StreamSettings): Promise<StreamLog> {
     await this.call({
       name: `open ${name}`,
       apply: () => this.service.stream(name),
       writes: false,
       needsLeader: true,
     })
-    return streamOver(this, name)
+    return streamOver(this, name, this.replicas(settings))
   }
 
-  async bucket(name: string): Promise<KeyBucket> {
+  async bucket(name: string, settings: StreamSettings): Promise<KeyBucket> {
     await this.call({
       name: `open ${name}`,
       apply: () => this.service.bucket(name),
       writes: false,
       needsLeader: true,
     })
-    return bucketOver(this, name)
+    return bucketOver(this, name, this.replicas(settings))
   }
 
   facts(): Promise<NatsFacts> {
@@ -193,6 +194,10 @@ export class SimulatedNats implements Nats {
     const result = request.apply()
     if (request.writes && random.chance(weather.replyLoss)) counts.add('nats_reply_lost')
     else reply(() => resolve(result))
+  }
+
+  private replicas(settings: StreamSettings): number {
+    return Math.min(settings.replicas, this.service.facts.servers)
   }
 
   private turn(connected: boolean): void {

@@ -12,12 +12,13 @@ import { Watcher } from './watcher.js'
 /** Messages that one reply of a read brings. */
 const readBatch = 64
 
-export function streamOver(nats: SimulatedNats, name: string): StreamLog {
+export function streamOver(nats: SimulatedNats, name: string, replicas: number): StreamLog {
   const kept = nats.service.stream(name)
   const ask = <T>(what: string, apply: () => T): Promise<T> =>
     nats.call({ name: `${what} ${name}`, apply, writes: false, needsLeader: true })
   return {
     name,
+    replicas,
     append: (bytes, after) => {
       const copy = Buffer.from(bytes)
       nats.world.kernel.note(name, copy)
@@ -48,12 +49,13 @@ export function streamOver(nats: SimulatedNats, name: string): StreamLog {
   }
 }
 
-export function bucketOver(nats: SimulatedNats, name: string): KeyBucket {
+export function bucketOver(nats: SimulatedNats, name: string, replicas: number): KeyBucket {
   const kept = nats.service.bucket(name)
   const { kernel, random, weather, counts } = nats.world
   const ask = <T>(what: string, apply: () => T): Promise<T> =>
     nats.call({ name: `${what} ${name}`, apply, writes: false, needsLeader: true })
   return {
+    replicas,
     get: (key) =>
       ask(`get ${key}`, () => {
         if (!random.chance(weather.staleGet)) return kept.get(key)

@@ -30,7 +30,12 @@ export class SimulatedNatsService {
   /** True while no stream and no bucket has a leader; the bus goes on. */
   electing = false
   /** What the servers say of themselves. */
-  facts: NatsFacts = { serverVersion: '2.15.1', maxPayloadBytes: 1024 * 1024, servers: 3 }
+  facts: NatsFacts = {
+    serverVersion: '2.15.1',
+    maxPayloadBytes: 1024 * 1024,
+    servers: 3,
+    syncAlways: true,
+  }
   private readonly world: NatsWorld
   private readonly streams = new Map<string, KeptStream>()
   private readonly buckets = new Map<string, KeptBucket>()

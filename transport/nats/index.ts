@@ -1,0 +1,3 @@
+/** NATS for real: the one entry that loads its client. Embedded use never does. */
+export { connectNats } from './connect.js'
+export type { NatsOptions, NatsTlsFiles } from './options.js'
