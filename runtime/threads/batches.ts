@@ -53,16 +53,18 @@ export class RequestBatch {
 class PackedRequest implements QueuedRequest {
   private readonly values: PlainReader
   private readonly at: number
+  private readonly firstId: number
 
-  constructor(values: PlainReader, at: number) {
+  constructor(values: PlainReader, at: number, firstId: number) {
     this.values = values
     this.at = at
+    this.firstId = firstId
   }
 
   open(): ShardRequest {
     const { values } = this
     values.position = this.at
-    const id = values.u32()
+    const id = this.firstId + values.u32()
     const flags = values.u32()
     let hashes: number[] | undefined
     if ((flags & isKeyed) !== 0) {
@@ -76,20 +78,28 @@ class PackedRequest implements QueuedRequest {
   }
 }
 
-/** Opens a batch of requests, one by one. */
+/**
+ * Opens a batch of requests, one by one.
+ * @param origin whose numbers these are: answers go back there
+ */
 export function readRequests(
   bytes: Uint8Array,
   visit: (shard: number, request: QueuedRequest) => void,
+  origin = 0,
 ): void {
   const { values, end } = openRow(bytes)
+  const firstId = origin * numbersEach
   let at = values.position
   while (at < end) {
     values.position = at
     at = values.u32()
     const shard = values.u32()
-    visit(shard, new PackedRequest(values, values.position))
+    visit(shard, new PackedRequest(values, values.position, firstId))
   }
 }
+
+/** Numbers each origin has for its requests. */
+const numbersEach = 2 ** 32
 
 /** Gathers answers. Each is packed as it comes: what an actor keeps and what a client gets are never shared. */
 export class AnswerBatch {
@@ -113,8 +123,36 @@ export class AnswerBatch {
     }
   }
 
-  take(): Uint8Array {
-    return this.row.take([])
+  leave(send: (origin: number, bytes: Uint8Array) => void): void {
+    send(0, this.row.take([]))
+  }
+}
+
+/** Gathers answers to requests of many origins: a batch for each. */
+export class AnswersByOrigin {
+  private readonly batches = new Map<number, AnswerBatch>()
+
+  get empty(): boolean {
+    for (const batch of this.batches.values()) if (!batch.empty) return false
+    return true
+  }
+
+  /** @throws TypeError when the value is no plain data; nothing is added then */
+  add(id: number, kind: AnswerKind, value: unknown): void {
+    const origin = Math.floor(id / numbersEach)
+    let batch = this.batches.get(origin)
+    if (batch === undefined) this.batches.set(origin, (batch = new AnswerBatch()))
+    batch.add(id % numbersEach, kind, value)
+  }
+
+  leave(send: (origin: number, bytes: Uint8Array) => void): void {
+    for (const [origin, batch] of this.batches) {
+      if (!batch.empty) {
+        batch.leave((_, bytes) => {
+          send(origin, bytes)
+        })
+      }
+    }
   }
 }
 

@@ -97,11 +97,13 @@ function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThread
   const peers = new PeerWriter()
   return new ShardHost(
     env,
-    { thread: start.thread, threads: start.threads, kinds, settings: start.settings, bounds },
+    { thread: start.thread, kinds, settings: start.settings, bounds },
     {
-      answers: (bytes) => {
+      answers: (_origin, bytes) => {
         ports.client.send(bytes)
       },
+      placeOf: (shard) =>
+        shard % start.threads === start.thread ? undefined : shard % start.threads,
       peers: (thread, batch) => {
         ports.peers[thread]?.send(peers.pack(batch))
       },
