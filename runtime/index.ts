@@ -48,6 +48,7 @@ export type {
   TimerId,
   Turn,
 } from './actor/turn.js'
+export type { Clock, Env, TimerHandle } from './env/env.js'
 export type { OpenRefusedCode, OutcomeKnown, RuntimeCode } from './errors.js'
 export type { FolderCounts, InspectedFolder, InspectOptions } from './inspect.js'
 export type { RecoveryReport } from './journal/journal.js'
