@@ -220,6 +220,12 @@ export class ShardHost {
     return silent
   }
 
+  /** Stops running turns at once. */
+  stop(): void {
+    this.stopped = true
+    this.tick?.cancel()
+  }
+
   /** Stops running turns, waits for what is in flight and seals the journal. */
   async seal(): Promise<void> {
     this.stopped = true
