@@ -75,7 +75,11 @@ export function natsOptions(words: NatsWords, name: string): NatsOptions {
 
 /** Name of this machine's nodes when none is given: its host name, in the letters of names. */
 export function nodeNameDefault(): string {
-  return hostname().replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 48) || 'node'
+  return (
+    hostname()
+      .replaceAll(/[^A-Za-z0-9_-]/g, '-')
+      .slice(0, 48) || 'node'
+  )
 }
 
 export function nodeName(value: string): string {

@@ -294,6 +294,13 @@ export class ClusterNode {
       peers: (place, bytes) => {
         send(place, 'peers', bytes)
       },
+      opened: (shard) => {
+        const bytes = Buffer.alloc(2)
+        bytes.writeUInt16LE(shard)
+        for (const { id } of this.membership.view.alive()) {
+          if (id !== this.membership.id) this.link?.send(id, 'opened', bytes)
+        }
+      },
       shardLost: (shard) => {
         this.keeper.lost(shard)
       },
@@ -307,7 +314,8 @@ export class ClusterNode {
       batch: (channel, sender, bytes) => {
         if (channel === 'requests') this.node.takeRequests(this.places.of(sender), bytes)
         else if (channel === 'answers') this.node.takeAnswers(bytes)
-        else this.node.takePeers(bytes)
+        else if (channel === 'peers') this.node.takePeers(bytes)
+        else this.node.openedElsewhere(Buffer.from(bytes).readUInt16LE(0))
       },
       newerMap: () => {
         this.store.lookUp()

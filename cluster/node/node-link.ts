@@ -15,7 +15,7 @@
 import { Buffer } from 'node:buffer'
 import { pack, unpack, type Bus } from '../../transport/index.js'
 
-export const channels = ['requests', 'answers', 'peers'] as const
+export const channels = ['requests', 'answers', 'peers', 'opened'] as const
 export type Channel = (typeof channels)[number]
 
 /** What arrives. */

@@ -28,6 +28,7 @@ export class MapStore {
   private brokenRevision = 0
   private readonly listeners = new Set<(map: ShardMap) => void>()
   private stopWatch: (() => void) | undefined
+  private lookingUp = false
 
   constructor(options: MapStoreOptions) {
     this.options = options
@@ -80,6 +81,15 @@ export class MapStore {
       if (this.knownRevision === revision)
         await pause(env, attemptMs * 0.1 * (1 + env.chance.next()))
     }
+  }
+
+  /** Somebody knows a newer map: asks for it without waiting for the watch. */
+  lookUp(): void {
+    if (this.lookingUp) return
+    this.lookingUp = true
+    void this.refresh().finally(() => {
+      this.lookingUp = false
+    })
   }
 
   private async refresh(): Promise<void> {

@@ -8,7 +8,13 @@
  * N4. A shard that is lost takes nothing else with it: the others go on.
  */
 import type { Address } from '../actor/address.js'
-import type { Answered, CommandOptions, QuarantinedActor, ShardStatus, SilentPair } from '../actor/client.js'
+import type {
+  Answered,
+  CommandOptions,
+  QuarantinedActor,
+  ShardStatus,
+  SilentPair,
+} from '../actor/client.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import { Kinds } from '../actor/kinds.js'
 import type { Env } from '../env/env.js'
@@ -21,7 +27,13 @@ import type { Lane } from '../shard/lane.js'
 import { answerKinds } from '../shard/requests.js'
 import { ShardState } from '../shard/shard-state.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
-import { AnswerBatch, PeerWriter, readPeers, readRequests, type PeerBatch } from '../threads/batches.js'
+import {
+  AnswerBatch,
+  PeerWriter,
+  readPeers,
+  readRequests,
+  type PeerBatch,
+} from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
 import { recoverState } from './recover-state.js'
 import type { ShardStorage, ShardStorages } from './shard-storage.js'
@@ -57,6 +69,8 @@ export interface ShardNodeLinks {
   requests(place: number, bytes: Uint8Array): void
   answers(place: number, bytes: Uint8Array): void
   peers(place: number, bytes: Uint8Array): void
+  /** A shard is served here from now on. */
+  opened(shard: number): void
   /** The journal of a shard has another owner, or failed; the shard is not served here any more. */
   shardLost(shard: number, error: unknown): void
   report(event: string, detail: Record<string, unknown>): void
@@ -129,13 +143,17 @@ export class ShardNode {
 
   /** Durable ordinals of the shards served here, by shard. */
   durableOrdinals(): ReadonlyMap<number, number> {
-    return new Map([...this.served].map(([shard, { lane }]) => [shard, lane.durable.get(shard) ?? 0]))
+    return new Map(
+      [...this.served].map(([shard, { lane }]) => [shard, lane.durable.get(shard) ?? 0]),
+    )
   }
 
   /** Reads a shard ahead, while another node still serves it. @throws OpenRefused, NatsUnreachable */
   async prepare(shard: number): Promise<void> {
     const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
     const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
+    // When it fails, for instance because the journal was cut meanwhile, the next try begins anew.
+    this.prepared.delete(shard)
     await storage.read(state)
     this.prepared.set(shard, state)
   }
@@ -172,6 +190,7 @@ export class ShardNode {
     })
     this.served.set(shard, { lane, snapshotter, epoch })
     this.host.begin(lane)
+    this.links.opened(shard)
   }
 
   /**
@@ -197,9 +216,13 @@ export class ShardNode {
     this.served.get(shard)?.lane.fail(new Fault('fenced'))
   }
 
-  /** The shard has another owner: what it is owed is sent again, and its clients ask again. */
-  ownerChanged(shard: number): void {
+  /** Another node serves a shard now: what it is owed is sent again at once. */
+  openedElsewhere(shard: number): void {
     this.host.resendTo(shard)
+  }
+
+  /** The map names another owner of a shard: what the last one was asked is asked again. */
+  ownerChanged(shard: number): void {
     if (!this.served.has(shard)) this.requests.giveUp(shard)
   }
 

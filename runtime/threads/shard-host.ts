@@ -347,7 +347,7 @@ export class ShardHost {
       this.resend(limits.resendMs, limits.resendMessagesMax)
       this.clock.now()
       // An idle owner that was succeeded finds out too, and ends.
-      if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.journal.isOwner()
+      if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.checkOwner()
       for (const shard of this.shards) {
         if (!this.clock.jumped) this.fireTimers(shard)
         sweepIdleActors(shard.state, shard.now())
