@@ -30,7 +30,9 @@ function trouble(cluster: SimulatedCluster): void {
       return
     case 4:
       if (!cluster.started.has(node) || !node.membership.member) return
-      void node.retire().then(() => cluster.add(node.name))
+      void node.retire().then((gone) => {
+        if (gone) cluster.add(node.name)
+      })
       return
     case 5:
       move(cluster, random.pick(nodes), node)

@@ -103,7 +103,7 @@ export class Membership {
     while (!this.closed && !this.joined) {
       const key = this.begin()
       // A create whose reply was lost is found by asking again.
-      while (!this.closed && !key.over && !(await key.take(0))) {
+      while (this.current() === key && !key.over && !(await key.take(0))) {
         await pause(this.options.env, this.retryMs())
       }
       await this.findSlot(key)

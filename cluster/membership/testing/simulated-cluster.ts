@@ -80,6 +80,7 @@ export class SimulatedNode {
   assignments!: ShardAssignments
   /** What was reported, newest last. */
   readonly reports: { event: string; detail: Record<string, unknown> }[] = []
+  private retiring = false
   private readonly cluster: SimulatedCluster
   private readonly random: Random
   readonly name: string
@@ -131,18 +132,22 @@ export class SimulatedNode {
     await this.rejoin()
   }
 
-  /** Goes as a node should: empties itself, then leaves. */
-  async retire(): Promise<void> {
+  /** Goes as a node should: empties itself, then leaves. @returns false when it died on the way */
+  async retire(): Promise<boolean> {
+    if (this.retiring) return false
+    this.retiring = true
     this.membership.drain()
     const { kernel } = this.cluster
     const until = kernel.now + 15_000
     while (kernel.now < until && this.assignments.owned().length > 0) await kernel.wait(50)
+    if (!this.process.alive) return false
     await this.coordinator.resign()
     await this.membership.leave()
     this.assignments.stop()
     this.store.stop()
     await this.nats.close()
     this.cluster.gone(this)
+    return true
   }
 
   kill(): void {
@@ -218,7 +223,8 @@ export class SimulatedCluster {
   }
 
   gone(node: SimulatedNode): void {
-    this.nodes.splice(this.nodes.indexOf(node), 1)
+    const at = this.nodes.indexOf(node)
+    if (at >= 0) this.nodes.splice(at, 1)
     this.started.delete(node)
   }
 

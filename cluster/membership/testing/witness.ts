@@ -27,6 +27,7 @@ export class Witness {
   private readonly kept = new Map<string, Sent>()
   private readonly dead = new Set<string>()
   private holder: string | undefined
+  private failure: Error | undefined
 
   constructor(cluster: SimulatedCluster) {
     this.cluster = cluster
@@ -48,6 +49,7 @@ export class Witness {
 
   /** Looks at all nodes as they are now. */
   look(): void {
+    if (this.failure !== undefined) throw this.failure
     const { shards, started } = this.cluster
     for (let shard = 0; shard < shards; shard++) {
       const owners = [...started].filter((node) => node.owns(shard))
@@ -73,8 +75,12 @@ export class Witness {
     this.seen.set(event, this.times(event) + 1)
   }
 
+  /** A rule was broken: said here, or at the next look when a node's own code would catch it. */
   private fail(sentence: string): never {
-    throw new Error(`${sentence} at ${this.cluster.kernel.now}. ${this.cluster.describe()}`)
+    this.failure ??= new Error(
+      `${sentence} at ${this.cluster.kernel.now}. ${this.cluster.describe()}`,
+    )
+    throw this.failure
   }
 
   private changed({ key, value, revision: _ }: KeyChange): void {
