@@ -28,6 +28,7 @@ import { ShardAssignments } from '../placement/shard-assignments.js'
 import { ClusterClient, type Members } from './cluster-client.js'
 import { clusterIdentity, type ClusterIdentity } from './identity.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
+import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
 import { ShardKeeper } from './shard-keeper.js'
@@ -95,8 +96,12 @@ export class ClusterNode {
   /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable */
   static async join(env: Env, options: ClusterNodeOptions): Promise<ClusterNode> {
     const { control, cluster, replicas } = options
-    const bucket = await control.bucket(`suanpan_${cluster}`, { replicas })
-    const identity = await clusterIdentity(env, bucket, options.shards)
+    const bucket = await patiently(env, options.report, () =>
+      control.bucket(`suanpan_${cluster}`, { replicas }),
+    )
+    const identity = await patiently(env, options.report, () =>
+      clusterIdentity(env, bucket, options.shards),
+    )
     const node = new ClusterNode(env, options, bucket, identity)
     await node.start()
     return node

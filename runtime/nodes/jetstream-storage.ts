@@ -23,12 +23,14 @@ export function jetStreamStorages(
   nats: Nats,
   { cluster, replicas, owner }: JetStreamStorageOptions,
 ): ShardStorages {
+  const snapshots = new StreamSnapshots(env, (shard) =>
+    nats.stream(`SNAP_${cluster}_${shard}`, { replicas }),
+  )
   return {
     async of(shard, mayAnswer): Promise<ShardStorage> {
       const journal = await nats.stream(`SHARD_${cluster}_${shard}`, { replicas })
-      const snapshots = await nats.stream(`SNAP_${cluster}_${shard}`, { replicas })
       return {
-        snapshots: new StreamSnapshots(env, snapshots),
+        snapshots,
         async read(state: ShardState): Promise<void> {
           await readShardJournal(env, journal, { shard, after: state.ordinal }, (frame) => {
             replayFrame(state, frame)

@@ -26,6 +26,7 @@ import { RequestClient } from '../request-client.js'
 import type { Lane } from '../shard/lane.js'
 import { answerKinds } from '../shard/requests.js'
 import { ShardState } from '../shard/shard-state.js'
+import { restoreNewest } from '../snapshot/restore-newest.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import {
   AnswerBatch,
@@ -35,7 +36,6 @@ import {
   type PeerBatch,
 } from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
-import { recoverState } from './recover-state.js'
 import type { ShardStorage, ShardStorages } from './shard-storage.js'
 
 /** This node, among places. */
@@ -176,7 +176,7 @@ export class ShardNode {
     const { lane: journal, epoch } = await storage.open(state)
     if (state.ordinal < ordinal) throw regressed(shard, state.ordinal, ordinal)
     const lane = this.host.addLane(journal, [state])
-    const snapshotter = new Snapshotter(this.env, lane, {
+    const snapshotter = new Snapshotter(lane, {
       store: storage.snapshots,
       epoch,
       journalBytes: this.options.snapshotJournalBytes,
@@ -366,7 +366,7 @@ export class ShardNode {
 
   private restore(shard: number, storage: ShardStorage): Promise<ShardState> {
     const { shards, keyRetentionMs } = this.options
-    return recoverState(storage.snapshots, shard, () => {
+    return restoreNewest(storage.snapshots, shard, () => {
       return new ShardState({ shard, shards, kinds: this.kinds, keyRetentionMs })
     })
   }
