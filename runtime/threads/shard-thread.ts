@@ -9,6 +9,7 @@ import type { Env } from '../env/env.js'
 import { openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
 import type { ShardState } from '../shard/shard-state.js'
+import { FileSnapshots } from '../snapshot/file-snapshots.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import type { Link } from '../../transport/index.js'
 import { PeerWriter, readPeers, readRequests } from './batches.js'
@@ -126,8 +127,8 @@ function attachLane(
   ports: ShardThreadPorts,
 ): Snapshotter {
   const lane = host.addLane(journal, states)
-  const snapshotter = new Snapshotter(env, lane, {
-    folder: join(start.dataDir, 'snapshots'),
+  const snapshotter = new Snapshotter(lane, {
+    store: new FileSnapshots(env.disk, join(start.dataDir, 'snapshots')),
     epoch: start.plan.epoch,
     journalBytes: start.snapshotJournalBytes,
     report: (event, detail) => {
