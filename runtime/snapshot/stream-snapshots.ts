@@ -9,6 +9,8 @@
  *     was written is read back before `write` resolves: the journal is cut on the strength of it.
  * B2. Two writers may mix their messages – a succeeded owner may not know yet – because each message
  *     names its snapshot. Which one is newer its ordinal says, not its place.
+ *     A listing jumps over what lies within a snapshot; the journal is cut by what is listed, so one
+ *     that is missed between the messages of another costs room, never truth.
  * B3. Only what is before the older kept snapshot is removed.
  */
 import { MessageMissing, type StreamLog } from '../../transport/index.js'
@@ -82,13 +84,18 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     const log = await this.logOf(shard)
     const { first, last } = await this.patience.until(() => log.bounds())
     const found: StreamSnapshot[] = []
-    for (let at = last; at >= first; at--) {
+    for (let at = last; at >= first;) {
       const bytes = await this.patience.until(() => log.at(at))
       const message = bytes === undefined ? undefined : readMessage(bytes)
-      if (message?.kind !== kinds.end) continue
+      if (message?.kind !== kinds.end) {
+        // One that was never finished is passed over at once, from any of its messages.
+        at -= (message?.index ?? 0) + 1
+        continue
+      }
       const { ordinal, epoch, from } = JSON.parse(message.body.toString()) as EndContent
-      if (from < first) continue
-      found.push({ name: nameOf(log, from), ordinal, epoch, from, to: at, id: message.id })
+      const { id } = message
+      if (from >= first) found.push({ name: nameOf(log, from), ordinal, epoch, from, to: at, id })
+      at = from - 1
     }
     return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
   }
