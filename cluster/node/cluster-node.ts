@@ -88,7 +88,8 @@ export class ClusterNode {
   private readonly keeper: ShardKeeper
   private places = new Places('')
   private link: NodeLink | undefined
-  private owners: readonly (string | undefined)[] = []
+  /** Owner of each shard, as far as is known here. */
+  owners: readonly (string | undefined)[] = []
   private timer: { cancel(): void } | undefined
   private told = { at: 0, ordinals: new Map<number, number>() as ReadonlyMap<number, number> }
   private stopped = false
