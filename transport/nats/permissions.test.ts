@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectNats } from './connect.js'
 import {
@@ -8,13 +10,31 @@ import {
   type NatsRole,
 } from './permissions.js'
 import type { KeyBucket, KeyChange, Nats, StreamLog } from './port.js'
-import { NatsServers, until } from './testing/index.js'
+import { natsServerProgram, NatsServers, until } from './testing/index.js'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
 it('the shipped configuration is what the permissions say', async () => {
   const shipped = new URL('../../cluster/nats/nats-server.conf', import.meta.url).pathname
   await expect(serverConfiguration('payments')).toMatchFileSnapshot(shipped)
+})
+
+it('a server takes the shipped configuration', async () => {
+  const shipped = new URL('../../cluster/nats/nats-server.conf', import.meta.url).pathname
+  const passwords = ['NODE', 'OPERATOR', 'OBSERVER', 'ADMIN'].map((who) => [
+    `SUANPAN_${who}_PASSWORD`,
+    'secret',
+  ])
+  const { stderr } = await promisify(execFile)(await natsServerProgram(), ['-t', '-c', shipped], {
+    env: {
+      ...Object.fromEntries(passwords),
+      NATS_SERVER_NAME: 'n1',
+      NATS_STORE_DIR: '/tmp/nats',
+      NATS_ROUTE_PASSWORD: 'secret',
+      NATS_ROUTES: '[nats-route://route:secret@n2:6222, nats-route://route:secret@n3:6222]',
+    },
+  })
+  expect(stderr).toContain('is valid')
 })
 
 describe('on a real server', () => {

@@ -102,7 +102,7 @@ export function serverConfiguration(cluster: string): string {
   return `# NATS for a Suanpan cluster named "${cluster}": one of three servers.
 #
 # Set in the environment of each server: NATS_SERVER_NAME (its own, never used again by another one),
-# NATS_STORE_DIR (on a disk of its own), NATS_ROUTES (nats-route://user:password@host:6222, comma separated),
+# NATS_STORE_DIR (on a disk of its own), NATS_ROUTES ([nats-route://route:password@host:6222, …]),
 # NATS_ROUTE_PASSWORD, SUANPAN_NODE_PASSWORD, SUANPAN_OPERATOR_PASSWORD, SUANPAN_OBSERVER_PASSWORD,
 # SUANPAN_ADMIN_PASSWORD. Users connect with the inbox prefix of their role: ${natsRoles.map(inboxPrefixOf).join(', ')}.
 
@@ -125,7 +125,7 @@ cluster {
   name: ${cluster}
   listen: 0.0.0.0:6222
   authorization { user: route, password: $NATS_ROUTE_PASSWORD }
-  routes: [ $NATS_ROUTES ]
+  routes: $NATS_ROUTES
 }
 
 ${accountsConfiguration(cluster)}`
