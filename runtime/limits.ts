@@ -16,6 +16,8 @@ export const limits = {
   clientRequestsMax: 524_288,
   /** Bytes an open frame may reach before its shard waits for the frame in flight, where frames are bounded. */
   openFrameBytes: 192 * 1024,
+  /** Bytes of a batch to another node: a few fit what NATS carries in one message. */
+  nodeBatchBytes: 256 * 1024,
   /** Turns a thread runs before it lets I/O callbacks in. */
   sliceTurnsMax: 2_048,
   /** Requests of one shard handled before the messages they caused: few, so that all stays in the cache. */

@@ -136,6 +136,7 @@ export class RequestClient {
       try {
         const batch = (this.batches[place] ??= new RequestBatch())
         batch.add(shard, new ShardRequest(id, type, address, name, input, hashes))
+        if (batch.bytes >= limits.nodeBatchBytes) this.options.send(place, batch.take())
       } catch (error) {
         reject(new Fault('invalid_request', `The input is no plain data: ${String(error)}.`))
         return

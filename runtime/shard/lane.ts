@@ -134,6 +134,15 @@ export class Lane {
     this.notifySettled()
   }
 
+  /** An idle owner that was succeeded finds out too. */
+  checkOwner(): void {
+    try {
+      this.journal.isOwner()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
   /** Answers of a lane that has failed: that it has, and nothing else. */
   get lastWords(): AnswerBatch {
     return this.free

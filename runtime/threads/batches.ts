@@ -5,6 +5,7 @@
  */
 import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
+import { limits } from '../limits.js'
 import { hashWords } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
 import { readMessage, writeMessage } from '../shard/committed-turn.js'
@@ -15,12 +16,17 @@ import { ShardRequest, type AnswerKind, type QueuedRequest } from '../shard/requ
 const isQuery = 1
 const isKeyed = 2
 
-/** Gathers requests for one thread. */
+/** Gathers requests for one place. */
 export class RequestBatch {
   private readonly row = new RowWriter()
 
   get empty(): boolean {
     return this.row.empty
+  }
+
+  /** Bytes gathered so far. */
+  get bytes(): number {
+    return this.row.mark()
   }
 
   /** @throws TypeError when the input is no plain data; nothing is added then */
@@ -109,6 +115,11 @@ export class AnswerBatch {
     return this.row.empty
   }
 
+  /** Bytes gathered so far. */
+  get bytes(): number {
+    return this.row.mark()
+  }
+
   /** @throws TypeError when the value is no plain data; nothing is added then */
   add(id: number, kind: AnswerKind, value: unknown): void {
     const { row } = this
@@ -128,13 +139,15 @@ export class AnswerBatch {
   }
 }
 
-/** Gathers answers to requests of many origins: a batch for each. */
+/** Gathers answers to requests of many origins: batches of a bounded size for each. */
 export class AnswersByOrigin {
   private readonly batches = new Map<number, AnswerBatch>()
+  /** Batches that are as large as they may be. */
+  private readonly whole: (readonly [origin: number, bytes: Uint8Array])[] = []
 
   get empty(): boolean {
     for (const batch of this.batches.values()) if (!batch.empty) return false
-    return true
+    return this.whole.length === 0
   }
 
   /** @throws TypeError when the value is no plain data; nothing is added then */
@@ -143,16 +156,18 @@ export class AnswersByOrigin {
     let batch = this.batches.get(origin)
     if (batch === undefined) this.batches.set(origin, (batch = new AnswerBatch()))
     batch.add(id % numbersEach, kind, value)
+    if (batch.bytes >= limits.nodeBatchBytes) this.end(origin, batch)
   }
 
   leave(send: (origin: number, bytes: Uint8Array) => void): void {
-    for (const [origin, batch] of this.batches) {
-      if (!batch.empty) {
-        batch.leave((_, bytes) => {
-          send(origin, bytes)
-        })
-      }
-    }
+    for (const [origin, batch] of this.batches) if (!batch.empty) this.end(origin, batch)
+    for (const [origin, bytes] of this.whole.splice(0)) send(origin, bytes)
+  }
+
+  private end(origin: number, batch: AnswerBatch): void {
+    batch.leave((_, bytes) => {
+      this.whole.push([origin, bytes])
+    })
   }
 }
 

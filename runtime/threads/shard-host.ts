@@ -220,6 +220,12 @@ export class ShardHost {
     return silent
   }
 
+  /** Stops running turns at once. */
+  stop(): void {
+    this.stopped = true
+    this.tick?.cancel()
+  }
+
   /** Stops running turns, waits for what is in flight and seals the journal. */
   async seal(): Promise<void> {
     this.stopped = true
@@ -341,7 +347,7 @@ export class ShardHost {
       this.resend(limits.resendMs, limits.resendMessagesMax)
       this.clock.now()
       // An idle owner that was succeeded finds out too, and ends.
-      if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.journal.isOwner()
+      if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.checkOwner()
       for (const shard of this.shards) {
         if (!this.clock.jumped) this.fireTimers(shard)
         sweepIdleActors(shard.state, shard.now())
