@@ -8,6 +8,7 @@
 import {
   AuthorizationError,
   connect,
+  createInbox,
   NoRespondersError,
   PermissionViolationError,
   RequestError,
@@ -47,6 +48,11 @@ export class Connection {
 
   onConnection(listener: (connected: boolean) => void): void {
     this.listeners.push(listener)
+  }
+
+  /** A subject that only this connection hears. */
+  inbox(): string {
+    return createInbox(this.options.inboxPrefix)
   }
 
   /** Tells the operator. */

@@ -1,3 +1,5 @@
 /** NATS for real: the one entry that loads its client. Embedded use never does. */
 export { connectNats } from './connect.js'
+export { inboxPrefixOf, permissionsOf, serverConfiguration } from './permissions.js'
 export type { NatsOptions, NatsTlsFiles } from './options.js'
+export type { NatsRole } from './permissions.js'

@@ -5,7 +5,7 @@
  *      have been lost with a server is left to itself and another one goes on after the last change told.
  * C11. Consumers live in memory, and the server removes one that nobody listens to: none is left over.
  */
-import { createInbox, nanos, type Msg, type Subscription } from '@nats-io/transport-node'
+import { nanos, type Msg, type Subscription } from '@nats-io/transport-node'
 import type { JetStreamApi } from './jetstream-api.js'
 
 export interface KeyWatchOptions {
@@ -64,7 +64,7 @@ export class KeyWatch {
     // The reconnect begins it again.
     if (!connection.connected) return
     this.delivered = 0
-    const inbox = createInbox()
+    const inbox = connection.inbox()
     const subscription = connection.client.subscribe(inbox, {
       callback: (error, message) => {
         if (this.subscription !== subscription) return

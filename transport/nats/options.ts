@@ -26,6 +26,8 @@ export interface NatsOptions {
   /** File that holds a JWT and a seed, as `nsc` writes it. */
   readonly credentialsFile?: string
   readonly tls?: NatsTlsFiles
+  /** Where answers come to, when the user may not hear all inboxes. @default _INBOX */
+  readonly inboxPrefix?: string
   /** Addresses of the servers' monitoring ports, such as `http://host:8222`: tells how they sync. */
   readonly monitoring?: readonly string[]
   /** True when addresses the servers tell of themselves can't be reached from here. @default false */
@@ -79,6 +81,7 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
     noAsyncTraces: true,
     ignoreClusterUpdates: options.onlyTheseServers === true,
     ...(options.user === undefined ? {} : { user: options.user, pass: options.password ?? '' }),
+    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
     ...(options.token === undefined ? {} : { token: options.token }),
     ...(authenticator === undefined ? {} : { authenticator }),
     ...(options.tls === undefined ? {} : { tls: tlsOf(options.tls) }),

@@ -27,12 +27,17 @@ export async function openStream(
 ): Promise<StreamLog> {
   const info = await openedStream(api, {
     name,
-    subjects: [name],
+    subjects: [subjectOf(name)],
     num_replicas: settings.replicas,
     max_msgs_per_subject: -1,
     allow_rollup_hdrs: false,
   })
   return new JetStreamLog(api, name, info.config.num_replicas)
+}
+
+/** `SHARD_pay_3` takes `SHARD.pay.3`: permissions speak of whole tokens, such as `SHARD.pay.*`. */
+function subjectOf(name: string): string {
+  return name.replaceAll('_', '.')
 }
 
 /** Makes a stream or checks the one that is there. @throws NatsUnreachable, NatsRefused */
@@ -96,7 +101,7 @@ class JetStreamLog implements StreamLog {
   }
 
   append(bytes: Uint8Array, after: number): ReturnType<StreamLog['append']> {
-    return this.api.append(this.name, this.name, bytes, {
+    return this.api.append(this.name, subjectOf(this.name), bytes, {
       'Nats-Expected-Last-Sequence': String(after),
     })
   }

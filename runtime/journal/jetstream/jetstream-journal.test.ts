@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MessageMissing, NatsUnreachable, type StreamLog } from '../../../transport/index.js'
-import { frameHeaderBytes } from '../frame.js'
+import { frameHeaderBytes, readFrame, writeFrame } from '../frame.js'
 import type { Frame } from '../journal.js'
 import { FrameSource, lineOf } from '../testing/frames.js'
 import { openShardJournal, Patience, readShardJournal, type JetStreamLane } from './index.js'
@@ -182,6 +182,17 @@ describe('J4: a damaged stream is refused by name and message', () => {
     await write(lane, new FrameSource(), 5)
     const stream = world.service.stream(name)
     stream.damage(3, stream.at(4)!)
+    await expect(open(two)).rejects.toMatchObject({ code: 'damaged', place: { offset: 3 } })
+  })
+
+  it('X2: a whole frame that does not follow the message before it', async () => {
+    const { lane } = await open(one)
+    await write(lane, new FrameSource(), 5)
+    const stream = world.service.stream(name)
+    const bytes = Buffer.from(stream.at(3)!)
+    const frame = readFrame(bytes, 0, bytes.length)!
+    writeFrame(frame, frame.epoch, (frame.previousCrc ^ 1) >>> 0, bytes, 0)
+    stream.damage(3, bytes)
     await expect(open(two)).rejects.toMatchObject({ code: 'damaged', place: { offset: 3 } })
   })
 
