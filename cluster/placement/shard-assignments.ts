@@ -36,9 +36,15 @@ type Role =
   | { readonly type: 'owner'; readonly since: number; draining: boolean; leaving: boolean }
   | { readonly type: 'next'; readonly since: number }
 
+/** What this needs to know of the node as a member. */
+export type OwnMembership = Pick<Membership, 'id' | 'member' | 'valid' | 'view' | 'onLost'>
+
+/** What this needs of the map. */
+export type OwnMap = Pick<MapStore, 'map' | 'onChange' | 'change'>
+
 export class ShardAssignments {
-  private readonly membership: Membership
-  private readonly store: MapStore
+  private readonly membership: OwnMembership
+  private readonly store: OwnMap
   private readonly duties: ShardDuties
   private readonly roles = new Map<number, Role>()
   private readonly listeners = new Set<(map: ShardMap) => void>()
@@ -46,7 +52,7 @@ export class ShardAssignments {
   private reconciling = false
   private again = false
 
-  constructor(membership: Membership, store: MapStore, duties: ShardDuties) {
+  constructor(membership: OwnMembership, store: OwnMap, duties: ShardDuties) {
     this.membership = membership
     this.store = store
     this.duties = duties

@@ -40,15 +40,13 @@ function follow(
 }
 
 /** Maps with owners, so that later steps have something to do. */
-const history = fc
-  .array(change, { maxLength: 40 })
-  .map((changes) => [
-    {
-      steps: ids.map((to, i): MapStep => ({ type: 'assign', shard: i, to })),
-      dead: [] as string[],
-    },
-    ...changes,
-  ])
+const history = fc.array(change, { maxLength: 40 }).map((changes) => [
+  {
+    steps: ids.map((to, i): MapStep => ({ type: 'assign', shard: i, to })),
+    dead: [] as string[],
+  },
+  ...changes,
+])
 
 describe('changes of the shard map', () => {
   it('P2: a shard changes its owner by its owner, to one who is ready, or when the owner is dead', () => {
