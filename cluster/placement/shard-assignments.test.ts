@@ -200,6 +200,17 @@ describe('what a node does about its shards', () => {
     expect(calls()).toEqual(['close 0'])
   })
 
+  it('knows the newest ordinal that was told of a shard, by the dead too', () => {
+    const told = (id: string, ordinal: number): void => {
+      const shards = new Map([[1, { ordinal, load: 0 }]])
+      const bytes = encodeMember({ ...deadEntry(id, 1), shards })
+      stage.view.observe(nodePrefix + id, bytes, ordinal)
+    }
+    told('b', 70)
+    told('c', 30)
+    expect([assignments.ordinalTold(1), assignments.ordinalTold(0)]).toEqual([70, 0])
+  })
+
   it('knows who owns a shard', () => {
     stage.view.observe(nodePrefix + 'b', encodeMember(deadEntry('b', 1)), 1)
     stage.tell(give('b'), give('c', 1))

@@ -103,6 +103,15 @@ export class ShardAssignments {
     return owner === undefined ? undefined : this.membership.view.get(owner)
   }
 
+  /** The newest durable ordinal any owner ever told: a journal that ends before it has lost something. */
+  ordinalTold(shard: number): number {
+    let newest = 0
+    for (const { member } of this.membership.view.all.values()) {
+      newest = Math.max(newest, member.shards.get(shard)?.ordinal ?? 0)
+    }
+    return newest
+  }
+
   /** Whether this node may answer for a shard now (G1). */
   owns(shard: number): boolean {
     const role = this.roles.get(shard)
@@ -117,6 +126,7 @@ export class ShardAssignments {
   /**
    * Tells that this node has read ahead.
    * @returns false when the move is over
+   * @throws NatsRefused
    */
   async ready(shard: number): Promise<boolean> {
     const role = this.roles.get(shard)
@@ -133,6 +143,7 @@ export class ShardAssignments {
   /**
    * Makes the next owner the owner. To be called when all of the shard is durable and sealed.
    * @returns false when the shard stays here after all; {@link ShardDuties.resume} says so too
+   * @throws NatsRefused
    */
   async handOver(shard: number): Promise<boolean> {
     const role = this.roles.get(shard)
