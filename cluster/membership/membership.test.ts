@@ -135,7 +135,7 @@ describe('a lease', () => {
   it('L2: outlives replies that are lost, each settled by reading', async () => {
     const cluster = await clusterOf(3)
     const ids = cluster.nodes.map(({ membership }) => membership.id)
-    Object.assign(cluster.weather, { replyLoss: 0.3, staleGet: 0.3 })
+    Object.assign(cluster.weather, { replyLoss: 0.3, staleGet: 0.8, lateWatch: 0.3 })
     await cluster.pass(20_000)
     expect(cluster.nodes.map(({ membership }) => membership.id)).toEqual(ids)
     expect(cluster.counts.of('nats_reply_lost')).toBeGreaterThan(20)
