@@ -189,7 +189,9 @@ export class Membership {
     while (this.key === key && !key.over && this.slotHeld === undefined) {
       let slot: number | undefined
       try {
-        slot = await claimSlot(env, bucket, id, (holder) => this.view.isDead(holder), attemptMs)
+        // Whoever has been told of the own entry has been told of all older ones: of the dead too.
+        if (this.view.get(id) !== undefined)
+          slot = await claimSlot(env, bucket, id, (holder) => this.view.isDead(holder), attemptMs)
       } catch (error) {
         report?.('membership_trouble', { error: (error as Error).message })
       }

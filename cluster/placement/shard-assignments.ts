@@ -36,9 +36,15 @@ type Role =
   | { readonly type: 'owner'; readonly since: number; draining: boolean; leaving: boolean }
   | { readonly type: 'next'; readonly since: number }
 
+/** What this needs to know of the node as a member. */
+export type OwnMembership = Pick<Membership, 'id' | 'member' | 'valid' | 'view' | 'onLost'>
+
+/** What this needs of the map. */
+export type OwnMap = Pick<MapStore, 'map' | 'onChange' | 'change'>
+
 export class ShardAssignments {
-  private readonly membership: Membership
-  private readonly store: MapStore
+  private readonly membership: OwnMembership
+  private readonly store: OwnMap
   private readonly duties: ShardDuties
   private readonly roles = new Map<number, Role>()
   private readonly listeners = new Set<(map: ShardMap) => void>()
@@ -46,7 +52,7 @@ export class ShardAssignments {
   private reconciling = false
   private again = false
 
-  constructor(membership: Membership, store: MapStore, duties: ShardDuties) {
+  constructor(membership: OwnMembership, store: OwnMap, duties: ShardDuties) {
     this.membership = membership
     this.store = store
     this.duties = duties
@@ -97,6 +103,15 @@ export class ShardAssignments {
     return owner === undefined ? undefined : this.membership.view.get(owner)
   }
 
+  /** The newest durable ordinal any owner ever told: a journal that ends before it has lost something. */
+  ordinalTold(shard: number): number {
+    let newest = 0
+    for (const { member } of this.membership.view.all.values()) {
+      newest = Math.max(newest, member.shards.get(shard)?.ordinal ?? 0)
+    }
+    return newest
+  }
+
   /** Whether this node may answer for a shard now (G1). */
   owns(shard: number): boolean {
     const role = this.roles.get(shard)
@@ -111,6 +126,7 @@ export class ShardAssignments {
   /**
    * Tells that this node has read ahead.
    * @returns false when the move is over
+   * @throws NatsRefused
    */
   async ready(shard: number): Promise<boolean> {
     const role = this.roles.get(shard)
@@ -127,6 +143,7 @@ export class ShardAssignments {
   /**
    * Makes the next owner the owner. To be called when all of the shard is durable and sealed.
    * @returns false when the shard stays here after all; {@link ShardDuties.resume} says so too
+   * @throws NatsRefused
    */
   async handOver(shard: number): Promise<boolean> {
     const role = this.roles.get(shard)

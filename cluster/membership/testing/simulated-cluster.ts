@@ -237,6 +237,15 @@ export class SimulatedCluster {
     if (!met) throw new Error(`not within ${ms} ms: ${what}. ${this.describe()}`)
   }
 
+  /** Runs until a promise is settled, looking at every moment. */
+  async soon<T>(promise: Promise<T>): Promise<T> {
+    let settled = false
+    const end = (): void => void (settled = true)
+    promise.then(end, end)
+    await this.until('a promise is settled', () => settled, 60_000)
+    return promise
+  }
+
   /** Lets time pass, looking at every moment. */
   async pass(ms: number): Promise<void> {
     let over = false
