@@ -41,7 +41,13 @@ export function jetStreamStorages(
           const lane = await openShardJournal(env, journal, scope, (frame) => {
             replayFrame(state, frame)
           })
-          return { lane, epoch: lane.epoch }
+          return {
+            lane,
+            epoch: lane.epoch,
+            abandon: () => {
+              lane.abandon()
+            },
+          }
         },
       }
     },

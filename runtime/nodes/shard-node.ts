@@ -83,6 +83,7 @@ interface Served {
   readonly lane: Lane
   readonly snapshotter: Snapshotter
   readonly epoch: number
+  abandon(): void
 }
 
 export class ShardNode {
@@ -173,8 +174,11 @@ export class ShardNode {
     const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
     const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
     this.prepared.delete(shard)
-    const { lane: journal, epoch } = await storage.open(state)
-    if (state.ordinal < ordinal) throw regressed(shard, state.ordinal, ordinal)
+    const { lane: journal, epoch, abandon } = await storage.open(state)
+    if (state.ordinal < ordinal) {
+      abandon()
+      throw regressed(shard, state.ordinal, ordinal)
+    }
     const lane = this.host.addLane(journal, [state])
     const snapshotter = new Snapshotter(lane, {
       store: storage.snapshots,
@@ -188,7 +192,7 @@ export class ShardNode {
         this.links.report('snapshot_failed', { shard, error })
       },
     })
-    this.served.set(shard, { lane, snapshotter, epoch })
+    this.served.set(shard, { lane, snapshotter, epoch, abandon })
     this.host.begin(lane)
     this.links.opened(shard)
   }
@@ -213,7 +217,9 @@ export class ShardNode {
 
   /** Stops serving a shard at once: somebody else owns it, or nobody knows. */
   drop(shard: number): void {
-    this.served.get(shard)?.lane.fail(new Fault('fenced'))
+    const served = this.served.get(shard)
+    served?.abandon()
+    served?.lane.fail(new Fault('fenced'))
   }
 
   /** Another node serves a shard now: what it is owed is sent again at once. */

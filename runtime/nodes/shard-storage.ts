@@ -14,6 +14,8 @@ import type { ShardState } from '../shard/shard-state.js'
 export interface OwnedJournal {
   readonly lane: JournalLane
   readonly epoch: number
+  /** Gives the journal up at once: what is in flight fails, whatever becomes of it. */
+  abandon(): void
 }
 
 export interface ShardStorage {

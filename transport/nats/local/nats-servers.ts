@@ -1,6 +1,6 @@
 /**
- * Real NATS servers for a test: one, or a cluster of three, as processes of their own on loopback and in
- * a temporary folder, which can be killed, restarted and paused one by one.
+ * Real NATS servers on this machine, for laptops, benches and tests: one, or a cluster of three, as
+ * processes of their own on loopback, which can be killed, restarted and paused one by one.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'

@@ -1,17 +1,18 @@
 /**
- * Finds a nats-server for tests: in PATH, in the project's cache, or from the Debian archive, unpacked
- * into that cache. Nothing is installed on the machine.
+ * Finds a nats-server for laptops, benches and tests: in PATH, in the package's cache, or from the
+ * Debian archive, unpacked into that cache. Nothing is installed on the machine.
  */
 import { execFile } from 'node:child_process'
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 /** The oldest server that syncs the Raft log too when it is told to sync always. */
 const oldest = [2, 10, 23] as const
-const cache = fileURLToPath(new URL('../../../.cache/nats-server/', import.meta.url))
+const cache = join(packageFolder(), '.cache', 'nats-server')
 const cached = join(cache, 'nats-server')
 /** Suites of Debian that have a server new enough, the usual first. */
 const suites = ['sid', 'forky']
@@ -39,7 +40,7 @@ async function find(): Promise<string> {
     }
   }
   throw new Error(
-    `Tests with NATS need nats-server ${oldest.join('.')} or newer: install it, or put the program at ${cached}. (Debian's archive: ${tried.join('; ')})`,
+    `NATS servers on this machine need nats-server ${oldest.join('.')} or newer: install it, or put the program at ${cached}. (Debian's archive: ${tried.join('; ')})`,
   )
 }
 
@@ -89,4 +90,13 @@ async function fetchFrom(suite: string): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Folder of package.json, whether this runs built or from source. */
+function packageFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
+    folder = dirname(folder)
+  }
+  return folder
 }
