@@ -83,7 +83,7 @@ interface Served {
   readonly lane: Lane
   readonly snapshotter: Snapshotter
   readonly epoch: number
-  abandon(): void
+  readonly abandon: () => void
 }
 
 export class ShardNode {

@@ -15,7 +15,7 @@ export interface OwnedJournal {
   readonly lane: JournalLane
   readonly epoch: number
   /** Gives the journal up at once: what is in flight fails, whatever becomes of it. */
-  abandon(): void
+  readonly abandon: () => void
 }
 
 export interface ShardStorage {
