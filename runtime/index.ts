@@ -17,7 +17,7 @@ export {
 export { inspectDataFolder } from './inspect.js'
 export { durabilityFindings } from './journal/jetstream/index.js'
 export { jetStreamStorages } from './nodes/jetstream-storage.js'
-export { here, ShardNode } from './nodes/shard-node.js'
+export { here, sampleEvery, ShardNode } from './nodes/shard-node.js'
 export { createRuntime } from './runtime.js'
 
 export type { Address, Protocol } from './actor/address.js'
@@ -58,6 +58,6 @@ export type { FolderCounts, InspectedFolder, InspectOptions } from './inspect.js
 export type { RecoveryReport } from './journal/journal.js'
 export type { DurabilityFinding } from './journal/jetstream/index.js'
 export type { KeyTimeFormat } from './messaging/key-time.js'
-export type { ShardNodeLinks, ShardNodeOptions } from './nodes/shard-node.js'
+export type { ShardNodeLinks, ShardNodeOptions } from './nodes/shard-node-options.js'
 export type { RuntimeOptions } from './options.js'
 export type { Runtime } from './runtime.js'

@@ -3,6 +3,7 @@ export { assertPlain, openRow, pack, RowWriter, ShapedCodec, unpack } from './co
 export type { PlainReader } from './codec/plain-reader.js'
 export type { Link } from './link/link.js'
 export { memoryLinkPair } from './link/memory/memory-link.js'
+export { inboxPrefixOf, natsRoles } from './nats/permissions.js'
 export { PortLink } from './link/thread/port-link.js'
 export { MessageMissing, NatsRefused, NatsUnreachable } from './nats/port.js'
 export type {

@@ -1,6 +1,7 @@
 /** The options of all commands that talk to a cluster: which one, through which servers, as whom. */
 import { hostname } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { inboxPrefixOf, natsRoles } from '../../transport/index.js'
 import type { NatsOptions } from '../../transport/nats/index.js'
 
 /** What the options give. */
@@ -64,13 +65,19 @@ export function natsOptions(words: NatsWords, name: string): NatsOptions {
   return {
     servers: words.nats ?? [natsUrlDefault],
     name,
-    ...(natsUser === undefined ? {} : { user: natsUser }),
+    ...(natsUser === undefined ? {} : { user: natsUser, ...inboxOf(natsUser) }),
     ...(natsPassword === undefined ? {} : { password: natsPassword }),
     ...(natsCreds === undefined ? {} : { credentialsFile: natsCreds }),
     ...(natsNkey === undefined ? {} : { nkeySeedFile: natsNkey }),
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
     ...(words.natsMonitor === undefined ? {} : { monitoring: words.natsMonitor }),
   }
+}
+
+/** The users of the shipped server configuration hear their own inboxes only. */
+function inboxOf(user: string): { inboxPrefix?: string } {
+  const role = natsRoles.find((one) => one === user)
+  return role === undefined ? {} : { inboxPrefix: inboxPrefixOf(role) }
 }
 
 /** Name of this machine's nodes when none is given: its host name, in the letters of names. */
@@ -88,8 +95,8 @@ export function nodeName(value: string): string {
 }
 
 function clusterName(value: string): string {
-  if (/^[A-Za-z0-9_-]{1,32}$/.test(value)) return value
-  throw new InvalidArgumentError('It has 1 to 32 letters, digits, "-" and "_".')
+  if (/^[A-Za-z0-9-]{1,32}$/.test(value)) return value
+  throw new InvalidArgumentError('It has 1 to 32 letters, digits and "-".')
 }
 
 function list(value: string): string[] {

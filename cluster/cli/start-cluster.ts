@@ -6,7 +6,7 @@
  * S2. Asked to end, it first gives its shards to others; what clients ask meanwhile is forwarded.
  */
 import cluster from 'node:cluster'
-import { payments } from '../../actors/index.js'
+import { payments, transitOf } from '../../actors/index.js'
 import { durabilityFindings, nodeEnv } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
@@ -18,6 +18,7 @@ import type { Interrupt } from './interrupt.js'
 import { natsOptions, nodeNameDefault, type NatsWords } from './nats-options.js'
 import type { Output } from './output.js'
 import { CommandFailed } from './problem.js'
+import { ProcessMeter } from './process-meter.js'
 
 export interface ClusterStartOptions extends NatsWords {
   readonly host: string
@@ -43,6 +44,8 @@ export async function startCluster(
 ): Promise<void> {
   if (cluster.isPrimary && (options.processes ?? 1) > 1) await supervise(options, output, interrupt)
   else await serveNode(options, apiKeys, output, interrupt)
+  // The channel to the supervisor would keep a worker alive.
+  if (cluster.isWorker) process.disconnect()
 }
 
 async function supervise(
@@ -122,19 +125,28 @@ async function open(
   const failed = new Promise<never>((_, reject) => {
     fail = reject
   })
+  /** The node, once there is one: it knows how much is to be said. */
+  const levels: { node?: ClusterNode } = {}
   // Whoever waits for it sees it; nobody has to.
   failed.catch(() => undefined)
   try {
     await checkDurability(nats, options, output)
-    const node = await ClusterNode.join(nodeEnv(), {
+    const meter = new ProcessMeter()
+    const node: ClusterNode = await ClusterNode.join(nodeEnv(), {
       ...nodeOptions(name, options),
       nats,
       control,
-      report: reporter(output),
+      processVitals: () => meter.read(),
+      answered: (ms) => {
+        meter.answered(ms)
+      },
+      transitOf,
+      report: reporter(output, () => levels.node?.configuration.get('log.level') ?? 'info'),
       fail: (error) => {
         fail(error instanceof Error ? error : new Error(String(error)))
       },
     })
+    levels.node = node
     const gateway = createGateway({
       bank: payments.client(node.client),
       ops: clusterOps(node),
@@ -202,10 +214,24 @@ async function whenReady(node: ClusterNode): Promise<undefined> {
   return undefined
 }
 
-/** What an operator should know while the node runs; snapshots are everyday. */
-function reporter(output: Output): (event: string, detail: Record<string, unknown>) => void {
+type Level = 'error' | 'warn' | 'info' | 'debug'
+
+const levelOrder: readonly Level[] = ['error', 'warn', 'info', 'debug']
+
+/** How important an event is. */
+function levelOf(event: string): Level {
+  if (event === 'snapshot') return 'debug'
+  if (event.endsWith('_broken') || event === 'actor_failed') return 'error'
+  return /_(?:failed|trouble|lost|silent|dead|awaited)$|quarantined/.test(event) ? 'warn' : 'info'
+}
+
+/** What an operator should know while the node runs, as far as the setting `log.level` wants it. */
+function reporter(
+  output: Output,
+  level: () => Level,
+): (event: string, detail: Record<string, unknown>) => void {
   return (event, detail) => {
-    if (event === 'snapshot') return
+    if (levelOrder.indexOf(levelOf(event)) > levelOrder.indexOf(level())) return
     const said = Object.fromEntries(
       Object.entries(detail).map(([key, value]) => [
         key,

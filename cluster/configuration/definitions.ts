@@ -35,17 +35,9 @@ export const settingDefinitions = {
     max: 262_144,
     sentence: 'Waiting requests a shard accepts before it answers `overloaded`.',
   },
-  'limits.per_payment_max': {
-    type: 'whole',
-    default: 0,
-    min: 0,
-    max: Number.MAX_SAFE_INTEGER,
-    sentence:
-      'Largest amount of one payment in minor units, on top of the limits of accounts; 0 = none.',
-  },
   'snapshot.journal_bytes': {
     type: 'whole',
-    default: 128 * 1024 * 1024,
+    default: 16 * 1024 * 1024,
     min: 4_096,
     max: 64 * 1024 * 1024 * 1024,
     sentence: 'Journal bytes after which a shard is snapshotted.',

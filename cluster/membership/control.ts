@@ -77,6 +77,11 @@ export function controlSubject(cluster: string): string {
   return `sp.${cluster}.control`
 }
 
+/** Where only the status is told: observers may ask here. */
+export function statusSubject(cluster: string): string {
+  return `sp.${cluster}.status`
+}
+
 export function refuse(code: ControlRefusal): ControlAnswer & { readonly ok: false } {
   return { ok: false, code, sentence: controlRefusals[code] }
 }
@@ -92,7 +97,8 @@ export async function askCoordinator(
   timeoutMs: number,
 ): Promise<ControlAnswer> {
   try {
-    const bytes = await bus.request(controlSubject(cluster), encodeRequest(request), timeoutMs)
+    const subject = request.type === 'status' ? statusSubject(cluster) : controlSubject(cluster)
+    const bytes = await bus.request(subject, encodeRequest(request), timeoutMs)
     return decodeAnswer(bytes) ?? refuse('outcome_unknown')
   } catch (error) {
     if (error instanceof NatsUnreachable) return refuse('no_coordinator')

@@ -3,7 +3,7 @@
  * with who asked, and is decided on the map it changes.
  */
 import { assertNever, type Env } from '../../runtime/index.js'
-import type { Bus } from '../../transport/index.js'
+import type { Bus, BusMessage } from '../../transport/index.js'
 import type { MapStore } from '../placement/map-store.js'
 import type { ShardMap } from '../placement/shard-map.js'
 import type { MapStep } from '../placement/transitions.js'
@@ -12,6 +12,7 @@ import {
   decodeRequest,
   encodeAnswer,
   refuse,
+  statusSubject,
   type ClusterStatus,
   type ControlAnswer,
   type ControlRefusal,
@@ -37,20 +38,31 @@ type Office = Pick<Coordinator, 'term' | 'changeMap' | 'duties'>
 export function answerOperators(options: OperatorOptions, office: Office): () => void {
   const { bus, cluster, report } = options
   const answers = new OperatorAnswers(options, office)
-  return bus.subscribe(controlSubject(cluster), ({ bytes, respond }) => {
+  const answer = ({ bytes, respond }: BusMessage, onlyStatus: boolean): void => {
     // Every node listens; whoever is not in office leaves the answer to the one who is.
     if (office.term === undefined) return
     const request = decodeRequest(bytes)
-    if (request === undefined) {
+    if (request === undefined || (onlyStatus && request.type !== 'status')) {
       respond(encodeAnswer(refuse('invalid_request')))
       return
     }
-    report?.('operator_request', { ...request })
+    if (!onlyStatus) report?.('operator_request', { ...request })
     answers.to(request).then(
-      (answer) => respond(encodeAnswer(answer)),
+      (given) => respond(encodeAnswer(given)),
       (error: unknown) => report?.('coordinator_trouble', { error: String(error) }),
     )
-  })
+  }
+  const stops = [
+    bus.subscribe(controlSubject(cluster), (message) => {
+      answer(message, false)
+    }),
+    bus.subscribe(statusSubject(cluster), (message) => {
+      answer(message, true)
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
 }
 
 class OperatorAnswers {

@@ -8,72 +8,40 @@ import {
   Fault,
   jetStreamStorages,
   ShardNode,
-  type ActorModule,
-  type Address,
   type Env,
-  type KeyTimeFormat,
-  type QuarantinedActor,
   type ShardNodeLinks,
-  type ShardNodeOptions,
   type ShardStatus,
-  type SilentPair,
 } from '../../runtime/index.js'
-import type { KeyBucket, Nats } from '../../transport/index.js'
+import type { KeyBucket } from '../../transport/index.js'
+import { Configuration } from '../configuration/configuration.js'
+import { rebalanceSettings } from '../configuration/rebalance-settings.js'
 import { Coordinator } from '../membership/coordinator.js'
 import type { ShardReport } from '../membership/member.js'
 import { Membership } from '../membership/membership.js'
-import type { LeaseSettings } from '../membership/settings.js'
 import { MapStore } from '../placement/map-store.js'
 import { ShardAssignments } from '../placement/shard-assignments.js'
 import { ClusterClient, type Members } from './cluster-client.js'
+import { HotActors } from './hot-actors.js'
 import { clusterIdentity, type ClusterIdentity } from './identity.js'
+import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
+import { nodeOptionsOf, requestTimeoutMsDefault, type ClusterNodeOptions } from './options.js'
 import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
 import { ShardKeeper } from './shard-keeper.js'
+import { shardVitals, type NodeVitals } from './vitals.js'
 
-export interface ClusterNodeOptions {
-  /** Name of the cluster: nodes of one name are one. */
-  readonly cluster: string
-  /** Name of this node, the same in every life. */
-  readonly name: string
-  /** Connection for payments and journals. */
-  readonly nats: Nats
-  /** Connection for leases and the map, so that they never queue behind payments. */
-  readonly control: Nats
-  /** Copies of every stream. */
-  readonly replicas: number
-  readonly actors: ActorModule
-  /** Shards of a new cluster; checked against an old one. */
-  readonly shards?: number
-  readonly settings: Readonly<Record<string, unknown>>
-  /** ms of shard time an idempotency key is remembered. @default 24 h */
-  readonly idempotencyRetentionMs?: number
-  /** Format of keys that carry their own time. @default 'none' */
-  readonly idempotencyKeyTime?: KeyTimeFormat
-  /** Waiting requests a shard accepts before it answers `overloaded`. @default 16,384 */
-  readonly mailboxMessages?: number
-  /** ms until a request without an answer rejects with `outcome_unknown`. @default 30,000 */
-  readonly requestTimeoutMs?: number
-  /** Journal bytes of a shard after which it is snapshotted. @default 16 MiB */
-  readonly snapshotJournalBytes?: number
-  readonly lease?: Partial<LeaseSettings>
-  readonly report: (event: string, detail: Record<string, unknown>) => void
-  /** A rule of ours was broken: the process must end. */
-  readonly fail: (error: unknown) => void
-}
+export type { ClusterNodeOptions }
 
 /** How often a node tells the others what it carries, ms. */
 const tellMs = 1_000
 /** How long a node that leaves waits for others to take its shards, ms. */
 const drainTimeoutMs = 10_000
 const drainLookMs = 20
-const requestTimeoutMsDefault = 30_000
-const keyRetentionMsDefault = 86_400_000
-const keysPerShardMax = 16_777_216
-const mailboxMessagesDefault = 16_384
-const snapshotJournalBytesDefault = 16 * 1024 * 1024
+const hotShown = 10
+/** Looks of {@link ClusterNode} at itself after which half of the hot actors' counts are forgotten. */
+const decayEvery = 10
 
 export class ClusterNode {
   readonly client: ClusterClient
@@ -81,6 +49,8 @@ export class ClusterNode {
   readonly assignments: ShardAssignments
   readonly coordinator: Coordinator
   readonly identity: ClusterIdentity
+  /** Settings of the whole cluster, followed while it runs. */
+  readonly configuration: Configuration
   private readonly env: Env
   private readonly options: ClusterNodeOptions
   private readonly node: ShardNode
@@ -91,7 +61,13 @@ export class ClusterNode {
   /** Owner of each shard, as far as is known here. */
   owners: readonly (string | undefined)[] = []
   private timer: { cancel(): void } | undefined
-  private told = { at: 0, ordinals: new Map<number, number>() as ReadonlyMap<number, number> }
+  private told = {
+    at: 0,
+    times: 0,
+    ordinals: new Map<number, number>() as ReadonlyMap<number, number>,
+  }
+  private readonly hot = new HotActors()
+  private sampled = 0
   private stopped = false
 
   /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable */
@@ -129,6 +105,7 @@ export class ClusterNode {
     })
     const { attemptMs } = this.membership.settings
     this.store = new MapStore({ env, bucket, attemptMs, report })
+    this.configuration = new Configuration({ env, bucket, report })
     this.node = new ShardNode(env, nodeOptionsOf(options, identity), this.nodeLinks())
     this.keeper = new ShardKeeper(env, this.node, {
       ready: (shard) => this.assignments.ready(shard),
@@ -145,10 +122,11 @@ export class ClusterNode {
       membership: this.membership,
       store: this.store,
       shards: identity.shards,
+      rebalance: () => rebalanceSettings(this.configuration),
       report,
     })
     const { requestTimeoutMs = requestTimeoutMsDefault } = options
-    const patient = new PatientClient(env, this.node, requestTimeoutMs)
+    const patient = new PatientClient(env, this.node, requestTimeoutMs, options.answered)
     this.client = new ClusterClient(env, identity.shards, patient, this.members())
   }
 
@@ -165,6 +143,23 @@ export class ClusterNode {
   /** Status of the shards served here. */
   localStatus(): Promise<ShardStatus[]> {
     return this.node.status()
+  }
+
+  /** How this node is. */
+  async vitals(): Promise<NodeVitals> {
+    const { id } = this.membership
+    const statuses = await this.node.status()
+    const hot = this.hot.top(hotShown)
+    const sampled = Math.max(1, this.sampled)
+    return {
+      ...this.options.processVitals?.(),
+      id,
+      name: this.options.name,
+      address: this.membership.view.get(id)?.address ?? '',
+      shards: shardVitals(statuses),
+      hot: hot.map(([address, count]) => [address, count / sampled] as const),
+      transit: this.options.transitOf?.(statuses) ?? {},
+    }
   }
 
   /** Tells the others where the HTTP API of this node listens. */
@@ -201,6 +196,17 @@ export class ClusterNode {
 
   private async start(): Promise<void> {
     this.store.start()
+    this.configuration.onChange(({ name, value }) => {
+      // A setting that was put back is what the node was started with.
+      const usual = nodeOptionsOf(this.options, this.identity)
+      const number = typeof value === 'number' ? value : undefined
+      if (name === 'requests.mailbox_max') {
+        this.node.configure({ mailboxMessages: number ?? usual.mailboxMessages })
+      } else if (name === 'snapshot.journal_bytes') {
+        this.node.configure({ snapshotJournalBytes: number ?? usual.snapshotJournalBytes })
+      }
+    })
+    this.configuration.start()
     this.assignments.onChange((map) => {
       const owners = map.shards.map(({ owner }) => owner)
       owners.forEach((owner, shard) => {
@@ -242,6 +248,7 @@ export class ClusterNode {
     this.stopped = true
     this.timer?.cancel()
     this.assignments.stop()
+    this.configuration.stop()
     this.store.stop()
     this.link?.close()
     this.node.close()
@@ -270,8 +277,13 @@ export class ClusterNode {
       const before = this.told.ordinals.get(shard) ?? ordinal
       reports.set(shard, { ordinal, load: Math.round(Math.max(0, ordinal - before) / seconds) })
     }
-    this.told = { at: now, ordinals }
+    this.told = { at: now, ordinals, times: this.told.times }
     this.membership.tellShards(reports)
+    // What is hot now, not what once was.
+    if (++this.told.times % decayEvery === 0) {
+      this.hot.decay()
+      this.sampled = Math.floor(this.sampled / 2)
+    }
     this.timer = this.env.timers.after(tellMs, () => {
       this.tell()
     })
@@ -310,6 +322,10 @@ export class ClusterNode {
       shardLost: (shard) => {
         this.keeper.lost(shard)
       },
+      sampled: (address) => {
+        this.sampled++
+        this.hot.add(address)
+      },
       report,
       fail,
     }
@@ -326,7 +342,8 @@ export class ClusterNode {
       newerMap: () => {
         this.store.lookUp()
       },
-      call: (name, input) => this.answerCall(name, input),
+      call: (name, input) => answerCall(this.node, name, input),
+      vitals: () => this.vitals(),
     }
   }
 
@@ -336,52 +353,14 @@ export class ClusterNode {
       ownerOf: (shard) => this.owners[shard],
       shardOf: (address) => this.node.shardOf(address),
       call: async (member, name, input) => {
-        if (member === this.membership.id) return this.answerCall(name, input)
+        if (member === this.membership.id) return answerCall(this.node, name, input)
         if (this.link === undefined) throw new Fault('not_ready')
         return this.link.call(member, name, input)
       },
     }
   }
 
-  /** What members ask each other beside payments. */
-  private async answerCall(name: string, input: unknown): Promise<unknown> {
-    const { node } = this
-    switch (name) {
-      case 'status':
-        return node.status() satisfies Promise<ShardStatus[]>
-      case 'quarantined':
-        return node.quarantined() satisfies QuarantinedActor[]
-      case 'release':
-        return node.release(input as Address)
-      case 'comparePairs':
-        node.comparePairs()
-        return []
-      case 'silentPairs':
-        return node.silentPairs() satisfies SilentPair[]
-      case 'snapshot':
-        await node.snapshot()
-        return []
-      default:
-        throw new Fault('unknown_command', `Members do not know the call "${name}".`)
-    }
-  }
-
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => this.env.timers.after(ms, resolve))
-  }
-}
-
-function nodeOptionsOf(options: ClusterNodeOptions, identity: ClusterIdentity): ShardNodeOptions {
-  return {
-    actors: options.actors,
-    shards: identity.shards,
-    secret: identity.secret,
-    settings: options.settings,
-    keyRetentionMs: options.idempotencyRetentionMs ?? keyRetentionMsDefault,
-    keyTime: options.idempotencyKeyTime ?? 'none',
-    keysPerShardMax,
-    mailboxMessages: options.mailboxMessages ?? mailboxMessagesDefault,
-    requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMsDefault,
-    snapshotJournalBytes: options.snapshotJournalBytes ?? snapshotJournalBytesDefault,
   }
 }

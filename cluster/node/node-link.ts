@@ -25,6 +25,8 @@ export interface LinkListener {
   newerMap(version: number): void
   /** Answers a call with plain data. What it throws goes back as an error. */
   call(name: string, input: unknown): Promise<unknown>
+  /** How this node is, as plain data. */
+  vitals(): Promise<unknown>
 }
 
 const callTimeoutMs = 5_000
@@ -32,6 +34,11 @@ const callTimeoutMs = 5_000
 interface CallAnswer {
   readonly value?: unknown
   readonly error?: { readonly code: string; readonly message: string }
+}
+
+/** Subject of a member's channel. */
+export function nodeSubject(cluster: string, member: string, channel: string): string {
+  return `sp.${cluster}.node.${member}.${channel}`
 }
 
 /** A call that the other member refused or failed on. */
@@ -72,6 +79,10 @@ export class NodeLink {
       this.stops.push(stop)
     }
     this.stops.push(
+      // A subject of its own: whoever may only look may ask this.
+      bus.subscribe(this.subject(self, 'vitals'), ({ respond }) => {
+        void listener.vitals().then((vitals) => respond(pack(vitals)))
+      }),
       bus.subscribe(this.subject(self, 'calls'), ({ bytes, respond }) => {
         const [name, input] = unpack(bytes) as [string, unknown]
         listener.call(name, input).then(
@@ -102,8 +113,8 @@ export class NodeLink {
     for (const stop of this.stops.splice(0)) stop()
   }
 
-  private subject(member: string, channel: Channel | 'calls'): string {
-    return `sp.${this.cluster}.node.${member}.${channel}`
+  private subject(member: string, channel: Channel | 'calls' | 'vitals'): string {
+    return nodeSubject(this.cluster, member, channel)
   }
 
   private seal(batch: Uint8Array): Uint8Array {

@@ -40,8 +40,16 @@ export class PatientClient {
   private readonly env: Env
   private readonly attempts: Attempts
   private readonly requestTimeoutMs: number
+  private readonly answered: ((ms: number) => void) | undefined
 
-  constructor(env: Env, attempts: Attempts, requestTimeoutMs: number) {
+  /** @param answered told how long each answered request took, ms */
+  constructor(
+    env: Env,
+    attempts: Attempts,
+    requestTimeoutMs: number,
+    answered?: (ms: number) => void,
+  ) {
+    this.answered = answered
     this.env = env
     this.attempts = attempts
     this.requestTimeoutMs = requestTimeoutMs
@@ -76,14 +84,17 @@ export class PatientClient {
     attempt: (timeoutMs: number) => Promise<Answered<unknown>>,
   ): Promise<Answered<unknown>> {
     const { clock, timers } = this.env
-    const deadline = clock.monotonic() + (timeoutMs ?? this.requestTimeoutMs)
+    const begun = clock.monotonic()
+    const deadline = begun + (timeoutMs ?? this.requestTimeoutMs)
     let attemptMs = repeatable ? firstAttemptMs : Infinity
     let pauseMs = firstPauseMs
     let executed = false
     for (;;) {
       const left = deadline - clock.monotonic()
       try {
-        return await attempt(Math.max(1, Math.min(attemptMs, left)))
+        const answer = await attempt(Math.max(1, Math.min(attemptMs, left)))
+        this.answered?.(clock.monotonic() - begun)
+        return answer
       } catch (error) {
         if (!(error instanceof Fault) || !passes(error)) throw error
         executed ||= error.outcome === 'unknown'

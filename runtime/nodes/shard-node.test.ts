@@ -11,7 +11,8 @@ import type { Machine } from '../simulation/simulated-disk.js'
 import type { Nats } from '../../transport/index.js'
 import { limits } from '../limits.js'
 import { jetStreamStorages } from './jetstream-storage.js'
-import { here, ShardNode, type ShardNodeLinks } from './shard-node.js'
+import type { ShardNodeLinks } from './shard-node-options.js'
+import { here, ShardNode } from './shard-node.js'
 
 const shards = 4
 

@@ -15,12 +15,10 @@ import type {
   ShardStatus,
   SilentPair,
 } from '../actor/client.js'
-import type { ActorModule } from '../actor/define-actor.js'
 import { Kinds } from '../actor/kinds.js'
 import type { Env } from '../env/env.js'
 import { Fault } from '../errors.js'
 import { limits } from '../limits.js'
-import type { KeyTimeFormat } from '../messaging/key-time.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
 import { RequestClient } from '../request-client.js'
 import type { Lane } from '../shard/lane.js'
@@ -36,47 +34,14 @@ import {
   type PeerBatch,
 } from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
-import type { ShardStorage, ShardStorages } from './shard-storage.js'
+import type { ShardNodeLinks, ShardNodeOptions } from './shard-node-options.js'
+import type { ShardStorage } from './shard-storage.js'
 
 /** This node, among places. */
 export const here = 0
 
-/** What a node runs with: the same on all nodes of a cluster. */
-export interface ShardNodeOptions {
-  readonly actors: ActorModule
-  /** Shards of the cluster. */
-  readonly shards: number
-  /** Plain data every turn can read as `turn.settings`. */
-  readonly settings: Readonly<Record<string, unknown>>
-  /** Key of the hashes of idempotency keys, hex. */
-  readonly secret: string
-  readonly keyRetentionMs: number
-  readonly keyTime: KeyTimeFormat
-  readonly keysPerShardMax: number
-  readonly mailboxMessages: number
-  readonly requestTimeoutMs: number
-  /** Journal bytes of a shard after which it is snapshotted. */
-  readonly snapshotJournalBytes: number
-}
-
-/** What a node needs of its surroundings. What is sent to a place may get lost, be repeated or reordered. */
-export interface ShardNodeLinks {
-  readonly storages: ShardStorages
-  /** The place of a shard that is not served here; undefined when nobody knows. */
-  placeOf(shard: number): number | undefined
-  /** True while this node is certain that what it owns it owns: its lease holds. */
-  mayAnswer(): boolean
-  requests(place: number, bytes: Uint8Array): void
-  answers(place: number, bytes: Uint8Array): void
-  peers(place: number, bytes: Uint8Array): void
-  /** A shard is served here from now on. */
-  opened(shard: number): void
-  /** The journal of a shard has another owner, or failed; the shard is not served here any more. */
-  shardLost(shard: number, error: unknown): void
-  report(event: string, detail: Record<string, unknown>): void
-  /** A rule of ours was broken: the process must end. */
-  fail(error: unknown): void
-}
+/** One request in this many is shown to {@link ShardNodeLinks.sampled}. */
+export const sampleEvery = 64
 
 /** A shard served here. */
 interface Served {
@@ -95,6 +60,9 @@ export class ShardNode {
   private readonly requests: RequestClient
   private readonly peerWriter = new PeerWriter()
   private readonly served = new Map<number, Served>()
+  private readonly bounds: { mailboxMessagesMax: number; keysMax: number; openFrameBytes: number }
+  private snapshotJournalBytes: number
+  private taken = 0
   /** States read ahead of their hand-over, by shard. */
   private readonly prepared = new Map<number, ShardState>()
 
@@ -103,6 +71,12 @@ export class ShardNode {
     this.options = options
     this.links = links
     this.kinds = new Kinds(options.actors)
+    this.snapshotJournalBytes = options.snapshotJournalBytes
+    this.bounds = {
+      mailboxMessagesMax: options.mailboxMessages,
+      keysMax: options.keysPerShardMax,
+      openFrameBytes: limits.openFrameBytes,
+    }
     this.host = this.makeHost()
     this.requests = new RequestClient(env, {
       shards: options.shards,
@@ -127,6 +101,15 @@ export class ShardNode {
   /** Shards served here. */
   get shards(): number[] {
     return [...this.served.keys()].sort((a, b) => a - b)
+  }
+
+  /** Changes bounds while it runs. */
+  configure(
+    bounds: Partial<Pick<ShardNodeOptions, 'mailboxMessages' | 'snapshotJournalBytes'>>,
+  ): void {
+    const { mailboxMessages, snapshotJournalBytes } = bounds
+    if (mailboxMessages !== undefined) this.bounds.mailboxMessagesMax = mailboxMessages
+    if (snapshotJournalBytes !== undefined) this.snapshotJournalBytes = snapshotJournalBytes
   }
 
   serves(shard: number): boolean {
@@ -183,7 +166,7 @@ export class ShardNode {
     const snapshotter = new Snapshotter(lane, {
       store: storage.snapshots,
       epoch,
-      journalBytes: this.options.snapshotJournalBytes,
+      journalBytes: () => this.snapshotJournalBytes,
       report: (event, detail) => {
         this.links.report(event, detail)
       },
@@ -256,8 +239,10 @@ export class ShardNode {
     readRequests(
       bytes,
       (shard, request) => {
-        if (this.served.has(shard)) this.host.submit(shard, request)
-        else {
+        if (this.served.has(shard)) {
+          if (this.taken++ % sampleEvery === 0) this.links.sampled?.(request.open().address)
+          this.host.submit(shard, request)
+        } else {
           refused ??= new AnswerBatch()
           const number = request.open().id % 2 ** 32
           refused.add(number, answerKinds.fault, ['not_ready', notHere(shard)])
@@ -319,12 +304,7 @@ export class ShardNode {
   }
 
   private makeHost(): ShardHost {
-    const { links, options } = this
-    const bounds = {
-      mailboxMessagesMax: options.mailboxMessages,
-      keysMax: options.keysPerShardMax,
-      openFrameBytes: limits.openFrameBytes,
-    }
+    const { links, options, bounds } = this
     return new ShardHost(
       this.env,
       { thread: 0, kinds: this.kinds, settings: options.settings, bounds },

@@ -13,8 +13,8 @@ import { snapshotBlocks } from './snapshot-blocks.js'
 export interface SnapshotterOptions {
   readonly store: Pick<SnapshotStore, 'write' | 'prune'>
   readonly epoch: number
-  /** Journal bytes after which the next round is due. */
-  readonly journalBytes: number
+  /** Journal bytes after which the next round is due; asked every time. */
+  readonly journalBytes: () => number
   report(event: string, detail: Record<string, unknown>): void
   fail(error: unknown): void
 }
@@ -41,7 +41,7 @@ export class Snapshotter {
   tick(): void {
     if (this.running !== undefined || this.stopping) return
     const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
-    if (grown < Math.max(this.options.journalBytes, this.roundBytes)) return
+    if (grown < Math.max(this.options.journalBytes(), this.roundBytes)) return
     void this.snapshotAll()
   }
 

@@ -130,7 +130,7 @@ function attachLane(
   const snapshotter = new Snapshotter(lane, {
     store: new FileSnapshots(env.disk, join(start.dataDir, 'snapshots')),
     epoch: start.plan.epoch,
-    journalBytes: start.snapshotJournalBytes,
+    journalBytes: () => start.snapshotJournalBytes,
     report: (event, detail) => {
       ports.report(event, detail)
     },

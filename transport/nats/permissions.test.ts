@@ -81,10 +81,10 @@ describe('on a real server', () => {
     const stop = keys.watch('', (change) => told.push(change))
     await until('a change to be told', () => told.length > 0)
     stop()
-    const end = nats.node.bus.subscribe('sp.pay.node.a.control', ({ respond }) =>
+    const end = nats.node.bus.subscribe('sp.pay.node.a.calls', ({ respond }) =>
       respond(bytes('done')),
     )
-    const answer = await nats.node.bus.request('sp.pay.node.a.control', bytes('x'), 2_000)
+    const answer = await nats.node.bus.request('sp.pay.node.a.calls', bytes('x'), 2_000)
     expect(Buffer.from(answer).toString()).toBe('done')
     end()
   })
@@ -124,19 +124,19 @@ describe('on a real server', () => {
     })
     const log = await nats.observer.stream('SHARD_pay_0', { replicas: 1 })
     await expect(log.at(1)).rejects.toMatchObject({ code: 'nats_permission' })
-    const end = nats.node.bus.subscribe('sp.pay.node.b.control', ({ respond }) =>
+    const end = nats.node.bus.subscribe('sp.pay.node.b.calls', ({ respond }) =>
       respond(bytes('ok')),
     )
     let answer: Uint8Array | undefined
     await until('the node to listen', async () => {
       answer = await nats.operator.bus
-        .request('sp.pay.node.b.control', bytes('drain'), 1_000)
+        .request('sp.pay.node.b.calls', bytes('drain'), 1_000)
         .catch(() => undefined)
       return answer !== undefined
     })
     expect(Buffer.from(answer!).toString()).toBe('ok')
     await expect(
-      nats.observer.bus.request('sp.pay.node.b.control', bytes('drain'), 1_000),
+      nats.observer.bus.request('sp.pay.node.b.calls', bytes('drain'), 1_000),
     ).rejects.toMatchObject({ code: 'nats_permission' })
     end()
   })

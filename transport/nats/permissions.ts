@@ -3,8 +3,8 @@
  *
  *               journals, snapshots   keys            bus            streams
  *   node        append, read, cut     all             all            make, look
- *   operator    read                  config, read    ask nodes      look
- *   observer    –                     read            –              look
+ *   operator    read                  config, read    ask            look
+ *   observer    –                     read            look           look
  *
  * S1. Nobody may delete a stream, change it, or remove a message from within it. That is for whoever
  *     runs NATS, under another account.
@@ -58,12 +58,18 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
           ...watch,
           '$JS.API.STREAM.MSG.GET.*',
           `$KV.${bucket}.config.>`,
-          `sp.${cluster}.node.*.control`,
+          `sp.${cluster}.control`,
+          `sp.${cluster}.status`,
+          `sp.${cluster}.node.*.calls`,
+          `sp.${cluster}.node.*.vitals`,
         ],
         subscribe: [inbox],
       }
     case 'observer':
-      return { publish: [...look, ...watch], subscribe: [inbox] }
+      return {
+        publish: [...look, ...watch, `sp.${cluster}.status`, `sp.${cluster}.node.*.vitals`],
+        subscribe: [inbox],
+      }
   }
 }
 

@@ -94,6 +94,7 @@ export interface BusMessage {
 
 /** How a stream or bucket is kept. */
 export interface StreamSettings {
+  /** Copies to keep; 0 opens only what is there already. */
   readonly replicas: number
 }
 

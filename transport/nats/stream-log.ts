@@ -59,6 +59,12 @@ export async function openedStream(
     allow_direct: false,
   } as Partial<StreamConfig> & { name: string }
   let info = await api.streamInfo(config.name)
+  if (info === undefined && config.num_replicas === 0) {
+    throw new NatsRefused(
+      'nats_settings',
+      `NATS has no ${config.name}: no cluster of this name is kept on these servers.`,
+    )
+  }
   // Two that start at once may both find none.
   info ??= await api.makeStream(wanted)
   info ??= await api.streamInfo(config.name)

@@ -17,6 +17,8 @@ export interface NatsServersOptions {
   /** More configuration, such as accounts. */
   readonly config?: string
   readonly maxPayloadBytes?: number
+  /** Where they keep what they are given; it stays. @default a temporary folder, removed at the end */
+  readonly folder?: string
 }
 
 interface Server {
@@ -34,14 +36,15 @@ const patienceMs = 45_000
 const lookMs = 25
 
 export class NatsServers {
-  private readonly folder: string
+  /** To be removed at the end. */
+  private readonly folder: string | undefined
   private readonly program: string
   private readonly servers: readonly Server[]
   private readonly onExit = (): void => {
     for (const { child } of this.servers) child?.kill('SIGKILL')
   }
 
-  private constructor(folder: string, program: string, servers: readonly Server[]) {
+  private constructor(folder: string | undefined, program: string, servers: readonly Server[]) {
     this.folder = folder
     this.program = program
     this.servers = servers
@@ -52,9 +55,10 @@ export class NatsServers {
   static async start(options: NatsServersOptions = {}): Promise<NatsServers> {
     const program = await natsServerProgram()
     for (let tries = 1; ; tries++) {
-      const folder = await mkdtemp(join(tmpdir(), 'suanpan-nats-'))
+      const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'suanpan-nats-')))
       const servers = await configured(folder, options)
-      const cluster = new NatsServers(folder, program, servers)
+      const temporary = options.folder === undefined ? folder : undefined
+      const cluster = new NatsServers(temporary, program, servers)
       try {
         for (const server of servers) cluster.spawn(server)
         await cluster.healthy()
@@ -136,7 +140,9 @@ export class NatsServers {
   async stop(): Promise<void> {
     process.removeListener('exit', this.onExit)
     await Promise.all(this.servers.map((_, index) => this.kill(index)))
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    if (this.folder !== undefined) {
+      await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    }
   }
 
   private at(index: number): Server {
@@ -148,6 +154,8 @@ export class NatsServers {
   private spawn(server: Server): void {
     const child = spawn(this.program, ['-c', server.configFile], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      // A group of its own: Ctrl-C ends the nodes first, and the servers after them.
+      detached: true,
     })
     server.child = child
     server.output = ''
