@@ -19,6 +19,7 @@ const rooms = {
     'transport/gateway',
     'transport/nats',
     'runtime/simulation',
+    'actors/simulation',
   ],
   bench: ['transport', 'runtime', 'actors', 'transport/gateway', 'transport/nats', 'cluster'],
   // Payment workloads and oracles plug into the simulation kit as a user's would.

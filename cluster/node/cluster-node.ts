@@ -140,6 +140,11 @@ export class ClusterNode {
     return this.node.shards
   }
 
+  /** True while this node has a shard open. */
+  serves(shard: number): boolean {
+    return this.node.serves(shard)
+  }
+
   /** Status of the shards served here. */
   localStatus(): Promise<ShardStatus[]> {
     return this.node.status()
@@ -160,6 +165,11 @@ export class ClusterNode {
       hot: hot.map(([address, count]) => [address, count / sampled] as const),
       transit: this.options.transitOf?.(statuses) ?? {},
     }
+  }
+
+  /** Writes snapshots of the shards served here, and cuts their journals behind them. */
+  snapshot(): Promise<void> {
+    return this.node.snapshot()
   }
 
   /** Tells the others where the HTTP API of this node listens. */

@@ -71,7 +71,7 @@ export class NodeLink {
     this.mapVersion = mapVersion
     for (const channel of channels) {
       const stop = bus.subscribe(this.subject(self, channel), ({ bytes }) => {
-        const envelope = open(bytes)
+        const envelope = openEnvelope(bytes)
         if (envelope === undefined) return
         if (envelope.mapVersion > this.mapVersion()) listener.newerMap(envelope.mapVersion)
         listener.batch(channel, envelope.sender, envelope.batch)
@@ -129,7 +129,7 @@ export class NodeLink {
 }
 
 /** @returns undefined for what is none of ours */
-function open(
+export function openEnvelope(
   message: Uint8Array,
 ): { sender: string; mapVersion: number; batch: Uint8Array } | undefined {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)

@@ -3,44 +3,60 @@
  * or gets no definite answer, and goes on to the next operation only then.
  */
 import { Refused, SuanpanError } from '../errors.js'
+import type { Address } from '../actor/address.js'
+import type { Answered } from '../actor/client.js'
 import type { Kernel } from './kernel.js'
-import type { SimulatedNode } from './node.js'
 import type { Random } from './random.js'
 import type { Operation, OperationRequest, OperationResult, WorkloadRun } from './workload.js'
 
-/** An attempt while it runs. */
-interface Attempt extends Operation {
-  completedAt: number | undefined
-  result: OperationResult | undefined
-  readonly node: SimulatedNode
+/** Who takes the requests of clients: one process, or one node. */
+export interface Asked {
+  readonly client: Readonly<
+    Record<
+      OperationRequest['type'],
+      (
+        address: Address,
+        name: string,
+        input: unknown,
+        options: { idempotencyKey?: string; timeoutMs?: number },
+      ) => Promise<Answered<unknown>>
+    >
+  >
 }
 
-export interface ClientsOptions {
+/** An attempt while it runs. */
+interface Attempt<Node> extends Operation {
+  completedAt: number | undefined
+  result: OperationResult | undefined
+  readonly node: Node
+}
+
+export interface ClientsOptions<Node extends Asked> {
   readonly clients: number
   /** First attempts, altogether. */
   readonly operations: number
   readonly thinkMs: number
   readonly patienceMs: number
   /** Where an attempt goes; undefined when nobody serves. */
-  route(): SimulatedNode | undefined
-  invoked(operation: Operation, node: SimulatedNode): void
-  completed(operation: Operation, node: SimulatedNode): void
+  route(): Node | undefined
+  invoked(operation: Operation, node: Node): void
+  completed(operation: Operation, node: Node): void
 }
 
 const retryMs = 20
 
-export class Clients {
-  readonly operations: Attempt[] = []
+export class Clients<Node extends Asked> {
+  readonly operations: Attempt<Node>[] = []
   private readonly kernel: Kernel
   private readonly run: WorkloadRun
   private readonly random: Random
-  private readonly options: ClientsOptions
+  private readonly options: ClientsOptions<Node>
   private started = 0
   private busy = 0
   /** True when nothing new is to be asked. */
   private draining = false
 
-  constructor(kernel: Kernel, run: WorkloadRun, random: Random, options: ClientsOptions) {
+  constructor(kernel: Kernel, run: WorkloadRun, random: Random, options: ClientsOptions<Node>) {
     this.kernel = kernel
     this.run = run
     this.random = random
@@ -67,7 +83,7 @@ export class Clients {
   }
 
   /** A process died: nobody will hear from it. */
-  lost(node: SimulatedNode): void {
+  lost(node: Node): void {
     for (const attempt of this.operations) {
       if (attempt.node !== node || attempt.result !== undefined) continue
       this.complete(attempt, { type: 'fault', code: 'process_died', outcome: 'unknown' })
@@ -105,7 +121,7 @@ export class Clients {
       })
       return
     }
-    const attempt: Attempt = {
+    const attempt: Attempt<Node> = {
       id: this.operations.length,
       client,
       request,
@@ -135,7 +151,7 @@ export class Clients {
     })
   }
 
-  private complete(attempt: Attempt, result: OperationResult): void {
+  private complete(attempt: Attempt<Node>, result: OperationResult): void {
     if (attempt.result !== undefined) return
     attempt.completedAt = this.kernel.now
     attempt.result = result
@@ -144,7 +160,7 @@ export class Clients {
     this.options.completed(attempt, attempt.node)
   }
 
-  private async ask({ request, node }: Attempt): Promise<OperationResult> {
+  private async ask({ request, node }: Attempt<Node>): Promise<OperationResult> {
     const { type, address, name, input, key } = request
     const options = key === undefined ? {} : { idempotencyKey: key }
     try {
@@ -172,7 +188,7 @@ const finalFaults = new Set([
 ])
 
 /** True when the client must ask again: a keyed command or a query without a definite outcome. */
-function isOpen({ request, result }: Attempt): boolean {
+function isOpen({ request, result }: Operation): boolean {
   if (request.type === 'command' && request.key === undefined) return false
   if (result === undefined) return true
   return result.type === 'fault' && !finalFaults.has(result.code)

@@ -15,32 +15,41 @@ export class SimulatedProcess implements Owner {
   paused = false
   /** ms the wall clock is ahead. */
   skewMs = 0
+  /** How fast its monotonic clock runs; set before anything runs. */
+  pace = 1
   readonly env: Env
   private readonly kernel: Kernel
-  private readonly disk: SimulatedDisk
+  private readonly disk: SimulatedDisk | undefined
   private deferred: (() => void)[] = []
 
-  /** @param others what becomes of other processes, by pid */
+  /**
+   * @param machine whose disk it has; undefined for a process without one
+   * @param others what becomes of other processes, by pid
+   */
   constructor(
     kernel: Kernel,
-    machine: Machine,
+    machine: Machine | undefined,
     random: Random,
     pid: number,
     others: (identity: ProcessIdentity) => ReturnType<Env['processes']['fate']>,
   ) {
     this.kernel = kernel
-    this.disk = new SimulatedDisk(kernel, machine, this)
+    const disk = machine && new SimulatedDisk(kernel, machine, this)
+    this.disk = disk
     this.env = {
       clock: {
         now: () => Math.floor(beginning + kernel.now + this.skewMs),
-        monotonic: () => kernel.now,
+        monotonic: () => kernel.now * this.pace,
       },
       chance: { next: () => random.next(), bytes: (length) => random.bytes(length) },
       timers: {
-        after: (delayMs, run): TimerHandle => kernel.after(delayMs, run, this),
+        after: (delayMs, run): TimerHandle => kernel.after(delayMs / this.pace, run, this),
         soon: (run) => void kernel.after(0.001 + random.next() * 0.02, run, this),
       },
-      disk: this.disk,
+      get disk(): SimulatedDisk {
+        if (disk === undefined) throw new Error('This process has no disk.')
+        return disk
+      },
       processes: {
         self: { pid, startedAt: String(pid), place: 'simulation' },
         cores: 2,
@@ -56,7 +65,7 @@ export class SimulatedProcess implements Owner {
   kill(): void {
     this.alive = false
     this.deferred = []
-    this.disk.tear()
+    this.disk?.tear()
   }
 
   pause(): void {

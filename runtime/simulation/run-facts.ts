@@ -4,7 +4,7 @@
 import type { ShardStatus } from '../actor/client.js'
 import { hashWords, recordKinds } from '../messaging/idempotency-table.js'
 import type { KeyedHash } from '../messaging/keyed-hash.js'
-import type { KeyInsert } from '../shard/committed-turn.js'
+import type { CommittedTurn, KeyInsert } from '../shard/committed-turn.js'
 import type { CommittedTurnView } from './oracle.js'
 import type { Operation } from './workload.js'
 
@@ -23,7 +23,27 @@ export function hashesOf(
   return words.slice(0, hashWords).map((word) => word | 0)
 }
 
-export function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {
+/** A journaled turn as oracles see it. @param operation the first attempt of what it did */
+export function turnView(
+  shard: number,
+  ordinal: number,
+  { cause, events, messages, key }: CommittedTurn,
+  operation: Operation | undefined,
+): CommittedTurnView {
+  return {
+    shard,
+    ordinal,
+    cause,
+    events: events.map(({ tag, address, data }) => {
+      const [, kind = '', version = '', event = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(tag) ?? []
+      return { address, kind, event, kindVersion: Number(version), data }
+    }),
+    messages,
+    keys: operation === undefined || key === undefined ? [] : [keyOf(operation, key)],
+  }
+}
+
+function keyOf(operation: Operation, key: KeyInsert): CommittedTurnView['keys'][number] {
   const { refusal, kind } = key
   return { operation, refusal: refusal?.[0], mayBeUnbound: kind === recordKinds.note }
 }

@@ -4,21 +4,19 @@
  */
 import type { ShardStatus, SilentPair } from '../actor/client.js'
 import { Kinds } from '../actor/kinds.js'
-import { isRefusal } from '../actor/refusal.js'
-import { isParked } from '../actor/turn.js'
-import { Fault, Refused } from '../errors.js'
+import { Fault } from '../errors.js'
 import type { JournalFolder } from '../journal/file/index.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
-import { ActorView } from '../shard/shard-view.js'
 import { Clients } from './clients.js'
 import { damageKinds, tryDamage } from './damage.js'
 import type { FaultKind } from './faults.js'
 import { History, type WrittenFrame } from './history.js'
 import type { SimulatedNode } from './node.js'
-import type { CommittedTurnView, Oracle, OracleFactory } from './oracle.js'
+import type { Oracle, OracleFactory } from './oracle.js'
 import { runtimeOracles } from './oracles/runtime-oracles.js'
 import { Random } from './random.js'
-import { hashesOf, keyOf, owedSentence } from './run-facts.js'
+import { readBack } from './read-back.js'
+import { hashesOf, owedSentence, turnView } from './run-facts.js'
 import { planOf, type Plan } from './swarm.js'
 import { dataDir, World } from './world.js'
 import type { Operation, Workload, WorkloadRun } from './workload.js'
@@ -70,7 +68,7 @@ class Run {
   private readonly kinds: Kinds
   private readonly history: History
   private readonly world: World
-  private readonly clients: Clients
+  private readonly clients: Clients<SimulatedNode>
   private readonly oracles: Oracle[]
   private readonly violations: string[] = []
   private readonly sometimesCounts = new Map<string, number>()
@@ -244,28 +242,9 @@ class Run {
 
   private judgeEnd(status: readonly ShardStatus[], silentPairs: readonly SilentPair[]): void {
     const { model } = this.history
-    const query = (address: string, name: string, input?: unknown): unknown => {
-      const run = this.kinds.of(address)?.queries.get(name)
-      if (run === undefined) throw new Fault('unknown_command')
-      const state = model[this.kinds.shardOf(address, this.plan.shards)]!
-      const outcome = run(new ActorView(state, address, state.time), input)
-      if (isRefusal(outcome)) throw new Refused(outcome.refused, outcome.detail)
-      if (isParked(outcome)) throw new Fault('not_ready')
-      return outcome
-    }
-    const addresses = function* (): Generator<string> {
-      for (const state of model) {
-        yield* state.actors.keys()
-        const stored: string[] = []
-        const cut = state.store.cut()
-        cut.read((actor) => stored.push(actor.address), 0, cut.slots)
-        yield* stored
-      }
-    }
     const { operations } = this.clients
-    for (const oracle of this.oracles) {
-      oracle.finished?.({ operations, status, silentPairs, query, addresses })
-    }
+    const end = { operations, status, silentPairs, ...readBack(this.kinds, model) }
+    for (const oracle of this.oracles) oracle.finished?.(end)
   }
 
   private invoked(operation: Operation, node: SimulatedNode): void {
@@ -325,7 +304,7 @@ class Run {
 
   private committed(frame: WrittenFrame): void {
     const { shard, epoch, firstOrdinal, count, time, group } = frame
-    const turns = frame.turns.map((turn, i): CommittedTurnView => {
+    const turns = frame.turns.map((turn, i) => {
       const { cause, key } = turn
       if (cause.type === 'timer' && this.timersBeforeOpening.has(`${shard}:${cause.id}`)) {
         this.sometimes('timer fired after a restart')
@@ -333,17 +312,7 @@ class Run {
       if (cause.type === 'message') this.sometimes('message applied')
       if (turn.quarantine.some(({ type }) => type === 'park')) this.sometimes('message parked')
       const operation = key === undefined ? undefined : this.byHashes.get(key.hashes.join())
-      return {
-        shard,
-        ordinal: firstOrdinal + i,
-        cause,
-        events: turn.events.map(({ tag, address, data }) => {
-          const [, kind = '', version = '', event = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(tag) ?? []
-          return { address, kind, event, kindVersion: Number(version), data }
-        }),
-        messages: turn.messages,
-        keys: operation === undefined ? [] : [keyOf(operation, key!)],
-      }
+      return turnView(shard, firstOrdinal + i, turn, operation)
     })
     const view = { shard, epoch, firstOrdinal, count, time, group, turns }
     for (const oracle of this.oracles) oracle.committed?.(view)

@@ -21,6 +21,8 @@ export interface BusListener {
 export class SimulatedBus {
   private readonly world: NatsWorld
   private readonly listeners = new Set<BusListener>()
+  /** Looks at every message that passes the servers, from outside. */
+  onPublish: ((subject: string, bytes: Uint8Array) => void) | undefined
 
   constructor(world: NatsWorld) {
     this.world = world
@@ -46,6 +48,7 @@ export class SimulatedBus {
   publish(subject: string, bytes: Uint8Array, respond: (bytes: Uint8Array) => void): void {
     const { kernel, random, weather } = this.world
     kernel.note(subject, bytes)
+    this.onPublish?.(subject, bytes)
     for (const listener of this.listeners) {
       if (!listener.owner.alive) this.listeners.delete(listener)
       else if (subjectFits(subject, listener.pattern)) {

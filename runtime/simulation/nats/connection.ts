@@ -31,6 +31,9 @@ export interface RemoteCall<T> {
   readonly needsLeader: boolean
 }
 
+/** Which way nothing gets through any more: to the process, from it, or neither way. */
+export type CutDirection = 'in' | 'out' | 'both'
+
 export class SimulatedNats implements Nats {
   connected = true
   readonly bus: Bus
@@ -38,7 +41,7 @@ export class SimulatedNats implements Nats {
   readonly owner: Owner
   readonly world: NatsWorld
   readonly service: SimulatedNatsService
-  private cut = false
+  private cut: CutDirection | undefined
   private closed = false
   private generation = 0
   private readonly listeners: ((connected: boolean) => void)[] = []
@@ -56,9 +59,14 @@ export class SimulatedNats implements Nats {
     }
   }
 
-  /** False while nothing gets through. */
-  get reachable(): boolean {
-    return !this.cut && !this.closed
+  /** False while nothing gets through from the servers. */
+  get hears(): boolean {
+    return this.cut !== 'both' && this.cut !== 'in' && !this.closed
+  }
+
+  /** False while nothing gets through to the servers. */
+  get speaks(): boolean {
+    return this.cut !== 'both' && this.cut !== 'out' && !this.closed
   }
 
   async stream(name: string, settings: StreamSettings): Promise<StreamLog> {
@@ -98,9 +106,9 @@ export class SimulatedNats implements Nats {
   }
 
   /** Nothing gets through from now on; the process notices after a while. */
-  cutOff(): void {
-    if (this.cut) return
-    this.cut = true
+  cutOff(direction: CutDirection = 'both'): void {
+    if (this.cut !== undefined) return
+    this.cut = direction
     const generation = ++this.generation
     const { kernel, random, weather } = this.world
     kernel.after(
@@ -113,14 +121,14 @@ export class SimulatedNats implements Nats {
   }
 
   mend(): void {
-    if (!this.cut) return
+    if (this.cut === undefined) return
     const generation = ++this.generation
     const { kernel, random, weather } = this.world
     kernel.after(
       random.exponential(weather.noticeMs),
       () => {
         if (this.generation !== generation) return
-        this.cut = false
+        this.cut = undefined
         this.turn(false)
         this.turn(true)
         for (const watcher of this.watchers) watcher.reconnected()
@@ -152,7 +160,7 @@ export class SimulatedNats implements Nats {
         void kernel.after(
           random.exponential(weather.latencyMs),
           () => {
-            if (this.reachable) settle()
+            if (this.hears) settle()
           },
           this.owner,
         )
@@ -168,10 +176,10 @@ export class SimulatedNats implements Nats {
 
   /** Whether a request gets to the servers. */
   private leaves(request: RemoteCall<unknown>): boolean {
-    if (this.reachable) return true
+    if (this.speaks) return true
     const { counts, random } = this.world
     counts.add('nats_cut')
-    if (!request.writes || this.closed || !random.chance(0.5)) return false
+    if (!request.writes || this.closed || this.cut === 'out' || !random.chance(0.5)) return false
     counts.add('nats_cut_applied')
     return true
   }
@@ -216,7 +224,7 @@ export class SimulatedNats implements Nats {
   }
 
   private send(subject: string, bytes: Uint8Array, respond: (bytes: Uint8Array) => void): void {
-    if (this.reachable) this.service.bus.publish(subject, Buffer.from(bytes), respond)
+    if (this.speaks) this.service.bus.publish(subject, Buffer.from(bytes), respond)
     else this.world.counts.add('nats_cut')
   }
 
@@ -224,13 +232,13 @@ export class SimulatedNats implements Nats {
     const listener: BusListener = {
       pattern: subject,
       owner: this.owner,
-      reachable: () => this.reachable,
+      reachable: () => this.hears,
       onMessage: (message) => {
         onMessage({
           ...message,
           // An answer goes the way back only if the one who answers is not cut off.
           respond: (answer) => {
-            if (this.reachable) message.respond(answer)
+            if (this.speaks) message.respond(answer)
           },
         })
       },
@@ -254,7 +262,7 @@ export class SimulatedNats implements Nats {
       }
       const timeout = kernel.after(timeoutMs, () => fail('no answer in time'), this.owner)
       this.inFlight.add(fail)
-      if (this.reachable && !this.service.bus.hasListener(subject)) {
+      if (this.speaks && this.hears && !this.service.bus.hasListener(subject)) {
         kernel.after(
           random.exponential(weather.latencyMs),
           () => fail('nobody listens'),
@@ -267,7 +275,7 @@ export class SimulatedNats implements Nats {
         kernel.after(
           random.exponential(weather.latencyMs) * 2,
           () => {
-            if (!this.reachable || !this.inFlight.delete(fail)) return
+            if (!this.hears || !this.inFlight.delete(fail)) return
             timeout.cancel()
             resolve(copy)
           },

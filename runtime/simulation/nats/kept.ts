@@ -8,9 +8,18 @@ import type { Appended, KeyChange, KeyEntry } from '../../../transport/index.js'
 /** Values kept of each key. */
 export const keyHistoryLength = 64
 
+/** Looks at what the servers keep of a stream, from outside. */
+export interface StreamListener {
+  appended?(sequence: number, bytes: Uint8Array): void
+  /** @param first the oldest that is left */
+  purged?(first: number): void
+}
+
 /** A stream: messages by sequence. */
 export class KeptStream {
   private readonly messages: Uint8Array[] = []
+  /** Told of every message and every purge, when it has happened. */
+  readonly listeners = new Set<StreamListener>()
   /** Sequence of the oldest kept message; last + 1 when there is none. */
   first = 1
 
@@ -21,7 +30,9 @@ export class KeptStream {
   append(bytes: Uint8Array, after: number): Appended {
     if (after !== this.last) return { outcome: 'conflict' }
     this.messages.push(bytes)
-    return { outcome: 'appended', sequence: this.last }
+    const sequence = this.last
+    for (const { appended } of this.listeners) appended?.(sequence, bytes)
+    return { outcome: 'appended', sequence }
   }
 
   at(sequence: number): Uint8Array | undefined {
@@ -32,6 +43,8 @@ export class KeptStream {
     const count = Math.min(Math.max(0, upTo - this.first + 1), this.messages.length)
     this.messages.splice(0, count)
     this.first += count
+    if (count === 0) return
+    for (const { purged } of this.listeners) purged?.(this.first)
   }
 
   /** Puts other bytes in the place of a message: for tests of damage. */

@@ -13,7 +13,7 @@ import type { Kernel, Owner } from '../kernel.js'
 import type { Random } from '../random.js'
 import { KeptBucket, KeptStream } from './kept.js'
 import { SimulatedBus } from './bus.js'
-import { SimulatedNats } from './connection.js'
+import { SimulatedNats, type CutDirection } from './connection.js'
 import type { NatsFaultKind, NatsWeather } from './weather.js'
 
 /** What the connections of a run share. */
@@ -22,7 +22,7 @@ export interface NatsWorld {
   /** Draws of NATS only. */
   readonly random: Random
   readonly weather: NatsWeather
-  readonly counts: FaultCounts<NatsFaultKind>
+  readonly counts: Pick<FaultCounts<NatsFaultKind>, 'add'>
 }
 
 export class SimulatedNatsService {
@@ -77,9 +77,9 @@ export class SimulatedNatsService {
     this.proposed.push(apply)
   }
 
-  /** Cuts a process off; it notices after a while. */
-  cut(process: Owner): void {
-    for (const nats of this.connections.get(process) ?? []) nats.cutOff()
+  /** Cuts a process off, one way or both; it notices after a while. */
+  cut(process: Owner, direction: CutDirection = 'both'): void {
+    for (const nats of this.connections.get(process) ?? []) nats.cutOff(direction)
   }
 
   /** Mends what was cut; the process is back after a while. */

@@ -58,13 +58,13 @@ export class Watcher {
   }
 
   private begin(): void {
-    if (!this.nats.reachable) return
+    if (!this.nats.hears) return
     this.begun = true
     for (const change of this.bucket.newest(this.prefix)) this.later(change)
   }
 
   private readonly changed = (change: KeyChange): void => {
-    if (!this.begun || !this.nats.reachable) return
+    if (!this.begun || !this.nats.hears) return
     if (change.key.startsWith(this.prefix)) this.later(change)
   }
 
@@ -80,7 +80,7 @@ export class Watcher {
     kernel.at(
       this.lastArrival,
       () => {
-        if (this.stopped || !this.nats.reachable || generation !== this.generation) return
+        if (this.stopped || !this.nats.hears || generation !== this.generation) return
         this.told = change.revision
         this.onChange(change)
       },

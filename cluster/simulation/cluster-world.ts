@@ -1,0 +1,349 @@
+/**
+ * The world of one run: the servers of NATS, the nodes on it that come and go, operators, and the
+ * faults that befall them all.
+ */
+import { OpenRefused } from '../../runtime/index.js'
+import {
+  FaultCounts,
+  Kernel,
+  Random,
+  SimulatedNatsService,
+  SimulatedProcess,
+  calm,
+  type CutDirection,
+  type NatsFaultKind,
+} from '../../runtime/simulation/index.js'
+import { NatsUnreachable } from '../../transport/index.js'
+import { controlSubject, encodeRequest, type ControlRequest } from '../membership/control.js'
+import { clusterName, NodeLife, type LifeOptions } from './simulated-node.js'
+import type { ClusterPlan } from './swarm.js'
+
+/** What each fault of a cluster is; those of NATS are counted beside them. */
+export const clusterFaultKinds = {
+  kill: 'a process dies; another of its name starts after a while',
+  pause: 'a process stands still and does not know',
+  zombie: 'a process stands still beyond its lease, and goes on',
+  cut_both: 'a process and NATS do not hear each other',
+  cut_in: 'a process does not hear NATS, which hears it',
+  cut_out: 'NATS does not hear a process, which hears it',
+  cut_all: 'no process reaches NATS',
+  election: 'streams and buckets have no leader',
+  clock_skew: 'a process begins with a wrong wall clock',
+  clock_jump: 'the wall clock of a process jumps',
+  leave: 'a node leaves in good order',
+  join: 'a node more joins',
+  move: 'an operator asks for a move',
+  drain: 'an operator empties a node',
+  snapshot: 'a node is asked for snapshots',
+  snapshot_damaged: 'a message of a snapshot is stored damaged',
+} as const
+
+export type ClusterFaultKind = keyof typeof clusterFaultKinds | NatsFaultKind
+
+export interface WorldListener {
+  violation(sentence: string): void
+  sometimes(name: string): void
+  /** A life is over. */
+  gone(life: NodeLife): void
+}
+
+export class ClusterWorld {
+  readonly kernel = new Kernel()
+  readonly counts = new FaultCounts<ClusterFaultKind>()
+  readonly service: SimulatedNatsService
+  /** Lives that are not over. */
+  readonly lives: NodeLife[] = []
+  private readonly plan: ClusterPlan
+  private readonly options: LifeOptions
+  private readonly listener: WorldListener
+  private readonly random: Random
+  private readonly weather
+  private readonly operator
+  private stormy = false
+  private lastPid = 0
+  /** Starts that are to come. */
+  private awaited = 0
+
+  constructor(plan: ClusterPlan, options: LifeOptions, listener: WorldListener) {
+    this.plan = plan
+    this.options = options
+    this.listener = listener
+    this.random = new Random(plan.seed, 'cluster faults')
+    this.weather = { ...plan.weather }
+    calm(this.weather)
+    this.service = new SimulatedNatsService({
+      kernel: this.kernel,
+      random: new Random(plan.seed, 'nats'),
+      weather: this.weather,
+      counts: this.counts,
+    })
+    this.operator = this.service.connect({ alive: true, paused: false, defer: () => undefined })
+  }
+
+  /** Starts the nodes. */
+  start(): void {
+    for (let i = 0; i < this.plan.nodes; i++) this.launch(`node-${i}`)
+  }
+
+  /** Lets faults begin. */
+  storm(): void {
+    const { plan, random } = this
+    const { faults } = plan
+    this.stormy = true
+    Object.assign(this.weather, plan.weather)
+    this.kernel.say('a storm begins')
+    this.often(faults.kill, () => this.onOne((life) => this.kill(life)))
+    this.often(faults.pause, () => this.onOne((life) => this.pause(life)))
+    this.often(faults.cut, () => this.onOne((life) => this.cut(life)))
+    this.often(faults.cutAll, () => this.cutAll())
+    this.often(faults.election, () => this.election())
+    this.often(faults.clockJump, () =>
+      this.onOne(({ process }) => {
+        const far = random.chance(0.3) ? 7_200_000 : 30_000
+        process.skewMs += random.between(-far, far)
+        this.counts.add('clock_jump')
+      }),
+    )
+    this.often(faults.leave, () => this.onOne((life) => this.leave(life, true)))
+    this.often(faults.resize, () => this.resize())
+    this.often(faults.move, () => this.move())
+    this.often(faults.drain, () => this.drain())
+    this.often(faults.snapshot, () =>
+      this.onOne(({ node }) => {
+        if (node === undefined) return
+        this.counts.add('snapshot')
+        void node.snapshot()
+      }),
+    )
+    this.damageSnapshots()
+  }
+
+  /** Nodes that clients may ask: also those that do not know what they have lost. */
+  reachable(): NodeLife[] {
+    return this.lives.filter((life) => life.open && life.process.alive)
+  }
+
+  /** True when all that was to start serves, and every shard has an owner who serves it. */
+  settled(): boolean {
+    if (this.awaited > 0 || this.lives.length === 0) return false
+    if (!this.lives.every(({ open, node }) => open && node?.ready === true)) return false
+    const served = this.lives.reduce((sum, { node }) => sum + (node?.shards.length ?? 0), 0)
+    return served === this.plan.shards
+  }
+
+  /** Ends all faults: from now on everything must converge. */
+  heal(): void {
+    this.stormy = false
+    calm(this.weather)
+    this.service.endElection()
+    for (const { process } of this.lives) {
+      this.service.mend(process)
+      process.skewMs = 0
+      if (process.paused) process.resume()
+    }
+    for (const { node } of this.lives) {
+      if (node !== undefined)
+        this.ask({ type: 'undrain', by: 'simulation', node: node.membership.id })
+    }
+    this.kernel.say('all faults end')
+  }
+
+  private often(mean: number, strike: () => void): void {
+    if (mean === Infinity) return
+    this.kernel.after(this.random.exponential(mean), () => {
+      if (!this.stormy) return
+      strike()
+      this.often(mean, strike)
+    })
+  }
+
+  private onOne(strike: (life: NodeLife) => void): void {
+    const able = this.lives.filter(({ process }) => !process.paused)
+    if (able.length > 0) strike(this.random.pick(able))
+  }
+
+  private launch(name: string): void {
+    const { plan, random, kernel, listener } = this
+    const pid = ++this.lastPid
+    const process = new SimulatedProcess(
+      kernel,
+      undefined,
+      new Random(plan.seed, `process ${pid}`),
+      pid,
+      () => 'running',
+    )
+    process.pace = 1 + random.between(-plan.clockDrift, plan.clockDrift)
+    if (this.stormy && plan.clockSkewMs > 0) {
+      process.skewMs = random.between(-plan.clockSkewMs, plan.clockSkewMs)
+      this.counts.add('clock_skew')
+    }
+    const life: NodeLife = new NodeLife(name, process, this.service, this.options, {
+      report: (event, detail) => {
+        const { error, ...rest } = detail
+        const text = JSON.stringify(error === undefined ? rest : { ...rest, error: String(error) })
+        kernel.say(`${name} (${pid}) reports ${event} ${text}`)
+        listener.sometimes(`reported ${event}`)
+      },
+      failed: (error) => {
+        this.failed(life, error)
+      },
+    })
+    this.lives.push(life)
+    kernel.say(`${name} starts as process ${pid}`)
+    void life.start()
+  }
+
+  private launchLater(name: string): void {
+    this.awaited++
+    this.kernel.after(this.random.exponential(this.plan.lease.leaseMs / 2), () => {
+      this.awaited--
+      this.launch(name)
+    })
+  }
+
+  private failed(life: NodeLife, error: unknown): void {
+    this.kernel.say(`${life.name} fails: ${String(error)}`)
+    const refusedBoot = error instanceof NatsUnreachable && life.node === undefined
+    if (!refusedBoot || error instanceof OpenRefused) {
+      this.listener.violation(
+        `a node failed: ${error instanceof Error ? (error.stack ?? '') : String(error)}`,
+      )
+    }
+    this.remove(life)
+    this.launchLater(life.name)
+  }
+
+  private kill(life: NodeLife): void {
+    this.counts.add('kill')
+    this.kernel.say(`${life.name} is killed`)
+    this.remove(life)
+    this.launchLater(life.name)
+  }
+
+  private remove(life: NodeLife): void {
+    life.process.kill()
+    const at = this.lives.indexOf(life)
+    if (at < 0) return
+    this.lives.splice(at, 1)
+    this.listener.gone(life)
+  }
+
+  private pause(life: NodeLife): void {
+    const { process, name } = life
+    const { leaseMs } = this.plan.lease
+    const ms = this.random.exponential(leaseMs * 1.2)
+    this.counts.add('pause')
+    this.kernel.say(`${name} is paused`)
+    process.pause()
+    this.kernel.after(ms, () => {
+      if (!process.alive || !process.paused) return
+      if (ms > leaseMs && (life.node?.shards.length ?? 0) > 0) this.counts.add('zombie')
+      this.kernel.say(`${name} goes on`)
+      process.resume()
+    })
+  }
+
+  private cut(life: NodeLife): void {
+    const direction = this.random.pick<CutDirection>(['both', 'both', 'in', 'out'])
+    this.counts.add(`cut_${direction}`)
+    this.kernel.say(`${life.name} is cut off: ${direction}`)
+    this.service.cut(life.process, direction)
+    this.forAWhile(() => {
+      this.service.mend(life.process)
+    })
+  }
+
+  private cutAll(): void {
+    this.counts.add('cut_all')
+    const lives = [...this.lives]
+    for (const { process } of lives) this.service.cut(process)
+    this.forAWhile(() => {
+      for (const { process } of lives) this.service.mend(process)
+    })
+  }
+
+  private election(): void {
+    this.counts.add('election')
+    this.service.startElection()
+    this.forAWhile(() => {
+      this.service.endElection()
+    })
+  }
+
+  private forAWhile(end: () => void): void {
+    this.kernel.after(this.random.exponential(this.plan.lease.leaseMs), end)
+  }
+
+  /** @param comesBack whether its name starts anew */
+  private leave(life: NodeLife, comesBack: boolean): void {
+    if (life.leaving || life.node === undefined || this.lives.length < 2) return
+    this.counts.add('leave')
+    this.kernel.say(`${life.name} leaves`)
+    life.leave().then(
+      () => {
+        if (!life.process.alive) return
+        this.kernel.say(`${life.name} has left`)
+        this.remove(life)
+        if (comesBack) this.launchLater(life.name)
+      },
+      (error: unknown) => {
+        if (life.process.alive) this.failed(life, error)
+      },
+    )
+  }
+
+  private resize(): void {
+    const { plan } = this
+    const extra = Array.from({ length: plan.nodesMax - plan.nodes }, (_, i) => `more-${i}`)
+    const absent = extra.filter((name) => !this.lives.some((life) => life.name === name))
+    const present = this.lives.filter(({ name }) => extra.includes(name))
+    const [first] = present
+    if (first !== undefined && (absent.length === 0 || this.random.chance(0.4))) {
+      this.leave(first, false)
+    } else if (absent.length > 0 && this.awaited === 0) {
+      this.counts.add('join')
+      this.launch(absent[0]!)
+    }
+  }
+
+  private move(): void {
+    const { plan, random } = this
+    if (this.lives.length === 0) return
+    this.counts.add('move')
+    const shard = random.whole(0, plan.shards - 1)
+    this.ask({ type: 'move', by: 'simulation', shard, to: random.pick(this.lives).name })
+  }
+
+  private drain(): void {
+    if (this.lives.length < 2) return
+    const node = this.random.pick(this.lives).node?.membership.id
+    if (node === undefined || node === '') return
+    this.counts.add('drain')
+    this.ask({ type: 'drain', by: 'simulation', node })
+    this.forAWhile(() => {
+      this.ask({ type: 'undrain', by: 'simulation', node })
+    })
+  }
+
+  private ask(request: ControlRequest): void {
+    this.operator.bus.publish(controlSubject(clusterName), encodeRequest(request))
+  }
+
+  private damageSnapshots(): void {
+    const { plan, random } = this
+    if (plan.snapshotDamage === 0) return
+    for (let shard = 0; shard < plan.shards; shard++) {
+      const stream = this.service.stream(`SNAP_${clusterName}_${shard}`)
+      stream.listeners.add({
+        appended: (sequence, bytes) => {
+          if (!this.stormy || !random.chance(plan.snapshotDamage)) return
+          this.counts.add('snapshot_damaged')
+          const damaged = Buffer.from(bytes)
+          const at = random.whole(0, damaged.length - 1)
+          damaged[at] = damaged[at]! ^ 1
+          stream.damage(sequence, damaged)
+        },
+      })
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * One life of a node in a simulation: a process that runs a real `ClusterNode` over connections to the
+ * simulated NATS, from its join to its death.
+ */
+import type { Address, Answered, CommandOptions } from '../../runtime/index.js'
+import {
+  SimulatedProcess,
+  type Asked,
+  type SimulatedNatsService,
+} from '../../runtime/simulation/index.js'
+import type { Nats } from '../../transport/index.js'
+import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
+
+/** The simulated cluster's name. */
+export const clusterName = 'sim'
+
+export type LifeOptions = Pick<
+  ClusterNodeOptions,
+  | 'actors'
+  | 'shards'
+  | 'settings'
+  | 'idempotencyRetentionMs'
+  | 'mailboxMessages'
+  | 'requestTimeoutMs'
+  | 'snapshotJournalBytes'
+  | 'lease'
+>
+
+export interface LifeListener {
+  report(event: string, detail: Record<string, unknown>): void
+  /** The node itself says that a rule was broken, or could not join. */
+  failed(error: unknown): void
+}
+
+export class NodeLife implements Asked {
+  readonly process: SimulatedProcess
+  readonly name: string
+  /** Undefined until it has joined. */
+  node: ClusterNode | undefined
+  /** True while clients may be sent here. */
+  open = false
+  /** True once it is on its way out in good order. */
+  leaving = false
+  private readonly nats: Nats
+  private readonly control: Nats
+  private readonly options: LifeOptions
+  private readonly listener: LifeListener
+
+  constructor(
+    name: string,
+    process: SimulatedProcess,
+    service: SimulatedNatsService,
+    options: LifeOptions,
+    listener: LifeListener,
+  ) {
+    this.name = name
+    this.process = process
+    this.nats = service.connect(process)
+    this.control = service.connect(process)
+    this.options = options
+    this.listener = listener
+  }
+
+  readonly client: Asked['client'] = {
+    command: (address: Address, name: string, input: unknown, options: CommandOptions) =>
+      this.joined().client.command(address, name, input, options),
+    query: async (address: Address, name: string, input: unknown): Promise<Answered<unknown>> => ({
+      value: await this.joined().client.query(address, name, input),
+      replayed: false,
+    }),
+  }
+
+  async start(): Promise<void> {
+    const { name, nats, control, options, listener } = this
+    try {
+      this.node = await ClusterNode.join(this.process.env, {
+        ...options,
+        cluster: clusterName,
+        name,
+        nats,
+        control,
+        replicas: 3,
+        report: (event, detail) => {
+          listener.report(event, detail)
+        },
+        fail: (error) => {
+          listener.failed(error)
+        },
+      })
+      this.open = true
+    } catch (error) {
+      if (this.process.alive) listener.failed(error)
+    }
+  }
+
+  /** Empties itself and leaves, as a process that is asked to end. */
+  async leave(): Promise<void> {
+    const { node } = this
+    if (node === undefined || this.leaving) return
+    this.leaving = true
+    this.open = false
+    await node.drain()
+    await node.leave()
+    await Promise.all([this.nats.close(), this.control.close()])
+  }
+
+  /** Whether a read of this shard would be answered here now. */
+  answers(shard: number): boolean {
+    const { node, process } = this
+    return process.alive && node !== undefined && node.membership.valid && node.serves(shard)
+  }
+
+  private joined(): ClusterNode {
+    if (this.node === undefined) throw new Error('A node is asked before it has joined.')
+    return this.node
+  }
+}
