@@ -47,7 +47,10 @@ export class ShapeTable {
 
   /** One name further down the tree; undefined when there is no room for a new one. */
   step(from: ShapeNode, name: string): ShapeNode | undefined {
-    const at = from.names.indexOf(name)
+    const { names } = from
+    let at = 0
+    // Names of fields are the same string, not only equal ones: this is a comparison of pointers.
+    while (at < names.length && names[at] !== name) at++
     let node = from.nodes[at]
     if (node === undefined) {
       if (this.nodes >= nodesMax) return undefined
