@@ -17,6 +17,7 @@ import { sweepIdleActors } from '../shard/passivation.js'
 import type { QueuedRequest } from '../shard/requests.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { Shard, type ShardBounds } from '../shard/shard.js'
+import { Transaction } from '../shard/transaction.js'
 import { AnswerBatch, type PeerBatch } from './batches.js'
 
 /** Where the host's outputs go. */
@@ -66,6 +67,7 @@ export class ShardHost {
   private readonly options: HostOptions
   private readonly links: HostLinks
   private readonly clock: ClockGuard
+  private readonly transaction: Transaction
   private readonly shards: Shard[] = []
   private readonly lanes: Lane[] = []
   /** By shard number. */
@@ -89,6 +91,10 @@ export class ShardHost {
     this.options = options
     this.links = links
     this.clock = new ClockGuard(env.clock)
+    this.transaction = new Transaction({
+      random: () => env.chance.next(),
+      settings: options.settings,
+    })
   }
 
   /** Adds a lane with its recovered shards. */
@@ -103,8 +109,6 @@ export class ShardHost {
       const shard: Shard = new Shard(
         state,
         {
-          random: () => this.env.chance.next(),
-          settings: this.options.settings,
           monotonic: () => this.env.clock.monotonic(),
           now: () => this.clock.now(),
           report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
@@ -119,6 +123,7 @@ export class ShardHost {
             this.byNumber[message.source]!.state.outbox.settle(message.target, message.number),
         },
         this.options.bounds,
+        this.transaction,
       )
       lane.shards.push(shard)
       lane.durable.set(state.shard, state.ordinal)

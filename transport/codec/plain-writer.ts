@@ -12,13 +12,15 @@
  * C3. What is read equals what was written: same types, same order of fields, −0 and NaN included.
  * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
  */
-import { ShapeTable, type ShapeNode } from './shape-table.js'
+import { shapeRoot, ShapeTable, stepTo, type ShapeNode } from './shape-table.js'
 
 const smallIntegers = 96
 const shortBytes = 32
 
 /** Bytes any value but a string or bytes needs at most before its own contents. */
 const headRoom = 16
+/** Fields of a shape: an object with more is a map rather than a record, and carries its names itself. */
+const shapeFieldsMax = 256
 /** ASCII strings up to this length are written by hand: a native copy costs more than it saves. */
 const loopBytesMax = 120
 
@@ -187,16 +189,15 @@ export class PlainWriter {
   /** The shape is known when the last name is: its tag is put in front afterwards. */
   private record(value: Record<string, unknown>): void {
     const start = this.at++
-    const { table } = this
-    let node: ShapeNode | undefined = table.root
+    let node: ShapeNode = shapeRoot()
+    let fields = 0
     // `in` and not `Object.keys`: no list is made, and the fields are loaded by place, not by name.
     for (const name in value) {
-      if (node !== undefined) {
-        node = node.lastName === name ? node.lastNode : table.step(node, name)
-      }
+      if (fields++ < shapeFieldsMax)
+        node = node.lastName === name ? node.lastNode! : stepTo(node, name)
       this.value(value[name])
     }
-    const shape = node === undefined ? -1 : table.numberAt(node, value)
+    const shape = fields > shapeFieldsMax ? -1 : this.table.numberAt(node, value)
     if (shape >= 0 && shape < 64) this.buffer[start] = 0x40 + shape
     else this.rareRecord(value, start, shape)
   }
