@@ -16,11 +16,8 @@ export const limits = {
   clientRequestsMax: 524_288,
   /** Turns a thread runs before it lets I/O callbacks in. */
   sliceTurnsMax: 2_048,
-  /**
-   * Requests of one shard handled before the messages they caused. Many, because going from shard to
-   * shard costs more than coming back to an account: 256 take a tenth less time than 16.
-   */
-  requestsAtOnce: 256,
+  /** Requests of one shard handled before the messages they caused: few, so that they end soon. */
+  requestsAtOnce: 64,
   /** Length of an address: a key of any reasonable scheme fits. */
   addressBytesMax: 1_024,
   /** Nested `call`s in one turn: deeper is a loop. */
