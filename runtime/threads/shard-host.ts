@@ -76,6 +76,8 @@ export class ShardHost {
   /** Shards that have messages, and shards that have requests. */
   private readonly withMessages = new ReadyQueue()
   private readonly withRequests = new ReadyQueue()
+  /** Monotonic time at which the slice or tick began that runs. */
+  private moment = 0
   private pumping = false
   private serving = false
   private stopped = false
@@ -109,7 +111,7 @@ export class ShardHost {
       const shard: Shard = new Shard(
         state,
         {
-          monotonic: () => this.env.clock.monotonic(),
+          monotonic: () => this.moment,
           now: () => this.clock.now(),
           report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
           answer: (id, kind, value, gated) => {
@@ -266,6 +268,7 @@ export class ShardHost {
    */
   private pump(): void {
     if (this.stopped) return
+    this.moment = this.env.clock.monotonic()
     try {
       let left: number = limits.sliceTurnsMax
       while (left > 0) {
@@ -358,6 +361,7 @@ export class ShardHost {
   }
 
   private runTick(): void {
+    this.moment = this.env.clock.monotonic()
     try {
       this.resend(limits.resendMs, limits.resendMessagesMax)
       this.clock.now()

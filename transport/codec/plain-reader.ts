@@ -1,4 +1,6 @@
 /** Reads the compact form of plain data that `plain-writer.ts` describes. */
+import { rememberedCharactersMin, rememberedMax } from './plain-writer.js'
+
 /** Reads what a plain writer wrote. @throws RangeError when the bytes are not whole */
 export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[])[]): unknown {
   return new PlainReader(bytes, shapes).value()
@@ -43,6 +45,9 @@ export class PlainReader {
   private readonly makers: (RecordMaker | undefined)[] = []
   private at = 0
   private end: number
+  private readonly remembered: string[] = []
+  /** How many strings of this stretch are remembered; −1 outside of stretches. */
+  private rememberedCount = -1
 
   constructor(bytes: Uint8Array, shapes: readonly (readonly string[])[]) {
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -60,6 +65,11 @@ export class PlainReader {
     return this
   }
 
+  /** Begins a stretch where the writer began one. */
+  stretch(): void {
+    this.rememberedCount = 0
+  }
+
   /** Place of the next value. */
   get position(): number {
     return this.at
@@ -72,7 +82,7 @@ export class PlainReader {
   /** The next value. @throws RangeError when the bytes are not whole */
   value(): unknown {
     const tag = this.byte()
-    if (tag >= 0xe0) return this.ascii(tag - 0xe0)
+    if (tag >= 0xe0) return this.remember(this.ascii(tag - 0xe0))
     if (tag >= 0x80) return tag - 0x80
     if (tag >= 0x40) return this.record(tag - 0x40)
     if (tag >= 0x20) return this.array(tag - 0x20)
@@ -92,7 +102,7 @@ export class PlainReader {
       case 0x06:
         return -this.varint()
       case 0x07:
-        return this.text(this.varint())
+        return this.remember(this.text(this.varint()))
       case 0x08:
         return new Uint8Array(this.slice(this.varint()))
       case 0x09:
@@ -101,6 +111,8 @@ export class PlainReader {
         return this.record(this.varint())
       case 0x0b:
         return this.named(this.varint())
+      case 0x0c:
+        return this.recalled(this.byte())
       default:
         throw new RangeError(`unknown tag ${tag} in packed data`)
     }
@@ -112,6 +124,21 @@ export class PlainReader {
     const { at } = this
     this.at = at + 4
     return this.view.getUint32(at, true)
+  }
+
+  private remember(text: string): string {
+    const { rememberedCount } = this
+    if (rememberedCount < 0 || text.length < rememberedCharactersMin) return text
+    if (rememberedCount < rememberedMax) {
+      this.remembered[rememberedCount] = text
+      this.rememberedCount++
+    }
+    return text
+  }
+
+  private recalled(place: number): string {
+    if (place >= this.rememberedCount) throw new RangeError('an unknown string in packed data')
+    return this.remembered[place]!
   }
 
   private array(length: number): unknown[] {

@@ -6,10 +6,14 @@
  *   0x05 integer ≥ 0 (LEB128)    0x06 integer < 0 (LEB128 of its negative)
  *   0x07 string (LEB128 length, UTF-8)        0x08 bytes (LEB128 length)
  *   0x09 array (LEB128 length)   0x0a object (LEB128 shape)   0x0b object (count, values, names)
+ *   0x0c string remembered (place among those of this stretch)
  *   0x20…0x3f array of 0…31      0x40…0x7f object of shape 0…63
  *   0x80…0xdf integer 0…95       0xe0…0xff ASCII string of 0…31
  *
  * C3. What is read equals what was written: same types, same order of fields, −0 and NaN included.
+ * C6. A stretch of a row ({@link PlainWriter.stretch}) writes a string once: the names of a few actors and
+ *     things come again and again in one turn. Only the first few are remembered, by a rule both sides
+ *     follow, and none outside of stretches.
  * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
  */
 import { shapeRoot, ShapeTable, stepTo, type ShapeNode } from './shape-table.js'
@@ -19,6 +23,10 @@ const shortBytes = 32
 
 /** Bytes any value but a string or bytes needs at most before its own contents. */
 const headRoom = 16
+/** Strings a stretch remembers, and how long they are at least: shorter ones are as quickly written. */
+export const rememberedMax = 8
+export const rememberedCharactersMin = 6
+
 /** Fields of a shape: an object with more is a map rather than a record, and carries its names itself. */
 const shapeFieldsMax = 256
 /** ASCII strings up to this length are written by hand: a native copy costs more than it saves. */
@@ -31,6 +39,9 @@ export class PlainWriter {
   private view: DataView
   private at = 0
   private table = new ShapeTable()
+  private readonly remembered = new Array<string>(rememberedMax).fill('')
+  /** How many are remembered; −1 outside of stretches. */
+  private rememberedCount = -1
 
   /** @param bytes room to begin with; it grows */
   constructor(bytes = 64 * 1024) {
@@ -49,6 +60,16 @@ export class PlainWriter {
   begin(table: ShapeTable): void {
     this.at = 0
     this.table = table
+    this.rememberedCount = -1
+  }
+
+  /** Begins a stretch, and ends the one before. The reader begins one at the same place. */
+  stretch(): void {
+    this.rememberedCount = 0
+  }
+
+  endStretch(): void {
+    this.rememberedCount = -1
   }
 
   /** Bytes written since {@link begin}; set back to take values away again. */
@@ -134,6 +155,7 @@ export class PlainWriter {
 
   private string(value: string): void {
     const { length } = value
+    if (length >= rememberedCharactersMin && this.rememberedCount >= 0 && this.recall(value)) return
     if (length <= loopBytesMax) {
       if (this.at + length + 2 > this.buffer.length) this.grow(length + headRoom)
       const { buffer } = this
@@ -159,6 +181,23 @@ export class PlainWriter {
     this.buffer[this.at++] = 0x07
     this.varint(bytes)
     this.at += this.buffer.write(value, this.at, 'utf8')
+  }
+
+  /** Writes the place of a remembered string, or remembers a new one. @returns false when it is new */
+  private recall(value: string): boolean {
+    const { remembered, rememberedCount } = this
+    for (let i = 0; i < rememberedCount; i++) {
+      const known = remembered[i]!
+      if (known.length !== value.length || known !== value) continue
+      this.buffer[this.at++] = 0x0c
+      this.buffer[this.at++] = i
+      return true
+    }
+    if (rememberedCount < rememberedMax) {
+      remembered[rememberedCount] = value
+      this.rememberedCount++
+    }
+    return false
   }
 
   private object(value: object | null): void {
