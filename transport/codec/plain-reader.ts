@@ -7,8 +7,25 @@ export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[]
 }
 
 /** Short strings read lately, by hash: a bounded memo of a pure function. */
-const knownStrings = 16_384
+const knownStrings = 1_024
+const knownCharactersMax = 12
 const knownTexts = new Array<string>(knownStrings).fill('')
+
+/** Makes a string of ASCII characters. */
+type TextMaker = (bytes: Uint8Array, at: number) => string
+const textMakers: TextMaker[] = []
+
+/** A short ASCII string, made without a call into native code, which costs more than the string. */
+function shortText(bytes: Uint8Array, at: number, length: number): string {
+  let maker = textMakers[length]
+  if (maker === undefined) {
+    const codes = Array.from({ length }, (_, i) => `b[at + ${i}]`)
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- only numbers go into it
+    maker = new Function('b', 'at', `return String.fromCharCode(${codes.join(', ')})`) as TextMaker
+    textMakers[length] = maker
+  }
+  return maker(bytes, at)
+}
 
 /** Makes an object of one shape from the values that come next. */
 type RecordMaker = (reader: PlainReader) => Record<string, unknown>
@@ -177,11 +194,15 @@ export class PlainReader {
     return this.buffer.toString('utf8', this.at, (this.at += length))
   }
 
-  /** Short strings come again and again: names, currencies, addresses. Most are known already. */
+  /**
+   * Names of fields and commands, currencies and the like are known already. Longer strings are seldom
+   * the same twice: to look for them costs more than to make them.
+   */
   private ascii(length: number): string {
     this.need(length)
     const { buffer, at } = this
     this.at = at + length
+    if (length > knownCharactersMax) return shortText(buffer, at, length)
     let hash = length
     for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ buffer[i]!, 0x01000193)
     const slot = (hash ^ (hash >>> 15)) & (knownStrings - 1)
@@ -191,7 +212,7 @@ export class PlainReader {
       while (i < length && known.charCodeAt(i) === buffer[at + i]) i++
       if (i === length) return known
     }
-    return (knownTexts[slot] = buffer.toString('latin1', at, at + length))
+    return (knownTexts[slot] = shortText(buffer, at, length))
   }
 
   private slice(length: number): Buffer {
