@@ -271,6 +271,7 @@ export class ShardHost {
     this.moment = this.env.clock.monotonic()
     try {
       let left: number = limits.sliceTurnsMax
+      const until = this.moment + limits.sliceMsMax
       while (left > 0) {
         const urgent = this.withMessages.next()
         const shard = urgent ?? this.withRequests.next()
@@ -278,6 +279,8 @@ export class ShardHost {
         left -=
           urgent === undefined ? shard.runRequests(limits.requestsAtOnce) : shard.runMessages()
         if (shard.hasRequests) this.withRequests.add(shard)
+        // A group that became durable waits for the end of this slice.
+        if (this.env.clock.monotonic() >= until) left = 0
       }
       for (const lane of this.lanes) lane.flush()
       if (left <= 0) this.schedulePump()
