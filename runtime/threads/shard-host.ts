@@ -11,7 +11,6 @@ import type { JournalLane } from '../journal/journal.js'
 import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
 import { ClockGuard } from '../shard/clock-guard.js'
-import { Deque } from '../shard/deque.js'
 import { Lane, type Acknowledgement, type Released } from '../shard/lane.js'
 import { sweepIdleActors } from '../shard/passivation.js'
 import type { QueuedRequest } from '../shard/requests.js'
@@ -19,6 +18,7 @@ import type { ShardState } from '../shard/shard-state.js'
 import { Shard, type ShardBounds } from '../shard/shard.js'
 import { Transaction } from '../shard/transaction.js'
 import { AnswerBatch, type PeerBatch } from './batches.js'
+import { ReadyQueue } from './ready-queue.js'
 
 /** Where the host's outputs go. */
 export interface HostLinks {
@@ -36,26 +36,6 @@ export interface HostOptions {
   readonly kinds: Kinds
   readonly settings: Readonly<Record<string, unknown>>
   readonly bounds: ShardBounds
-}
-
-/** Shards waiting for their turn to run, each at most once. */
-class ReadyQueue {
-  private readonly queue = new Deque<Shard>()
-  /** By shard number. */
-  private readonly queued: boolean[] = []
-
-  add(shard: Shard): void {
-    const { number } = shard
-    if (this.queued[number] === true) return
-    this.queued[number] = true
-    this.queue.push(shard)
-  }
-
-  next(): Shard | undefined {
-    const shard = this.queue.shift()
-    if (shard !== undefined) this.queued[shard.number] = false
-    return shard
-  }
 }
 
 const tickMs = 50
