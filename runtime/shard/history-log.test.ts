@@ -6,6 +6,11 @@ function emptyHead(): HistoryHead {
   return { history: 0, rows: 0, anchor: 0 }
 }
 
+function bytesOf(log: HistoryLog): Buffer[] {
+  const { chunks, used } = log.arena.cut()
+  return chunks.map((chunk, i) => chunk.subarray(0, used[i]))
+}
+
 describe('the history log', () => {
   it('H2: finds the row as of any time and any page, like a plain list does', () => {
     fc.assert(
@@ -39,6 +44,17 @@ describe('the history log', () => {
         },
       ),
     )
+  })
+
+  it('H1: is the same bytes whether an actor stayed in memory or was loaded again', () => {
+    const [kept, loaded] = [new HistoryLog(), new HistoryLog()]
+    const [keptHead, loadedHead] = [emptyHead(), emptyHead()]
+    for (let i = 1; i <= 500; i++) {
+      kept.append(keptHead, i, i)
+      loadedHead.rows = -1
+      loaded.append(loadedHead, i, i)
+    }
+    expect(bytesOf(loaded)).toEqual(bytesOf(kept))
   })
 
   it('finds rows of a long history in few steps', () => {
