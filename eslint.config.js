@@ -26,8 +26,8 @@ const rooms = {
 }
 const names = ['bench', 'cluster', 'actors', 'runtime', 'transport']
 
-function arrows(room) {
-  const doors = rooms[room].map((other) => `${other}/index\\.js$`)
+function arrows(room, more = []) {
+  const doors = [...rooms[room], ...more].map((other) => `${other}/index\\.js$`)
   // The harness measures the journal without actors, which no user of the package may.
   if (room === 'bench') doors.push('runtime/internal\\.js$')
   const allowed = doors.join('|')
@@ -136,6 +136,16 @@ export default tseslint.config(
     files: ['runtime/simulation/**/*.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: [arrows('runtime'), machine] }] },
   },
+  // Tests of what runs on NATS run on real servers too.
+  ...['runtime', 'cluster'].map((room) => ({
+    files: tests.map((pattern) => `${room}/${pattern}`),
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [arrows(room, ['transport/nats', 'transport/nats/testing'])] },
+      ],
+    },
+  })),
   {
     files: tests,
     rules: {

@@ -5,6 +5,7 @@ import { actors } from './module.js'
 /** The payment domain: its actors for `createRuntime`, and the client for the runtime. */
 export const payments = { actors, client: createBank } as const
 
+export { transitOf } from './ledger/audit.js'
 export { checkAccounts } from './ledger/account-check.js'
 export { OnlineAuditor } from './ledger/online-auditor.js'
 export { currencies, exponentOf, isCurrency } from './money/currency.js'

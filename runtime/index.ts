@@ -1,4 +1,5 @@
 /** The public face of the runtime: `suanpan`. */
+export { actorClient } from './actor/actor-client.js'
 export { addressOf, keyOf, kindOf } from './actor/address.js'
 export { defineActor } from './actor/define-actor.js'
 export { isRefusal, refusal } from './actor/refusal.js'
@@ -14,6 +15,9 @@ export {
   SuanpanError,
 } from './errors.js'
 export { inspectDataFolder } from './inspect.js'
+export { durabilityFindings } from './journal/jetstream/index.js'
+export { jetStreamStorages } from './nodes/jetstream-storage.js'
+export { here, sampleEvery, ShardNode } from './nodes/shard-node.js'
 export { createRuntime } from './runtime.js'
 
 export type { Address, Protocol } from './actor/address.js'
@@ -48,9 +52,12 @@ export type {
   TimerId,
   Turn,
 } from './actor/turn.js'
+export type { Clock, Env, TimerHandle } from './env/env.js'
 export type { OpenRefusedCode, OutcomeKnown, RuntimeCode } from './errors.js'
 export type { FolderCounts, InspectedFolder, InspectOptions } from './inspect.js'
 export type { RecoveryReport } from './journal/journal.js'
+export type { DurabilityFinding } from './journal/jetstream/index.js'
 export type { KeyTimeFormat } from './messaging/key-time.js'
+export type { ShardNodeLinks, ShardNodeOptions } from './nodes/shard-node-options.js'
 export type { RuntimeOptions } from './options.js'
 export type { Runtime } from './runtime.js'

@@ -32,9 +32,8 @@ import { limits } from './limits.js'
 import { replayFrame } from './shard/replay.js'
 import { ShardState } from './shard/shard-state.js'
 import { ActorView } from './shard/shard-view.js'
-import { listSnapshots, readSnapshot } from './snapshot/file-snapshots.js'
+import { listSnapshots, readSnapshot, snapshotFolder } from './snapshot/file-snapshots.js'
 import { SnapshotRestore } from './snapshot/snapshot-blocks.js'
-import { snapshotFolder } from './threads/recover-shards.js'
 
 export interface InspectOptions {
   readonly dataDir: string

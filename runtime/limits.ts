@@ -14,6 +14,10 @@ export const limits = {
   outboxMessagesMax: 262_144,
   /** Requests of one client process that may be unanswered, per thread: its memory, bounded. */
   clientRequestsMax: 524_288,
+  /** Bytes an open frame may reach before its shard waits for the frame in flight, where frames are bounded. */
+  openFrameBytes: 192 * 1024,
+  /** Bytes of a batch to another node: a few fit what NATS carries in one message. */
+  nodeBatchBytes: 256 * 1024,
   /** Turns a thread runs before it lets I/O callbacks in. */
   sliceTurnsMax: 2_048,
   /**

@@ -23,6 +23,7 @@ export class PendingRequests<T> {
   private numbers = new Uint32Array(0)
   /** Monotonic ms. */
   private deadlines = new Float64Array(0)
+  private shards = new Uint16Array(0)
   private next = 1
   private count = 0
 
@@ -42,8 +43,8 @@ export class PendingRequests<T> {
   }
 
   /** Adds the request that has {@link nextNumber}. */
-  add(resolve: Resolve<T>, reject: Reject, deadline: number): void {
-    this.put(this.next, resolve, reject, deadline)
+  add(resolve: Resolve<T>, reject: Reject, deadline: number, shard: number): void {
+    this.put(this.next, resolve, reject, deadline, shard)
     this.count++
     this.next = (this.next + 1) >>> 0
   }
@@ -63,8 +64,17 @@ export class PendingRequests<T> {
 
   /** Takes out and rejects what should have been answered by a moment. */
   rejectOverdue(moment: number, error: () => Error): void {
+    this.rejectWhere((place) => this.deadlines[place]! <= moment, error)
+  }
+
+  /** Takes out and rejects what was asked of a shard. */
+  rejectOf(shard: number, error: () => Error): void {
+    this.rejectWhere((place) => this.shards[place] === shard, error)
+  }
+
+  private rejectWhere(condition: (place: number) => boolean, error: () => Error): void {
     for (let place = 0; place < this.resolves.length && this.count > 0; place++) {
-      if (this.resolves[place] === undefined || this.deadlines[place]! > moment) continue
+      if (this.resolves[place] === undefined || !condition(place)) continue
       const reject = this.rejects[place]!
       this.resolves[place] = undefined
       this.rejects[place] = undefined
@@ -73,12 +83,19 @@ export class PendingRequests<T> {
     }
   }
 
-  private put(number: number, resolve: Resolve<T>, reject: Reject, deadline: number): void {
+  private put(
+    number: number,
+    resolve: Resolve<T>,
+    reject: Reject,
+    deadline: number,
+    shard: number,
+  ): void {
     const place = this.placeOf(number)
     this.resolves[place] = resolve
     this.rejects[place] = reject
     this.numbers[place] = number
     this.deadlines[place] = deadline
+    this.shards[place] = shard
   }
 
   private placeOf(number: number): number {
@@ -86,15 +103,16 @@ export class PendingRequests<T> {
   }
 
   private resize(places: number): void {
-    const { resolves, rejects, numbers, deadlines } = this
+    const { resolves, rejects, numbers, deadlines, shards } = this
     this.resolves = new Array<Resolve<T> | undefined>(places).fill(undefined)
     this.rejects = new Array<Reject | undefined>(places).fill(undefined)
     this.numbers = new Uint32Array(places)
     this.deadlines = new Float64Array(places)
+    this.shards = new Uint16Array(places)
     // Twice the places: two numbers that shared none before share none now.
     resolves.forEach((resolve, place) => {
       if (resolve === undefined) return
-      this.put(numbers[place]!, resolve, rejects[place]!, deadlines[place]!)
+      this.put(numbers[place]!, resolve, rejects[place]!, deadlines[place]!, shards[place]!)
     })
   }
 }

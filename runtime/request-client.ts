@@ -18,14 +18,17 @@ import { readAnswers, RequestBatch } from './threads/batches.js'
 
 export interface RequestClientOptions {
   readonly shards: number
-  readonly threads: number
   readonly kinds: Kinds
   readonly hash: KeyedHash
   readonly requestTimeoutMs: number
   readonly keyRetentionMs: number
   readonly keyTime: KeyTimeFormat
-  /** Sends a batch to a thread. */
-  readonly send: (thread: number, bytes: Uint8Array) => void
+  /** Requests that may be unanswered. */
+  readonly requestsMax: number
+  /** Where a shard is served: a thread, or a node; undefined when nobody knows. */
+  readonly placeOf: (shard: number) => number | undefined
+  /** Sends a batch to a place. */
+  readonly send: (place: number, bytes: Uint8Array) => void
 }
 
 const sweepMs = 100
@@ -50,7 +53,8 @@ function noEnd(): void {
 export class RequestClient {
   private readonly env: Env
   private readonly options: RequestClientOptions
-  private readonly batches: RequestBatch[]
+  /** By place. */
+  private readonly batches: (RequestBatch | undefined)[] = []
   private readonly pending = new PendingRequests<Answered<unknown>>()
   /** How the request ends whose answer is being read. */
   private readonly ending: Ending<Answered<unknown>> = { resolve: noEnd, reject: noEnd }
@@ -64,7 +68,6 @@ export class RequestClient {
   constructor(env: Env, options: RequestClientOptions) {
     this.env = env
     this.options = options
-    this.batches = Array.from({ length: options.threads }, () => new RequestBatch())
   }
 
   /** Requests that have no answer yet. */
@@ -104,6 +107,12 @@ export class RequestClient {
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
   }
 
+  /** The shard has another owner now: what its last one was asked may have been done, or not. */
+  giveUp(shard: number): void {
+    this.pending.rejectOf(shard, () => new Fault('outcome_unknown'))
+    if (this.pending.size === 0) this.becameIdle()
+  }
+
   /** Ends the client: what is unanswered is unknown, what comes later is refused. */
   end(fault: Fault): void {
     if (this.ended !== undefined) return
@@ -132,11 +141,15 @@ export class RequestClient {
       const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
       const shard = this.options.kinds.shardOf(address, this.options.shards)
       const id = this.pending.nextNumber()
+      const place = this.options.placeOf(shard)
+      if (place === undefined) {
+        reject(new Fault('not_ready'))
+        return
+      }
       try {
-        this.batches[shard % this.options.threads]!.add(
-          shard,
-          new ShardRequest(id, type, address, name, input, hashes),
-        )
+        const batch = (this.batches[place] ??= new RequestBatch())
+        batch.add(shard, new ShardRequest(id, type, address, name, input, hashes))
+        if (batch.bytes >= limits.nodeBatchBytes) this.options.send(place, batch.take())
       } catch (error) {
         reject(new Fault('invalid_request', `The input is no plain data: ${String(error)}.`))
         return
@@ -144,13 +157,13 @@ export class RequestClient {
       this.scheduleFlush()
       this.scheduleSweep()
       const timeoutMs = options?.timeoutMs ?? this.options.requestTimeoutMs
-      this.pending.add(resolve, reject, this.moment + timeoutMs)
+      this.pending.add(resolve, reject, this.moment + timeoutMs, shard)
     })
   }
 
   private problemWith(address: Address, options: CommandOptions | undefined): Fault | undefined {
     if (this.ended !== undefined) return this.ended
-    if (this.pending.size >= limits.clientRequestsMax * this.options.threads) {
+    if (this.pending.size >= this.options.requestsMax) {
       return new Fault('overloaded')
     }
     if (address.length > limits.addressBytesMax || !address.includes('/')) {
@@ -196,8 +209,8 @@ export class RequestClient {
     this.moment = this.env.clock.monotonic()
     this.env.timers.soon(() => {
       this.flushing = false
-      this.batches.forEach((batch, thread) => {
-        if (!batch.empty) this.options.send(thread, batch.take())
+      this.batches.forEach((batch, place) => {
+        if (batch?.empty === false) this.options.send(place, batch.take())
       })
     })
   }

@@ -22,6 +22,7 @@ import { nodeEnv } from './env/node-env.js'
 import { Fault } from './errors.js'
 import { openFolder, type JournalFolder, type LaneEnd } from './journal/file/index.js'
 import type { RecoveryReport } from './journal/journal.js'
+import { limits } from './limits.js'
 import { KeyedHash } from './messaging/keyed-hash.js'
 import { resolveOptions, type ResolvedOptions, type RuntimeOptions } from './options.js'
 import { RequestClient } from './request-client.js'
@@ -107,12 +108,13 @@ class EmbeddedRuntime implements Runtime {
     this.threads = Math.min(options.threads, this.shards)
     this.client = new RequestClient(env, {
       shards: this.shards,
-      threads: Math.max(1, this.threads),
       kinds,
       hash: new KeyedHash(Buffer.from(folder.manifest.secret, 'hex')),
       requestTimeoutMs: options.requestTimeoutMs,
       keyRetentionMs: options.idempotencyRetentionMs,
       keyTime: options.idempotencyKeyTime,
+      requestsMax: limits.clientRequestsMax * Math.max(1, this.threads),
+      placeOf: (shard) => shard % Math.max(1, this.threads),
       send: (thread, bytes) => {
         this.links[thread]!.send(bytes)
       },

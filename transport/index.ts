@@ -3,8 +3,9 @@ export { assertPlain, openRow, pack, RowWriter, ShapedCodec, unpack } from './co
 export type { PlainReader } from './codec/plain-reader.js'
 export type { Link } from './link/link.js'
 export { memoryLinkPair } from './link/memory/memory-link.js'
+export { inboxPrefixOf, natsRoles } from './nats/permissions.js'
 export { PortLink } from './link/thread/port-link.js'
-export { NatsUnreachable } from './nats/port.js'
+export { MessageMissing, NatsRefused, NatsUnreachable } from './nats/port.js'
 export type {
   Appended,
   Bus,
@@ -14,6 +15,7 @@ export type {
   KeyEntry,
   Nats,
   NatsFacts,
+  NatsRefusedCode,
   StreamLog,
   StreamSettings,
 } from './nats/port.js'

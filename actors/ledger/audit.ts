@@ -59,6 +59,17 @@ function tallyOf(status: Pick<ShardStatus, 'tally'>): LedgerTally | undefined {
   return status.tally as LedgerTally | undefined
 }
 
+/** Money on its way as these shards hold it, in minor units by currency. All shards' together are what is in flight. */
+export function transitOf(statuses: readonly Pick<ShardStatus, 'tally'>[]): Record<string, string> {
+  const sum = new Map<string, bigint>()
+  for (const status of statuses) {
+    for (const [currency, { sums: limbs }] of Object.entries(tallyOf(status)?.currencies ?? {})) {
+      sum.set(currency, (sum.get(currency) ?? 0n) - valueOf(limbs, sums.transit))
+    }
+  }
+  return Object.fromEntries([...sum].map(([currency, value]) => [currency, String(value)]))
+}
+
 /** What one shard's ledger says by itself. */
 export function shardFindings(status: Pick<ShardStatus, 'shard' | 'tally'>): string[] {
   const tally = tallyOf(status)
@@ -68,7 +79,7 @@ export function shardFindings(status: Pick<ShardStatus, 'shard' | 'tally'>): str
     let transit = 0n
     pairs.forEach((pair, peer) => {
       if (pair === null) return
-      transit += transitOf(pair)
+      transit += transitOfPair(pair)
       findings.push(...missingSentences(pair, peer, tally.shard, currency))
     })
     if (transit !== valueOf(limbs, sums.transit)) {
@@ -78,7 +89,7 @@ export function shardFindings(status: Pick<ShardStatus, 'shard' | 'tally'>): str
   return findings
 }
 
-function transitOf({ totals: limbs }: PairTally): bigint {
+function transitOfPair({ totals: limbs }: PairTally): bigint {
   return (
     valueOf(limbs, totals.posted) -
     valueOf(limbs, totals.credited) +

@@ -13,7 +13,7 @@ function saved(fill: (acknowledged: Acknowledged) => void): Expected {
   fill(acknowledged)
   const path = join(folder, 'run')
   acknowledged.save(path)
-  return readAcknowledged(path)
+  return readAcknowledged([path])
 }
 
 describe('acknowledged against found', () => {

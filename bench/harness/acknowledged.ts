@@ -76,9 +76,16 @@ export interface Expected {
   readonly samples: readonly Sample[]
 }
 
-export function readAcknowledged(path: string): Expected {
-  const bytes = readFileSync(path)
-  const all = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+/** Reads what one or several processes saved, as one. */
+export function readAcknowledged(paths: readonly string[]): Expected {
+  let all = new Int32Array(0)
+  const samples: Sample[] = []
+  for (const path of paths) {
+    const bytes = readFileSync(path)
+    const one = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+    all = all.length === 0 ? one : all.map((count, i) => count + one[i]!)
+    samples.push(...(JSON.parse(readFileSync(`${path}.samples`, 'utf8')) as Sample[]))
+  }
   const parties = all.length / 4
   const row = (number: number): Int32Array => all.subarray(number * parties, (number + 1) * parties)
   return {
@@ -86,7 +93,7 @@ export function readAcknowledged(path: string): Expected {
     received: row(1),
     perhapsPaid: row(2),
     perhapsReceived: row(3),
-    samples: JSON.parse(readFileSync(`${path}.samples`, 'utf8')) as Sample[],
+    samples,
   }
 }
 

@@ -148,7 +148,7 @@ serveOrders({
   save: (path: string) => running!.acknowledgements.save(path),
   /** Reads the records of an earlier process back: it recovers nothing, but lost records would show. */
   check({ file, acknowledged }: { file: string; acknowledged: string }) {
-    const expected = readAcknowledged(acknowledged)
+    const expected = readAcknowledged([acknowledged])
     const paid = new Float64Array(expected.paid.length)
     const received = new Float64Array(expected.paid.length)
     const bytes = Buffer.alloc(bufferRecords * recordBytes)

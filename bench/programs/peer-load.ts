@@ -72,7 +72,7 @@ export function servePeer(connect: (setup: PeerSetup) => Promise<PeerClient>): v
     }: PeerSetup & { acknowledged: string }): Promise<Integrity> {
       const fresh = await connect(setup)
       const { conserved, ...found } = await fresh.found(new Parties(setup.accounts))
-      const compared = compare(readAcknowledged(acknowledged), found)
+      const compared = compare(readAcknowledged([acknowledged]), found)
       return { ...compared, asked: 0, conserved, findings: [] }
     },
   })

@@ -1,5 +1,6 @@
 /** All scenarios, in the order of the documentation. */
 import type { Scenario } from '../harness/scenario.js'
+import { cluster } from './cluster.js'
 import { embedded, limit } from './embedded.js'
 import { http } from './http.js'
 import { journal } from './journal.js'
@@ -27,4 +28,5 @@ export const scenarios: readonly Scenario[] = [
   journal,
   startup,
   peersScenario,
+  cluster,
 ]

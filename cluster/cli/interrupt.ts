@@ -1,6 +1,7 @@
 /**
  * SIGINT and SIGTERM as a polite request to end: the first is handed on, a second one forces the end.
  */
+import cluster from 'node:cluster'
 import type { Output } from './output.js'
 import { exitCodes } from './exit-codes.js'
 
@@ -21,6 +22,8 @@ export function listenForInterrupt(output: Output): Interrupt {
     request = resolve
   })
   const listen = (signal: NodeJS.Signals): void => {
+    // A worker gets the signals of its terminal and those of its supervisor, which also forces.
+    if (first !== undefined && cluster.isWorker) return
     if (first !== undefined) {
       output.note('Forced to end at once; the next start recovers from the journal.')
       process.exit(exitCodes.failed)

@@ -7,6 +7,7 @@
  */
 import { CommanderError } from 'commander'
 import { SuanpanError } from '../../runtime/index.js'
+import { NatsRefused, NatsUnreachable } from '../../transport/index.js'
 import { exitCodes, type ExitCode } from './exit-codes.js'
 
 /** Codes the CLI itself gives. */
@@ -69,6 +70,10 @@ export function problemOf(error: unknown): Problem {
     return { code: 'usage', sentence, details: {}, exitCode: exitCodes.usage }
   }
   if (error instanceof SuanpanError) return runtimeProblem(error)
+  if (error instanceof NatsUnreachable || error instanceof NatsRefused) {
+    const exitCode = error.code === 'nats_options' ? exitCodes.usage : exitCodes.failed
+    return { code: error.code, sentence: capitalised(error.message), details: {}, exitCode }
+  }
   const system = systemProblem(error)
   if (system !== undefined) return system
   return {

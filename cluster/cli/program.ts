@@ -2,6 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAccounts } from './commands/accounts.js'
+import { addCluster } from './commands/cluster.js'
+import { addConfig } from './commands/config.js'
+import { addDev } from './commands/dev.js'
+import { addTop } from './commands/top.js'
 import { addBench } from './commands/bench.js'
 import { addKeys } from './commands/keys.js'
 import { addPayments } from './commands/payments.js'
@@ -42,6 +46,10 @@ export function makeProgram(): Command {
   addQuarantine(program)
   addKeys(program)
   addBench(program)
+  addCluster(program)
+  addConfig(program)
+  addTop(program)
+  addDev(program)
   return program
 }
 

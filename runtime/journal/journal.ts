@@ -35,9 +35,10 @@ export interface JournalLane {
   seal(): Promise<void>
   /**
    * Says whether this is still the owner: asked before anything leaves that no append went before,
-   * such as the answer of a query. @throws Fault fenced
+   * such as the answer of a query.
+   * @returns false when that is not known now: ask again @throws Fault fenced, when it is not
    */
-  assertOwner(): void
+  isOwner(): boolean
   /** Bytes appended since the lane was opened; snapshots are due by it. */
   readonly bytesAppended: number
   /**

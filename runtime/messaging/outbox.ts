@@ -128,13 +128,17 @@ export class Outbox {
     for (const lane of this.lanes) {
       if (lane === undefined || lane.queue.length === 0 || lane.progressAt > before) continue
       lane.progressAt = monotonic
-      for (let i = 0; i < lane.queue.length && i < atMost; i++) {
-        const message = lane.queue.at(i)
-        if (message.number > lane.released) break
-        messages.push(message)
-      }
+      for (const message of sendable(lane, atMost)) messages.push(message)
     }
     return messages
+  }
+
+  /** What is owed to one target and may be sent now. */
+  owedTo(target: number, atMost: number, monotonic: number): Message[] {
+    const lane = this.lanes[target]
+    if (lane === undefined) return []
+    lane.progressAt = monotonic
+    return sendable(lane, atMost)
   }
 
   /** All owed messages and the numbers reached, as plain data for a snapshot. */
@@ -162,6 +166,17 @@ export class Outbox {
     this.owed -= number - lane.acknowledged
     for (; lane.acknowledged < number; lane.acknowledged++) lane.queue.shift()
   }
+}
+
+/** The oldest owed messages that are durable here. */
+function sendable(lane: Lane, atMost: number): Message[] {
+  const messages: Message[] = []
+  for (let i = 0; i < lane.queue.length && i < atMost; i++) {
+    const message = lane.queue.at(i)
+    if (message.number > lane.released) break
+    messages.push(message)
+  }
+  return messages
 }
 
 export interface OutboxDump {

@@ -102,6 +102,11 @@ export class FrameBody {
   private readonly row = new RowWriter()
   private drafted = false
 
+  /** Bytes of the turns so far. */
+  get bytes(): number {
+    return this.row.mark()
+  }
+
   /**
    * Writes what a handler did, before anything of it takes effect.
    * @throws TypeError when an actor gave what is no plain data; nothing is written then

@@ -23,8 +23,8 @@ export interface Acknowledgement {
 export interface AnswerBatch {
   readonly empty: boolean
   add(id: number, kind: AnswerKind, value: unknown): void
-  /** The answers as bytes; the batch is empty again afterwards. */
-  take(): Uint8Array
+  /** Sends the answers as bytes, to whom they belong; the batch is empty again afterwards. */
+  leave(send: (origin: number, bytes: Uint8Array) => void): void
 }
 
 /** What leaves a lane, together. */
@@ -38,7 +38,7 @@ export interface Released {
 export interface LaneServices {
   answerBatch(): AnswerBatch
   release(released: Released): void
-  /** The journal failed or a rule was broken: the process must end. */
+  /** The journal failed or a rule was broken: nothing leaves the lane any more. */
   fail(error: unknown): void
   /** More turns may be waiting. */
   wakeUp(): void
@@ -119,9 +119,38 @@ export class Lane {
     }
   }
 
+  /**
+   * Takes the lane out of service for good, as a failed append does. What its shards' clients are told
+   * from here on depends on nothing the lane knows.
+   */
+  fail(error: unknown): void {
+    if (this.failed) return
+    this.failed = true
+    this.open = this.services.answerBatch()
+    this.free = this.open
+    this.inFlight = undefined
+    this.services.fail(error)
+    for (const waiting of this.atBoundary.splice(0)) waiting.run(true)
+    this.notifySettled()
+  }
+
+  /** An idle owner that was succeeded finds out too. */
+  checkOwner(): void {
+    try {
+      this.journal.isOwner()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Answers of a lane that has failed: that it has, and nothing else. */
+  get lastWords(): AnswerBatch {
+    return this.free
+  }
+
   /** Answers that no append went before: a fenced owner must not give them from stale state. */
   private releaseFree(): void {
-    this.journal.assertOwner()
+    if (!this.journal.isOwner()) return
     this.services.release({ answers: this.free, messages: [], acknowledgements: [] })
   }
 
@@ -152,13 +181,16 @@ export class Lane {
     this.inFlight = group
     this.journal.append(frames).then(
       () => this.becameDurable(group, frames),
-      (error: unknown) => this.fail(error),
+      (error: unknown) => {
+        this.fail(error)
+      },
     )
   }
 
   /** Nothing is in flight, so all that is acknowledged is durable. */
   private acknowledgeAgain(acknowledgements: Acknowledgement[]): void {
-    this.journal.assertOwner()
+    // Without the certainty the sources send again, and ask again.
+    if (!this.journal.isOwner()) return
     this.services.release({ answers: this.free, messages: [], acknowledgements })
   }
 
@@ -171,14 +203,6 @@ export class Lane {
     this.flush()
     this.notifySettled()
     this.services.wakeUp()
-  }
-
-  private fail(error: unknown): void {
-    if (this.failed) return
-    this.failed = true
-    this.services.fail(error)
-    for (const waiting of this.atBoundary.splice(0)) waiting.run(true)
-    this.notifySettled()
   }
 
   private runAtBoundary(shard: Shard): void {

@@ -75,6 +75,17 @@ export class RequestRunner {
     }
   }
 
+  /** Tells all that wait to ask the next owner, who knows by their keys what was done for them. */
+  retire(): void {
+    for (const waiting of this.waiting.values()) {
+      for (const { request, note } of waiting) {
+        this.fault(request, note === undefined ? 'not_ready' : 'outcome_unknown')
+      }
+    }
+    this.waiting.clear()
+    this.parked = 0
+  }
+
   fault(
     request: ShardRequest,
     code: RuntimeCode,

@@ -43,6 +43,8 @@ export interface ShardServices extends AnswerSink {
 export interface ShardBounds {
   readonly mailboxMessagesMax: number
   readonly keysMax: number
+  /** Bytes of an open frame from which on the shard waits for the frame in flight. @default no bound */
+  readonly openFrameBytes?: number
 }
 
 /** The outcome of a turn that may have thrown. */
@@ -64,6 +66,8 @@ export class Shard {
   /** Shards whose messages the open frame has applied and that are to be told so. */
   private openSources = new Set<number>()
   private frameTime = 0
+  /** True when the shard goes to another owner: it runs nothing any more. */
+  private retired = false
   /** False while a message is handled whose own frame is not durable yet: nothing may leave early. */
   causeDurable = true
 
@@ -90,9 +94,20 @@ export class Shard {
     return this.requests.length > 0
   }
 
+  get hasMessages(): boolean {
+    return this.messages.length > 0
+  }
+
+  /** True when the open frame has grown as far as it may: it must leave first. */
+  get full(): boolean {
+    const { openFrameBytes } = this.bounds
+    return openFrameBytes !== undefined && this.body.bytes >= openFrameBytes
+  }
+
   /** Takes a client's request in, or sheds it. */
   submit(request: QueuedRequest): void {
-    if (this.overloaded && !this.runner.mustAccept(request))
+    if (this.retired) this.runner.fault(request.open(), 'not_ready', movedOn)
+    else if (this.overloaded && !this.runner.mustAccept(request))
       this.runner.fault(request.open(), 'overloaded')
     else this.requests.push(request)
   }
@@ -104,13 +119,30 @@ export class Shard {
 
   /** Takes a message of another shard in. */
   receive(message: Message): void {
-    this.messages.push(message)
+    // It comes again, to the next owner.
+    if (!this.retired) this.messages.push(message)
   }
 
-  /** Handles all waiting messages. @returns how many */
+  /**
+   * Ends the work of this owner: what waits is told to ask the next one. What was done is in the open
+   * frame, or durable; the next owner knows the keys of it.
+   */
+  retire(): void {
+    this.retired = true
+    for (let message = this.messages.shift(); message !== undefined;)
+      message = this.messages.shift()
+    for (let request = this.requests.shift(); request !== undefined;) {
+      this.runner.fault(request.open(), 'not_ready', movedOn)
+      request = this.requests.shift()
+    }
+    this.runner.retire()
+  }
+
+  /** Handles waiting messages, as far as the frame has room. @returns how many */
   runMessages(): number {
     let ran = 0
     for (;;) {
+      if (this.full) return ran
       const message = this.messages.shift()
       if (message === undefined) return ran
       this.handleMessage(message)
@@ -121,7 +153,7 @@ export class Shard {
   /** Handles up to `atMost` waiting requests. @returns how many */
   runRequests(atMost: number): number {
     let ran = 0
-    for (; ran < atMost; ran++) {
+    for (; ran < atMost && !this.full; ran++) {
       const request = this.requests.shift()
       if (request === undefined) break
       this.causeDurable = true
@@ -133,7 +165,7 @@ export class Shard {
   /** Fires timers that are due by shard time. @returns how many */
   fireTimers(atMost: number): number {
     let fired = 0
-    for (; fired < atMost; fired++) {
+    for (; fired < atMost && !this.retired && !this.full; fired++) {
       const timer = this.state.timers.dueAt(this.now())
       if (timer === undefined) break
       this.causeDurable = false
@@ -340,5 +372,6 @@ export class Shard {
   }
 }
 
+const movedOn = 'The shard is on its way to another owner; try again shortly.'
 const noChanges: readonly QuarantineChange[] = []
 const failed = refusal('actor_failed', runtimeCodes.actor_failed.advice, false)

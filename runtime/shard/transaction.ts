@@ -58,8 +58,8 @@ export class Transaction {
   /** What a handler threw first, if any did. */
   failure: unknown
 
-  constructor(services: TransactionServices) {
-    this.services = services
+  constructor(random: () => number, settings: Readonly<Record<string, unknown>>) {
+    this.services = { random, settings }
   }
 
   /** Begins a turn of a shard. */

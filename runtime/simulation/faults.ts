@@ -36,18 +36,19 @@ export const faultKinds = {
 export type FaultKind = keyof typeof faultKinds
 
 /** Counts the faults that bit. */
-export class FaultCounts {
-  private readonly counts = new Map<FaultKind, number>()
+export class FaultCounts<Kind extends string = FaultKind> {
+  private readonly counts = new Map<Kind, number>()
 
-  add(kind: FaultKind, count = 1): void {
+  add(kind: Kind, count = 1): void {
     this.counts.set(kind, this.of(kind) + count)
   }
 
-  of(kind: FaultKind): number {
+  of(kind: Kind): number {
     return this.counts.get(kind) ?? 0
   }
 
-  all(): Partial<Record<FaultKind, number>> {
-    return Object.fromEntries([...this.counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+  all(): Partial<Record<Kind, number>> {
+    const sorted = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1))
+    return Object.fromEntries(sorted) as Partial<Record<Kind, number>>
   }
 }

@@ -1,9 +1,13 @@
 /** The simulation kit: `suanpan/testing`. Never loaded by production code. */
 export { shardOfHome } from '../actor/address.js'
 export { runCampaign, runtimeBranches } from './campaign.js'
-export { faultKinds } from './faults.js'
+export { FaultCounts, faultKinds } from './faults.js'
+export { Kernel } from './kernel.js'
 export { checkLinearizable } from './linearizability.js'
+export { SimulatedNatsService } from './nats/service.js'
+export { calm, fairWeather, natsFaultKinds } from './nats/weather.js'
 export { runtimeOracles } from './oracles/runtime-oracles.js'
+export { SimulatedProcess } from './process.js'
 export { Random } from './random.js'
 export { simulate } from './simulate.js'
 export { planOf } from './swarm.js'
@@ -12,6 +16,9 @@ export { registers } from './workloads/registers.js'
 export type { CampaignOptions, CampaignResult } from './campaign.js'
 export type { FaultKind } from './faults.js'
 export type { Operation as TimedOperation, SequentialModel } from './linearizability.js'
+export type { EventHandle, Owner } from './kernel.js'
+export type { NatsWorld } from './nats/service.js'
+export type { NatsFaultKind, NatsWeather } from './nats/weather.js'
 export type {
   CommittedEvent,
   CommittedFrame,

@@ -7,6 +7,7 @@ import type { ShardStatus, SilentPair } from '../actor/client.js'
 import { Kinds } from '../actor/kinds.js'
 import { Fault } from '../errors.js'
 import { openFolder, type JournalFolder, type LaneEnd } from '../journal/file/index.js'
+import { limits } from '../limits.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
 import { RequestClient } from '../request-client.js'
 import { ShardThread } from '../threads/shard-thread.js'
@@ -120,12 +121,13 @@ export class SimulatedNode {
     const kinds = new Kinds(options.actors)
     this.client = new RequestClient(process.env, {
       shards: options.shards,
-      threads,
       kinds,
       hash: new KeyedHash(Buffer.from(this.folder.manifest.secret, 'hex')),
       requestTimeoutMs: options.requestTimeoutMs,
       keyRetentionMs: options.keyRetentionMs,
       keyTime: 'none',
+      requestsMax: limits.clientRequestsMax,
+      placeOf: (shard) => shard % threads,
       send: (thread, bytes) => {
         links[thread]!.send(bytes)
       },

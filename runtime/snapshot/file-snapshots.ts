@@ -9,12 +9,44 @@ import { join } from 'node:path'
 import type { Disk } from '../env/env.js'
 import { OpenRefused } from '../errors.js'
 import { limits } from '../limits.js'
+import type { SnapshotCandidate, SnapshotCut, SnapshotStore } from './snapshot-store.js'
 
 /** A snapshot found on disk. */
-export interface SnapshotFile {
+export interface SnapshotFile extends SnapshotCandidate {
   readonly path: string
-  readonly ordinal: number
-  readonly epoch: number
+}
+
+/** Snapshots as files in a folder per shard. */
+export class FileSnapshots implements SnapshotStore<SnapshotFile> {
+  private readonly disk: Disk
+  private readonly folder: string
+
+  /** @param folder around the folders of the shards */
+  constructor(disk: Disk, folder: string) {
+    this.disk = disk
+    this.folder = folder
+  }
+
+  write(shard: number, cut: SnapshotCut, durable: () => Promise<void>): Promise<void> {
+    return writeSnapshot(this.disk, snapshotFolder(this.folder, shard), cut, durable)
+  }
+
+  newest(shard: number): Promise<readonly SnapshotFile[]> {
+    return listSnapshots(this.disk, snapshotFolder(this.folder, shard))
+  }
+
+  read(_: number, { path }: SnapshotFile, onBlock: (block: Uint8Array) => void): Promise<void> {
+    return readSnapshot(this.disk, path, onBlock)
+  }
+
+  prune(shard: number): Promise<readonly SnapshotFile[]> {
+    return removeOldSnapshots(this.disk, snapshotFolder(this.folder, shard))
+  }
+}
+
+/** Folder of one shard's snapshots. */
+export function snapshotFolder(snapshots: string, shard: number): string {
+  return join(snapshots, String(shard).padStart(5, '0'))
 }
 
 const blockHeaderBytes = 8
@@ -26,7 +58,8 @@ export async function listSnapshots(disk: Disk, folder: string): Promise<Snapsho
   for (const name of await disk.list(folder)) {
     const match = /^(\d{16})-(\d{8})\.snap$/.exec(name)
     if (match === null) continue
-    found.push({ path: join(folder, name), ordinal: Number(match[1]), epoch: Number(match[2]) })
+    const path = join(folder, name)
+    found.push({ name: path, path, ordinal: Number(match[1]), epoch: Number(match[2]) })
   }
   return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
 }
@@ -35,10 +68,10 @@ export async function listSnapshots(disk: Disk, folder: string): Promise<Snapsho
  * Writes a snapshot.
  * @param durable resolves when the ordinal is durable in the journal
  */
-export async function writeSnapshot(
+async function writeSnapshot(
   disk: Disk,
   folder: string,
-  cut: { readonly ordinal: number; readonly epoch: number; readonly blocks: Iterable<Uint8Array> },
+  cut: SnapshotCut,
   durable: () => Promise<void>,
 ): Promise<void> {
   const name = `${String(cut.ordinal).padStart(16, '0')}-${String(cut.epoch).padStart(8, '0')}.snap`
@@ -68,7 +101,7 @@ export async function writeSnapshot(
 }
 
 /** Removes all but the newest snapshots that are kept, and temporary files of earlier processes. */
-export async function removeOldSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
+async function removeOldSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
   const snapshots = await listSnapshots(disk, folder)
   for (const old of snapshots.slice(limits.snapshotsKept)) await disk.remove(old.path)
   return snapshots.slice(0, limits.snapshotsKept)

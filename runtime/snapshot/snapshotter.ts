@@ -5,24 +5,21 @@
  * N5. The journal is kept from the older of the two kept snapshots of every shard.
  * N6. The work a snapshot does between two I/O calls is small, so no shard stalls.
  */
-import type { Env } from '../env/env.js'
 import type { Lane } from '../shard/lane.js'
 import type { Shard } from '../shard/shard.js'
-import { snapshotFolder } from '../threads/recover-shards.js'
-import { removeOldSnapshots, writeSnapshot } from './file-snapshots.js'
+import type { SnapshotStore } from './snapshot-store.js'
 import { snapshotBlocks } from './snapshot-blocks.js'
 
 export interface SnapshotterOptions {
-  readonly folder: string
+  readonly store: Pick<SnapshotStore, 'write' | 'prune'>
   readonly epoch: number
-  /** Journal bytes after which the next round is due. */
-  readonly journalBytes: number
+  /** Journal bytes after which the next round is due; asked every time. */
+  readonly journalBytes: () => number
   report(event: string, detail: Record<string, unknown>): void
   fail(error: unknown): void
 }
 
 export class Snapshotter {
-  private readonly env: Env
   private readonly lane: Lane
   private readonly options: SnapshotterOptions
   private bytesAtLastRound = 0
@@ -35,8 +32,7 @@ export class Snapshotter {
   /** By shard: replay never needs anything up to this ordinal. */
   private readonly covered = new Map<number, number>()
 
-  constructor(env: Env, lane: Lane, options: SnapshotterOptions) {
-    this.env = env
+  constructor(lane: Lane, options: SnapshotterOptions) {
     this.lane = lane
     this.options = options
   }
@@ -45,7 +41,7 @@ export class Snapshotter {
   tick(): void {
     if (this.running !== undefined || this.stopping) return
     const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
-    if (grown < Math.max(this.options.journalBytes, this.roundBytes)) return
+    if (grown < Math.max(this.options.journalBytes(), this.roundBytes)) return
     void this.snapshotAll()
   }
 
@@ -79,18 +75,18 @@ export class Snapshotter {
 
   private async snapshot(shard: Shard): Promise<void> {
     const { state } = shard
-    const folder = snapshotFolder(this.options.folder, state.shard)
+    const { store, epoch } = this.options
     const cut = await this.lane.atFrameBoundary(shard, () => ({
       ordinal: state.ordinal,
       blocks: this.counted(snapshotBlocks(state)),
     }))
     if (cut === undefined || cut.ordinal === 0 || cut.ordinal === this.newest.get(state.shard))
       return
-    await writeSnapshot(this.env.disk, folder, { ...cut, epoch: this.options.epoch }, () =>
+    await store.write(state.shard, { ...cut, epoch }, () =>
       this.lane.whenDurable(state.shard, cut.ordinal),
     )
     this.newest.set(state.shard, cut.ordinal)
-    const kept = await removeOldSnapshots(this.env.disk, folder)
+    const kept = await store.prune(state.shard)
     if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)
     this.options.report('snapshot', { shard: state.shard, ordinal: cut.ordinal })
   }

@@ -74,7 +74,6 @@ export class ShardsInMemory {
       this.env,
       {
         thread: 0,
-        threads: 1,
         kinds,
         settings: this.options.settings ?? {},
         bounds: {
@@ -83,9 +82,10 @@ export class ShardsInMemory {
         },
       },
       {
-        answers: (bytes) => {
+        answers: (_origin, bytes) => {
           this.take(bytes)
         },
+        placeOf: () => undefined,
         peers: () => undefined,
         report: (event, detail) => void this.reports.push({ event, detail }),
         fail: (error) => void this.failures.push(error),
@@ -163,8 +163,9 @@ export class ShardsInMemory {
         if (this.holdAppends) await new Promise<void>((resolve) => this.held.push(resolve))
         store(frames)
       },
-      assertOwner: () => {
+      isOwner: () => {
         if (this.fenced) throw new Fault('fenced')
+        return true
       },
       seal: () => Promise.resolve(),
       truncate: () => Promise.resolve(),

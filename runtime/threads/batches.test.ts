@@ -53,7 +53,9 @@ describe('batches between threads', () => {
     expect(answers.empty).toBe(true)
     answers.add(2, answerKinds.refused, ['too_few', 'Fill the purse first.'])
     const read: unknown[] = []
-    readAnswers(answers.take(), (id, kind, value) => read.push([id, kind, value]))
+    answers.leave((_origin, bytes) => {
+      readAnswers(bytes, (id, kind, value) => read.push([id, kind, value]))
+    })
     expect(read).toEqual([[2, answerKinds.refused, ['too_few', 'Fill the purse first.']]])
   })
 

@@ -5,6 +5,7 @@
  */
 import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
+import { limits } from '../limits.js'
 import { hashWords } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
 import { readMessage, writeMessage } from '../shard/committed-turn.js'
@@ -15,12 +16,17 @@ import { ShardRequest, type AnswerKind, type QueuedRequest } from '../shard/requ
 const isQuery = 1
 const isKeyed = 2
 
-/** Gathers requests for one thread. */
+/** Gathers requests for one place. */
 export class RequestBatch {
   private readonly row = new RowWriter()
 
   get empty(): boolean {
     return this.row.empty
+  }
+
+  /** Bytes gathered so far. */
+  get bytes(): number {
+    return this.row.mark()
   }
 
   /** @throws TypeError when the input is no plain data; nothing is added then */
@@ -53,16 +59,18 @@ export class RequestBatch {
 class PackedRequest implements QueuedRequest {
   private readonly values: PlainReader
   private readonly at: number
+  private readonly firstId: number
 
-  constructor(values: PlainReader, at: number) {
+  constructor(values: PlainReader, at: number, firstId: number) {
     this.values = values
     this.at = at
+    this.firstId = firstId
   }
 
   open(): ShardRequest {
     const { values } = this
     values.position = this.at
-    const id = values.u32()
+    const id = this.firstId + values.u32()
     const flags = values.u32()
     let hashes: number[] | undefined
     if ((flags & isKeyed) !== 0) {
@@ -76,20 +84,28 @@ class PackedRequest implements QueuedRequest {
   }
 }
 
-/** Opens a batch of requests, one by one. */
+/**
+ * Opens a batch of requests, one by one.
+ * @param origin whose numbers these are: answers go back there
+ */
 export function readRequests(
   bytes: Uint8Array,
   visit: (shard: number, request: QueuedRequest) => void,
+  origin = 0,
 ): void {
   const { values, end } = openRow(bytes)
+  const firstId = origin * numbersEach
   let at = values.position
   while (at < end) {
     values.position = at
     at = values.u32()
     const shard = values.u32()
-    visit(shard, new PackedRequest(values, values.position))
+    visit(shard, new PackedRequest(values, values.position, firstId))
   }
 }
+
+/** Numbers each origin has for its requests. */
+const numbersEach = 2 ** 32
 
 /** Gathers answers. Each is packed as it comes: what an actor keeps and what a client gets are never shared. */
 export class AnswerBatch {
@@ -97,6 +113,11 @@ export class AnswerBatch {
 
   get empty(): boolean {
     return this.row.empty
+  }
+
+  /** Bytes gathered so far. */
+  get bytes(): number {
+    return this.row.mark()
   }
 
   /** @throws TypeError when the value is no plain data; nothing is added then */
@@ -113,8 +134,40 @@ export class AnswerBatch {
     }
   }
 
-  take(): Uint8Array {
-    return this.row.take([])
+  leave(send: (origin: number, bytes: Uint8Array) => void): void {
+    send(0, this.row.take([]))
+  }
+}
+
+/** Gathers answers to requests of many origins: batches of a bounded size for each. */
+export class AnswersByOrigin {
+  private readonly batches = new Map<number, AnswerBatch>()
+  /** Batches that are as large as they may be. */
+  private readonly whole: (readonly [origin: number, bytes: Uint8Array])[] = []
+
+  get empty(): boolean {
+    for (const batch of this.batches.values()) if (!batch.empty) return false
+    return this.whole.length === 0
+  }
+
+  /** @throws TypeError when the value is no plain data; nothing is added then */
+  add(id: number, kind: AnswerKind, value: unknown): void {
+    const origin = Math.floor(id / numbersEach)
+    let batch = this.batches.get(origin)
+    if (batch === undefined) this.batches.set(origin, (batch = new AnswerBatch()))
+    batch.add(id % numbersEach, kind, value)
+    if (batch.bytes >= limits.nodeBatchBytes) this.end(origin, batch)
+  }
+
+  leave(send: (origin: number, bytes: Uint8Array) => void): void {
+    for (const [origin, batch] of this.batches) if (!batch.empty) this.end(origin, batch)
+    for (const [origin, bytes] of this.whole.splice(0)) send(origin, bytes)
+  }
+
+  private end(origin: number, batch: AnswerBatch): void {
+    batch.leave((_, bytes) => {
+      this.whole.push([origin, bytes])
+    })
   }
 }
 

@@ -1,16 +1,11 @@
-/**
- * Recovery of a thread's shards: the newest snapshot that reads, then the journal after it.
- *
- * V1. A snapshot that does not read is passed over for the older one; the journal reaches back to
- *     that. Where neither reads and the journal begins later, the folder is damaged.
- */
+/** Recovery of a thread's shards: the newest snapshot that reads (V1), then the journal after it. */
 import { join } from 'node:path'
 import type { Kinds } from '../actor/kinds.js'
 import type { Env } from '../env/env.js'
 import { OpenRefused } from '../errors.js'
 import { readFrames, type FolderPlan } from '../journal/file/index.js'
-import { listSnapshots, readSnapshot } from '../snapshot/file-snapshots.js'
-import { SnapshotRestore } from '../snapshot/snapshot-blocks.js'
+import { FileSnapshots } from '../snapshot/file-snapshots.js'
+import { restoreNewest } from '../snapshot/restore-newest.js'
 import { replayFrame } from '../shard/replay.js'
 import { ShardState } from '../shard/shard-state.js'
 
@@ -30,9 +25,10 @@ export async function recoverShards(
   scope: RecoveryScope,
   kinds: Kinds,
 ): Promise<ShardState[]> {
+  const store = new FileSnapshots(env.disk, join(scope.dataDir, 'snapshots'))
   const states = new Map<number, ShardState>()
   for (let shard = scope.thread; shard < scope.shards; shard += scope.threads) {
-    states.set(shard, await restoreSnapshot(env, scope, kinds, shard))
+    states.set(shard, await restoreNewest(store, shard, () => emptyState(scope, kinds, shard)))
   }
   const after = new Map([...states].map(([shard, state]) => [shard, state.ordinal]))
   await readFrames(env, scope.plan, new Set(states.keys()), after, (frame) => {
@@ -40,29 +36,6 @@ export async function recoverShards(
   })
   for (const [shard, state] of states) assertReached(scope.plan, shard, state.ordinal)
   return [...states.values()]
-}
-
-async function restoreSnapshot(
-  env: Env,
-  scope: RecoveryScope,
-  kinds: Kinds,
-  shard: number,
-): Promise<ShardState> {
-  const folder = snapshotFolder(join(scope.dataDir, 'snapshots'), shard)
-  for (const snapshot of await listSnapshots(env.disk, folder)) {
-    const state = emptyState(scope, kinds, shard)
-    const restore = new SnapshotRestore(state)
-    try {
-      await readSnapshot(env.disk, snapshot.path, (block) => {
-        restore.add(block)
-      })
-    } catch (error) {
-      if (error instanceof OpenRefused && error.code === 'damaged') continue
-      throw error
-    }
-    if (restore.complete) return state
-  }
-  return emptyState(scope, kinds, shard)
 }
 
 function emptyState(scope: RecoveryScope, kinds: Kinds, shard: number): ShardState {
@@ -82,9 +55,4 @@ function assertReached(plan: FolderPlan, shard: number, ordinal: number): void {
     'damaged',
     `Shard ${shard} was rebuilt up to ordinal ${ordinal}, but its journal ends at ${last}.`,
   )
-}
-
-/** Folder of one shard's snapshots. */
-export function snapshotFolder(snapshots: string, shard: number): string {
-  return join(snapshots, String(shard).padStart(5, '0'))
 }

@@ -12,27 +12,19 @@ import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
 import { ClockGuard } from '../shard/clock-guard.js'
 import { Lane, type Acknowledgement, type Released } from '../shard/lane.js'
+import { quarantinedOf, statusOf } from '../shard/shard-status.js'
 import { sweepIdleActors } from '../shard/passivation.js'
 import type { QueuedRequest } from '../shard/requests.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { Shard, type ShardBounds } from '../shard/shard.js'
 import { Transaction } from '../shard/transaction.js'
-import { AnswerBatch, type PeerBatch } from './batches.js'
-import { ReadyQueue } from './ready-queue.js'
-
-/** Where the host's outputs go. */
-export interface HostLinks {
-  /** A batch of answers, for {@link readAnswers}. */
-  answers(bytes: Uint8Array): void
-  peers(thread: number, batch: PeerBatch): void
-  report(event: string, detail: Record<string, unknown>): void
-  /** The thread must end: its journal failed or a rule was broken. */
-  fail(error: unknown): void
-}
+import { ReadyShards } from './ready-shards.js'
+import type { HostLinks } from './host-links.js'
+import { Outgoing } from './outgoing.js'
+import { AnswerBatch, AnswersByOrigin, type PeerBatch } from './batches.js'
 
 export interface HostOptions {
   readonly thread: number
-  readonly threads: number
   readonly kinds: Kinds
   readonly settings: Readonly<Record<string, unknown>>
   readonly bounds: ShardBounds
@@ -48,16 +40,12 @@ export class ShardHost {
   private readonly links: HostLinks
   private readonly clock: ClockGuard
   private readonly transaction: Transaction
-  private readonly shards: Shard[] = []
-  private readonly lanes: Lane[] = []
+  private shards: Shard[] = []
+  private lanes: Lane[] = []
   /** By shard number. */
   private readonly byNumber: (Shard | undefined)[] = []
   private readonly laneOf: (Lane | undefined)[] = []
-  /** Shards that have messages, and shards that have requests. */
-  private readonly withMessages = new ReadyQueue()
-  private readonly withRequests = new ReadyQueue()
-  /** Monotonic time at which the slice or tick began that runs. */
-  private moment = 0
+  private readonly ready = new ReadyShards()
   private pumping = false
   private serving = false
   private stopped = false
@@ -73,25 +61,22 @@ export class ShardHost {
     this.options = options
     this.links = links
     this.clock = new ClockGuard(env.clock)
-    this.transaction = new Transaction({
-      random: () => env.chance.next(),
-      settings: options.settings,
-    })
+    this.transaction = new Transaction(() => env.chance.next(), options.settings)
   }
 
   /** Adds a lane with its recovered shards. */
   addLane(journal: JournalLane, states: readonly ShardState[]): Lane {
-    const lane = new Lane(journal, {
-      answerBatch: () => new AnswerBatch(),
+    const lane: Lane = new Lane(journal, {
+      answerBatch: () => (this.links.laneFailed ? new AnswersByOrigin() : new AnswerBatch()),
       release: (released) => this.release(released),
-      fail: (error) => this.fail(error),
-      wakeUp: () => this.schedulePump(),
+      fail: (error) => this.laneFailed(lane, error),
+      wakeUp: () => this.goOn(lane),
     })
     for (const state of states) {
       const shard: Shard = new Shard(
         state,
         {
-          monotonic: () => this.moment,
+          monotonic: () => this.env.clock.monotonic(),
           now: () => this.clock.now(),
           report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
           answer: (id, kind, value, gated) => {
@@ -122,10 +107,50 @@ export class ShardHost {
     return this.serving && !this.stopped && !this.clock.jumped
   }
 
-  /** Tells all peers how far their messages are durable here. */
-  greet(): void {
-    const acknowledgements: Acknowledgement[] = []
+  /** Lets a lane that was added while others serve begin: it greets, and sends again what it owes. */
+  begin(lane: Lane): void {
+    this.greet(lane.shards)
+    const monotonic = this.env.clock.monotonic()
+    for (const { state } of lane.shards) {
+      state.outbox.releaseAll()
+      this.send(state.outbox.overdue(Infinity, Infinity, monotonic), [])
+    }
+    this.schedulePump()
+  }
+
+  /**
+   * Takes no more work for the shards of a lane, and waits until all they did is durable.
+   * @returns false when the lane failed meanwhile
+   */
+  async retire(lane: Lane): Promise<boolean> {
+    for (const shard of lane.shards) shard.retire()
+    await lane.quiet()
+    return this.lanes.includes(lane)
+  }
+
+  /** Forgets a lane and its shards. */
+  removeLane(lane: Lane): void {
+    this.lanes = this.lanes.filter((one) => one !== lane)
+    this.shards = this.shards.filter((shard) => !lane.shards.includes(shard))
+    for (const shard of lane.shards) {
+      this.byNumber[shard.number] = undefined
+      this.laneOf[shard.number] = undefined
+      this.compared.delete(shard)
+    }
+  }
+
+  /** Sends again, at once, what is owed to a shard whose owner is another now. */
+  resendTo(target: number): void {
+    const monotonic = this.env.clock.monotonic()
     for (const { state } of this.shards) {
+      this.send(state.outbox.owedTo(target, limits.resendMessagesMax, monotonic), [])
+    }
+  }
+
+  /** Tells all peers how far their messages are durable here. */
+  greet(shards: readonly Shard[] = this.shards): void {
+    const acknowledgements: Acknowledgement[] = []
+    for (const { state } of shards) {
       state.cursors.forEach((number, source) => {
         if (number > 0) acknowledgements.push({ source, target: state.shard, number })
       })
@@ -147,7 +172,7 @@ export class ShardHost {
     const owner = this.byNumber[shard]
     if (owner === undefined || this.stopped) return
     owner.submit(request)
-    this.withRequests.add(owner)
+    this.ready.add(owner)
     this.schedulePump()
   }
 
@@ -166,15 +191,7 @@ export class ShardHost {
   }
 
   quarantined(): QuarantinedActor[] {
-    return this.shards.flatMap(({ state }) =>
-      state.quarantine.all().map((entry) => ({
-        address: entry.address,
-        shard: state.shard,
-        since: entry.since,
-        reason: entry.reason,
-        parkedMessages: entry.waiting.length,
-      })),
-    )
+    return this.shards.flatMap(quarantinedOf)
   }
 
   /** @returns false when a waiting command failed again */
@@ -205,6 +222,12 @@ export class ShardHost {
     return silent
   }
 
+  /** Stops running turns at once. */
+  stop(): void {
+    this.stopped = true
+    this.tick?.cancel()
+  }
+
   /** Stops running turns, waits for what is in flight and seals the journal. */
   async seal(): Promise<void> {
     this.stopped = true
@@ -216,20 +239,8 @@ export class ShardHost {
   }
 
   private statusOf(shard: Shard): ShardStatus {
-    const { state } = shard
-    return {
-      shard: state.shard,
-      thread: this.options.thread,
-      state: this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering',
-      ordinal: state.ordinal,
-      actors: state.actors.size,
-      storedActors: state.store.size,
-      idempotencyKeys: state.keys.size,
-      outboxMessages: state.outbox.size,
-      mailbox: shard.mailboxLength,
-      tally: structuredClone(state.tally),
-      disagreements: [...state.disagreements],
-    }
+    const state = this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering'
+    return statusOf(shard, this.options.thread, state)
   }
 
   private schedulePump(): void {
@@ -241,25 +252,19 @@ export class ShardHost {
     })
   }
 
-  /**
-   * Runs shards for one slice, then lets go and writes what has gathered. A few requests of one shard
-   * are followed by all the messages they caused: what a payment touches is still in the cache when
-   * its next step runs, and little is alive at any moment.
-   */
+  /** Runs shards for one slice, then lets go and writes what has gathered. */
   private pump(): void {
     if (this.stopped) return
-    this.moment = this.env.clock.monotonic()
     try {
       let left: number = limits.sliceTurnsMax
-      const until = this.moment + limits.sliceMsMax
+      const until = this.env.clock.monotonic() + limits.sliceMsMax
       while (left > 0) {
-        const urgent = this.withMessages.next()
-        const shard = urgent ?? this.withRequests.next()
+        const shard = this.ready.runNext(limits.requestsAtOnce)
         if (shard === undefined) break
-        left -=
-          urgent === undefined ? shard.runRequests(limits.requestsAtOnce) : shard.runMessages()
-        if (shard.hasRequests) this.withRequests.add(shard)
-        // A group that became durable waits for the end of this slice.
+        left -= this.ready.ran
+        // A full frame has to leave first; the lane wakes its shards when it may fill another one.
+        if (!shard.full) this.ready.add(shard)
+        else this.laneOf[shard.number]?.flush()
         if (this.env.clock.monotonic() >= until) left = 0
       }
       for (const lane of this.lanes) lane.flush()
@@ -271,7 +276,11 @@ export class ShardHost {
 
   private release(released: Released): void {
     const { answers, messages, acknowledgements } = released
-    if (!answers.empty) this.links.answers(answers.take())
+    if (!answers.empty) {
+      answers.leave((origin, bytes) => {
+        this.links.answers(origin, bytes)
+      })
+    }
     const leaving: Message[] = []
     for (const message of messages) {
       message.durable = true
@@ -283,33 +292,27 @@ export class ShardHost {
     this.send(leaving, acknowledgements)
   }
 
-  /** Moves messages and acknowledgements to their shards, here or in other threads. */
+  /** Moves messages and acknowledgements to their shards, here or elsewhere. */
   private send(messages: readonly Message[], acknowledgements: readonly Acknowledgement[]): void {
-    const remote = new Map<number, { messages: Message[]; acknowledgements: Acknowledgement[] }>()
-    const batchFor = (
-      shard: number,
-    ): { messages: Message[]; acknowledgements: Acknowledgement[] } => {
-      const thread = this.threadOf(shard)
-      let batch = remote.get(thread)
-      if (batch === undefined) remote.set(thread, (batch = { messages: [], acknowledgements: [] }))
-      return batch
-    }
+    const outgoing = new Outgoing((shard) => this.links.placeOf(shard))
     for (const message of messages) {
-      if (this.isLocal(message.target)) this.deliver(message)
-      else batchFor(message.target).messages.push(message)
+      if (this.byNumber[message.target] !== undefined) this.deliver(message)
+      else outgoing.message(message)
     }
     for (const ack of acknowledgements) {
-      if (this.isLocal(ack.source)) this.acknowledge(ack)
-      else batchFor(ack.source).acknowledgements.push(ack)
+      if (this.byNumber[ack.source] !== undefined) this.acknowledge(ack)
+      else outgoing.acknowledgement(ack)
     }
-    for (const [thread, batch] of remote) this.links.peers(thread, batch)
+    outgoing.leave((place, batch) => {
+      this.links.peers(place, batch)
+    })
   }
 
   private deliver(message: Message): void {
     const shard = this.byNumber[message.target]
     if (shard === undefined) return
     shard.receive(message)
-    this.withMessages.add(shard)
+    this.ready.add(shard)
     this.schedulePump()
   }
 
@@ -318,7 +321,7 @@ export class ShardHost {
     if (shard === undefined) return
     const known = shard.state.outbox.acknowledge(ack.target, ack.number, this.env.clock.monotonic())
     if (known) return
-    this.fail(
+    this.laneOf[ack.source]!.fail(
       new OpenRefused(
         'journal_regressed',
         `Shard ${ack.target} has message ${ack.number} of shard ${ack.source}, which that shard's journal does not hold: the journal has lost its end. Restore the lost files.`,
@@ -344,12 +347,11 @@ export class ShardHost {
   }
 
   private runTick(): void {
-    this.moment = this.env.clock.monotonic()
     try {
       this.resend(limits.resendMs, limits.resendMessagesMax)
       this.clock.now()
       // An idle owner that was succeeded finds out too, and ends.
-      if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.journal.assertOwner()
+      if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.checkOwner()
       for (const shard of this.shards) {
         if (!this.clock.jumped) this.fireTimers(shard)
         sweepIdleActors(shard.state, shard.now())
@@ -368,16 +370,28 @@ export class ShardHost {
 
   private wakeUp(shard: Shard): void {
     if (!shard.hasRequests) return
-    this.withRequests.add(shard)
+    this.ready.add(shard)
     this.schedulePump()
   }
 
-  private threadOf(shard: number): number {
-    return shard % this.options.threads
+  /** A lane may fill another frame. */
+  private goOn(lane: Lane): void {
+    for (const shard of lane.shards) this.ready.add(shard)
+    this.schedulePump()
   }
 
-  private isLocal(shard: number): boolean {
-    return this.threadOf(shard) === this.options.thread
+  /** Where lanes fail alone, the clients of the lane's shards are sent to the next owner. */
+  private laneFailed(lane: Lane, error: unknown): void {
+    if (this.links.laneFailed === undefined) {
+      this.fail(error)
+      return
+    }
+    const shards = lane.shards.map(({ number }) => number)
+    this.links.report('shard_lost', { shards, error })
+    for (const shard of lane.shards) shard.retire()
+    this.removeLane(lane)
+    this.release({ answers: lane.lastWords, messages: [], acknowledgements: [] })
+    this.links.laneFailed(shards, error)
   }
 
   private fail(error: unknown): void {

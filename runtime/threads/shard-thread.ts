@@ -9,6 +9,7 @@ import type { Env } from '../env/env.js'
 import { openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
 import type { ShardState } from '../shard/shard-state.js'
+import { FileSnapshots } from '../snapshot/file-snapshots.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import type { Link } from '../../transport/index.js'
 import { PeerWriter, readPeers, readRequests } from './batches.js'
@@ -97,11 +98,13 @@ function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThread
   const peers = new PeerWriter()
   return new ShardHost(
     env,
-    { thread: start.thread, threads: start.threads, kinds, settings: start.settings, bounds },
+    { thread: start.thread, kinds, settings: start.settings, bounds },
     {
-      answers: (bytes) => {
+      answers: (_origin, bytes) => {
         ports.client.send(bytes)
       },
+      placeOf: (shard) =>
+        shard % start.threads === start.thread ? undefined : shard % start.threads,
       peers: (thread, batch) => {
         ports.peers[thread]?.send(peers.pack(batch))
       },
@@ -124,10 +127,10 @@ function attachLane(
   ports: ShardThreadPorts,
 ): Snapshotter {
   const lane = host.addLane(journal, states)
-  const snapshotter = new Snapshotter(env, lane, {
-    folder: join(start.dataDir, 'snapshots'),
+  const snapshotter = new Snapshotter(lane, {
+    store: new FileSnapshots(env.disk, join(start.dataDir, 'snapshots')),
     epoch: start.plan.epoch,
-    journalBytes: start.snapshotJournalBytes,
+    journalBytes: () => start.snapshotJournalBytes,
     report: (event, detail) => {
       ports.report(event, detail)
     },

@@ -18,16 +18,19 @@ export type Appended =
 /** One stream: an append-only log with a dense sequence that starts at 1. */
 export interface StreamLog {
   readonly name: string
+  /** How many servers keep it. */
+  readonly replicas: number
   /**
    * Appends when the last sequence is exactly `after`, else is a conflict.
    * At most one append of a writer may be in flight: the sequence counts messages, not writers.
+   * @throws NatsRefused when it can't be stored at all: not permitted, or too large
    */
   append(bytes: Uint8Array, after: number): Promise<Appended>
   /** The message at a sequence, asked of the stream's leader; undefined when there is none. @throws NatsUnreachable */
   at(sequence: number): Promise<Uint8Array | undefined>
   /** Sequences of the oldest kept and the newest message, asked of the leader; an empty stream has first = last + 1. @throws NatsUnreachable */
   bounds(): Promise<{ readonly first: number; readonly last: number }>
-  /** Reads messages `from` to `to`, both included, in order and without gaps. @throws NatsUnreachable */
+  /** Reads messages `from` to `to`, both included, in order and without gaps. @throws NatsUnreachable, MessageMissing */
   read(
     from: number,
     to: number,
@@ -47,6 +50,8 @@ export interface KeyEntry {
 
 /** A bucket of keys. Reads and watches may be stale; only {@link KeyBucket.put} decides. */
 export interface KeyBucket {
+  /** How many servers keep it. */
+  readonly replicas: number
   get(key: string): Promise<KeyEntry | undefined>
   /**
    * Sets a key when its revision is exactly `revision`; 0 means that the key must not exist.
@@ -55,11 +60,11 @@ export interface KeyBucket {
   put(key: string, value: Uint8Array, revision: number): Promise<Appended>
   /** Removes a key when its revision is exactly this. */
   remove(key: string, revision: number): Promise<Appended>
-  /** Earlier values of a key that are still kept, oldest first. */
+  /** The values of a key that are still kept, its present one included, oldest first; 64 are kept. */
   history(key: string): Promise<readonly KeyEntry[]>
   /**
-   * Tells the present value of every key under a prefix, then every change, in the order of revisions.
-   * Survives reconnects: what was missed is told again. @returns a function that stops it
+   * Tells the newest change of every key under a prefix, then every change, in the order of revisions.
+   * Survives reconnects: what was missed is told then. @returns a function that stops it
    */
   watch(prefix: string, onChange: (change: KeyChange) => void): () => void
 }
@@ -84,11 +89,12 @@ export interface BusMessage {
   readonly subject: string
   readonly bytes: Uint8Array
   /** Answers a request; nothing when the message is none. */
-  respond(bytes: Uint8Array): void
+  readonly respond: (bytes: Uint8Array) => void
 }
 
 /** How a stream or bucket is kept. */
 export interface StreamSettings {
+  /** Copies to keep; 0 opens only what is there already. */
   readonly replicas: number
 }
 
@@ -96,15 +102,18 @@ export interface StreamSettings {
 export interface NatsFacts {
   readonly serverVersion: string
   readonly maxPayloadBytes: number
+  /** Servers known, this one included. */
   readonly servers: number
+  /** Whether every server syncs each write before it acknowledges; missing when they don't tell. */
+  readonly syncAlways?: boolean
 }
 
 /** A connection to NATS. */
 export interface Nats {
   readonly bus: Bus
-  /** Opens a stream, and makes it when it is missing. @throws NatsUnreachable, OpenRefused */
+  /** Opens a stream, and makes it when it is missing. @throws NatsUnreachable, NatsRefused */
   stream(name: string, settings: StreamSettings): Promise<StreamLog>
-  /** Opens a bucket, and makes it when it is missing. @throws NatsUnreachable, OpenRefused */
+  /** Opens a bucket, and makes it when it is missing. @throws NatsUnreachable, NatsRefused */
   bucket(name: string, settings: StreamSettings): Promise<KeyBucket>
   facts(): Promise<NatsFacts>
   /** False while the connection is down. */
@@ -116,4 +125,35 @@ export interface Nats {
 /** NATS could not be asked, or did not answer in time. */
 export class NatsUnreachable extends Error {
   readonly code = 'nats_unreachable'
+}
+
+/** A stream does not hold a message that was asked for: it was purged, or somebody removed it. */
+export class MessageMissing extends Error {
+  readonly code = 'nats_message_missing'
+  constructor(
+    readonly stream: string,
+    readonly sequence: number,
+  ) {
+    super(`The stream ${stream} does not hold message ${sequence} any more.`)
+  }
+}
+
+/** Why NATS can't be used as it is. Trying again does not help; the sentence says what does. */
+export type NatsRefusedCode =
+  | 'nats_permission'
+  | 'nats_login'
+  | 'nats_options'
+  | 'nats_settings'
+  | 'nats_no_jetstream'
+  | 'nats_payload'
+
+/** NATS refuses, or is not set up as it has to be. */
+export class NatsRefused extends Error {
+  constructor(
+    readonly code: NatsRefusedCode,
+    sentence: string,
+    options?: { cause?: unknown },
+  ) {
+    super(sentence, options)
+  }
 }

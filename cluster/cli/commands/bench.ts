@@ -37,6 +37,7 @@ export const scenarioSummaries: Readonly<Record<string, string>> = {
   journal: 'the file journal alone, by the size of its groups',
   startup: 'from the start of an empty node’s process until it is ready',
   peers: 'the same payment on PostgreSQL and Redis, in one run',
+  cluster: '3 nodes on 3 NATS servers with 3 copies, and 1 on 1: what replication costs',
 }
 
 export function addBench(program: Command): void {

@@ -27,22 +27,19 @@ import {
   whole,
 } from '../options.js'
 import { Output } from '../output.js'
-import { CommandFailed } from '../problem.js'
+import { nodeName, withNats } from '../nats-options.js'
+import { CommandFailed, wrongUsage } from '../problem.js'
 import { Progress } from '../progress.js'
 import { runSample, type SampleListener } from '../sample/run-sample.js'
 import { sampleReport, sampleWords } from '../sample/sample-report.js'
+import type { ClusterStartOptions } from '../start-cluster.js'
 import { verifyFolder } from './verify.js'
 
-interface StartOptions {
+interface StartOptions extends ClusterStartOptions {
   readonly data: string
-  readonly host: string
-  readonly port: number
   readonly threads?: number
-  readonly shards?: number
   readonly apiKeys?: string
-  readonly timeZone?: string
   readonly segmentKib?: number
-  readonly snapshotKib?: number
   readonly takeOver?: boolean
   readonly sample?: boolean
   readonly exit?: boolean
@@ -52,9 +49,11 @@ interface StartOptions {
 const portDefault = 7_400
 const portMax = 65_535
 const kibMax = 1024 * 1024
+const processesMax = 256
+const replicasMax = 5
 
 export function addStart(program: Command): void {
-  program
+  const command = program
     .command('start')
     .summary('run a node with the HTTP API in this process')
     .description(
@@ -79,6 +78,10 @@ export function addStart(program: Command): void {
     .option('--take-over', 'take the folder from a process that is alive but silent')
     .option('--sample', 'first run the shipped sample of payments')
     .option('--exit', 'end after the summary instead of serving')
+    .option('--node <name>', 'with --nats: name of this node [host name]', nodeName)
+    .option('--processes <n>', 'with --nats: nodes on this machine', whole(1, processesMax))
+    .option('--replicas <n>', 'with --nats: copies of everything [3]', whole(1, replicasMax))
+    .option('--allow-unsafe-durability', 'with --nats: serve although a fault can lose payments')
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -87,17 +90,25 @@ export function addStart(program: Command): void {
         'suanpan start --sample --exit',
         'suanpan start --data /var/lib/suanpan --time-zone Asia/Shanghai',
         'suanpan start --host 0.0.0.0 --api-keys api-keys.json',
+        'suanpan start --nats nats://n1:4222,nats://n2:4222 --processes 4',
       ),
     )
-    .action(async (options: StartOptions) => {
-      await runStart(options, new Output(options.json === true))
-    })
+  withNats(command, false).action(async (options: StartOptions) => {
+    await runStart(options, new Output(options.json === true))
+  })
 }
 
 async function runStart(options: StartOptions, output: Output): Promise<void> {
+  checkTogether(options)
   const apiKeys = await keysFor(options)
   const interrupt = listenForInterrupt(output)
   try {
+    if (options.nats !== undefined) {
+      // Loaded here: embedded use never loads NATS.
+      const { startCluster } = await import('../start-cluster.js')
+      await startCluster(options, apiKeys, output, interrupt)
+      return
+    }
     if (options.sample === true) await sample(options, output, interrupt)
     if (options.exit === true && options.sample === true) return
     const node = await open(options, output)
@@ -108,6 +119,22 @@ async function runStart(options: StartOptions, output: Output): Promise<void> {
     await serve(node, options, apiKeys, output, interrupt)
   } finally {
     interrupt.dispose()
+  }
+}
+
+/** Options that mean nothing without each other are wrong usage. @throws CommandFailed usage */
+function checkTogether(options: StartOptions): void {
+  const clustered = options.nats !== undefined
+  const { node, processes, replicas, allowUnsafeDurability } = options
+  const forCluster = { node, processes, replicas, 'allow-unsafe-durability': allowUnsafeDurability }
+  const { threads, takeOver, sample, exit, segmentKib } = options
+  const forFolder = { threads, 'take-over': takeOver, sample, exit, 'segment-kib': segmentKib }
+  for (const [name, value] of Object.entries(clustered ? forFolder : forCluster)) {
+    if (value === undefined) continue
+    const hint = clustered
+      ? 'is for a data folder; leave --nats away'
+      : 'is for a cluster; give --nats'
+    throw wrongUsage(`--${name} ${hint}.`)
   }
 }
 

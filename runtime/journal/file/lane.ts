@@ -113,9 +113,10 @@ class LaneOnFile implements FileLane {
     return this.sealedAt
   }
 
-  assertOwner(): void {
+  isOwner(): boolean {
     try {
       this.fence.check()
+      return true
     } catch (error) {
       throw this.fail(error)
     }

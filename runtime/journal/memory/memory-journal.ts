@@ -76,8 +76,9 @@ class MemoryLane implements JournalLane {
     for (const shard of shards) this.ordinals.set(shard, journal.lastOrdinal(shard))
   }
 
-  assertOwner(): void {
+  isOwner(): boolean {
     if (!this.journal.isNewest(this.epoch)) throw new Fault('fenced')
+    return true
   }
 
   async append(frames: readonly FrameDraft[]): Promise<void> {

@@ -1,0 +1,243 @@
+/**
+ * `suanpan start --nats URL`: a node of a cluster in this process, with the HTTP API; or, with
+ * `--processes N`, a supervisor of N such processes behind one port.
+ *
+ * S1. It says where it listens only when it is a member that serves what it was given.
+ * S2. Asked to end, it first gives its shards to others; what clients ask meanwhile is forwarded.
+ */
+import cluster from 'node:cluster'
+import { payments, transitOf } from '../../actors/index.js'
+import { durabilityFindings, nodeEnv } from '../../runtime/index.js'
+import type { Nats } from '../../transport/index.js'
+import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
+import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
+import { clusterOps } from '../node/cluster-ops.js'
+import { nodeNameVariable, Supervisor } from '../supervisor/supervisor.js'
+import { exitCodes } from './exit-codes.js'
+import type { Interrupt } from './interrupt.js'
+import { natsOptions, nodeNameDefault, type NatsWords } from './nats-options.js'
+import type { Output } from './output.js'
+import { CommandFailed } from './problem.js'
+import { ProcessMeter } from './process-meter.js'
+
+export interface ClusterStartOptions extends NatsWords {
+  readonly host: string
+  readonly port: number
+  readonly node?: string
+  readonly processes?: number
+  readonly shards?: number
+  readonly replicas?: number
+  readonly timeZone?: string
+  readonly snapshotKib?: number
+  readonly allowUnsafeDurability?: boolean
+}
+
+const replicasDefault = 3
+const readyPauseMs = 50
+
+/** Runs a node, or a supervisor, until it is asked to end. */
+export async function startCluster(
+  options: ClusterStartOptions,
+  apiKeys: readonly ApiKeyRecord[],
+  output: Output,
+  interrupt: Interrupt,
+): Promise<void> {
+  if (cluster.isPrimary && (options.processes ?? 1) > 1) await supervise(options, output, interrupt)
+  else await serveNode(options, apiKeys, output, interrupt)
+  // The channel to the supervisor would keep a worker alive.
+  if (cluster.isWorker) process.disconnect()
+}
+
+async function supervise(
+  options: ClusterStartOptions,
+  output: Output,
+  interrupt: Interrupt,
+): Promise<void> {
+  const supervisor = new Supervisor({
+    processes: options.processes!,
+    exec: process.argv[1]!,
+    args: process.argv.slice(2),
+    name: options.node ?? nodeNameDefault(),
+    onEvent: (event, detail) => {
+      output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(detail)}\n`)
+    },
+  })
+  supervisor.start()
+  interrupt.onRequest(() => {
+    supervisor.stop('SIGTERM')
+  })
+  const code = await supervisor.ended
+  output.result({ event: 'stopped', clean: code === exitCodes.done }, () => 'All nodes have ended.')
+  process.exitCode = code
+}
+
+/** Everything a node process has open. */
+interface Running {
+  readonly node: ClusterNode
+  readonly gateway: Gateway
+  readonly connections: readonly Nats[]
+  /** Rejects when a rule of ours was broken; pending for ever otherwise. */
+  readonly failed: Promise<never>
+}
+
+async function serveNode(
+  options: ClusterStartOptions,
+  apiKeys: readonly ApiKeyRecord[],
+  output: Output,
+  interrupt: Interrupt,
+): Promise<void> {
+  const name = process.env[nodeNameVariable] ?? options.node ?? nodeNameDefault()
+  const running = await open(name, options, apiKeys, output)
+  const { node, gateway, failed } = running
+  try {
+    const asked = interrupt.requested
+    const signal = await Promise.race([whenReady(node), asked, failed])
+    if (signal === undefined) {
+      const { id } = node.membership
+      const event = { event: 'listening', url: gateway.address, pid: process.pid, node: id }
+      output.result(
+        event,
+        () =>
+          `Node ${name} of the cluster "${options.cluster}" listens on ${gateway.address}. Stop with Ctrl-C.`,
+      )
+      await Promise.race([asked, failed])
+    }
+    output.say(`Giving ${node.shards.length} shards to others …`)
+    await Promise.race([end(running), failed])
+    output.result({ event: 'stopped', clean: true }, () => 'Stopped cleanly; all is durable.')
+  } catch (error) {
+    process.exit(output.failure(error) || exitCodes.failed)
+  }
+}
+
+/** @throws NatsUnreachable, NatsRefused, OpenRefused, CommandFailed */
+async function open(
+  name: string,
+  options: ClusterStartOptions,
+  apiKeys: readonly ApiKeyRecord[],
+  output: Output,
+): Promise<Running> {
+  const { connectNats } = await import('../../transport/nats/index.js')
+  const { createGateway } = await import('../../transport/gateway/index.js')
+  const control = await connectNats(natsOptions(options, `suanpan ${name} control`))
+  const nats = await connectNats(natsOptions(options, `suanpan ${name}`))
+  let fail: (error: Error) => void = () => undefined
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  /** The node, once there is one: it knows how much is to be said. */
+  const levels: { node?: ClusterNode } = {}
+  // Whoever waits for it sees it; nobody has to.
+  failed.catch(() => undefined)
+  try {
+    await checkDurability(nats, options, output)
+    const meter = new ProcessMeter()
+    const node: ClusterNode = await ClusterNode.join(nodeEnv(), {
+      ...nodeOptions(name, options),
+      nats,
+      control,
+      processVitals: () => meter.read(),
+      answered: (ms) => {
+        meter.answered(ms)
+      },
+      transitOf,
+      report: reporter(output, () => levels.node?.configuration.get('log.level') ?? 'info'),
+      fail: (error) => {
+        fail(error instanceof Error ? error : new Error(String(error)))
+      },
+    })
+    levels.node = node
+    const gateway = createGateway({
+      bank: payments.client(node.client),
+      ops: clusterOps(node),
+      host: options.host,
+      port: options.port,
+      apiKeys,
+      onError: (error, { method, url }) => {
+        const reason = error instanceof Error ? error.message : String(error)
+        output.streams.stderr.write(`suanpan: ${method} ${url} failed: ${reason}\n`)
+      },
+    })
+    await gateway.listen()
+    node.tellAddress(gateway.address)
+    return { node, gateway, connections: [nats, control], failed }
+  } catch (error) {
+    await Promise.all([nats.close(), control.close()])
+    throw error
+  }
+}
+
+function nodeOptions(
+  name: string,
+  options: ClusterStartOptions,
+): Omit<ClusterNodeOptions, 'nats' | 'control' | 'report' | 'fail'> {
+  const { cluster: clusterName, shards, replicas, timeZone, snapshotKib } = options
+  return {
+    cluster: clusterName,
+    name,
+    replicas: replicas ?? replicasDefault,
+    actors: payments.actors,
+    settings: timeZone === undefined ? {} : { timeZone },
+    ...(shards === undefined ? {} : { shards }),
+    ...(snapshotKib === undefined ? {} : { snapshotJournalBytes: snapshotKib * 1024 }),
+  }
+}
+
+/** Says what an operator must know of the servers, and refuses those that lose payments. */
+async function checkDurability(
+  nats: Nats,
+  options: ClusterStartOptions,
+  output: Output,
+): Promise<void> {
+  const replicas = options.replicas ?? replicasDefault
+  for (const finding of durabilityFindings(await nats.facts(), { replicas }, [])) {
+    if (finding.severity === 'refuse' && options.allowUnsafeDurability !== true) {
+      throw new CommandFailed(
+        finding.code,
+        `${finding.sentence} On a laptop, where payments may be lost, give --allow-unsafe-durability.`,
+      )
+    }
+    output.streams.stderr.write(`suanpan: WARNING ${finding.code}: ${finding.sentence}\n`)
+  }
+}
+
+/** In this order: no shard is dropped before another node serves it, no connection before its answers. */
+async function end({ node, gateway, connections }: Running): Promise<void> {
+  await node.drain()
+  await gateway.close()
+  await node.leave()
+  await Promise.all(connections.map((connection) => connection.close()))
+}
+
+async function whenReady(node: ClusterNode): Promise<undefined> {
+  while (!node.ready) await new Promise((resolve) => setTimeout(resolve, readyPauseMs))
+  return undefined
+}
+
+type Level = 'error' | 'warn' | 'info' | 'debug'
+
+const levelOrder: readonly Level[] = ['error', 'warn', 'info', 'debug']
+
+/** How important an event is. */
+function levelOf(event: string): Level {
+  if (event === 'snapshot') return 'debug'
+  if (event.endsWith('_broken') || event === 'actor_failed') return 'error'
+  return /_(?:failed|trouble|lost|silent|dead|awaited)$|quarantined/.test(event) ? 'warn' : 'info'
+}
+
+/** What an operator should know while the node runs, as far as the setting `log.level` wants it. */
+function reporter(
+  output: Output,
+  level: () => Level,
+): (event: string, detail: Record<string, unknown>) => void {
+  return (event, detail) => {
+    if (levelOrder.indexOf(levelOf(event)) > levelOrder.indexOf(level())) return
+    const said = Object.fromEntries(
+      Object.entries(detail).map(([key, value]) => [
+        key,
+        value instanceof Error ? value.message : value,
+      ]),
+    )
+    output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(said)}\n`)
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * This node as a member of the cluster: it joins under a fresh id, renews its entry, tells what it
+ * carries, watches the others, and learns when it has been declared dead.
+ *
+ * M1. An id lives once. Whoever lost theirs drops everything and joins under another.
+ * M2. The lease is over before the entry says so: `leave` gives it up first, and only then writes.
+ */
+import type { Env } from '../../runtime/index.js'
+import type { KeyBucket } from '../../transport/index.js'
+import { LeasedKey } from './leased-key.js'
+import {
+  decodeMember,
+  encodeMember,
+  nodePrefix,
+  type Member,
+  type MemberFacts,
+  type ShardReport,
+} from './member.js'
+import { isName } from './json.js'
+import { MemberView } from './member-view.js'
+import { leaseSettings, type LeaseSettings } from './settings.js'
+import { claimSlot } from './slots.js'
+import { pause } from './within.js'
+
+export interface MembershipOptions {
+  readonly env: Env
+  /** The bucket of the cluster. */
+  readonly bucket: KeyBucket
+  /** Name of the node, the same in every life: letters, digits, `-` and `_`. */
+  readonly name: string
+  readonly facts: MemberFacts
+  readonly lease?: Partial<LeaseSettings>
+  /** Told what an operator should know. */
+  readonly report?: (event: string, detail: Record<string, unknown>) => void
+}
+
+export class Membership {
+  readonly settings: LeaseSettings
+  readonly view: MemberView
+  private readonly options: MembershipOptions
+  private facts: MemberFacts
+  private key: LeasedKey | undefined
+  private currentId = ''
+  private slotHeld: number | undefined
+  private wantsDrain = false
+  private since = 0
+  private stopWatch: (() => void) | undefined
+  private joined = false
+  private closed = false
+  private readonly lostListeners = new Set<() => void>()
+
+  /** @throws RangeError when the name or the times make no sense */
+  constructor(options: MembershipOptions) {
+    if (!isName(options.name) || options.name.includes('=') || options.name.length > 64) {
+      throw new RangeError(
+        `The name of a node has 1 to 64 letters, digits, "-" and "_"; "${options.name}" does not.`,
+      )
+    }
+    this.options = options
+    this.settings = leaseSettings(options.lease)
+    this.facts = options.facts
+    this.view = new MemberView(options.env.clock)
+  }
+
+  /** Id of this life; '' before the first. */
+  get id(): string {
+    return this.currentId
+  }
+
+  get slot(): number | undefined {
+    return this.slotHeld
+  }
+
+  /** Whether it has joined under its present id, and was not told otherwise. */
+  get member(): boolean {
+    return this.joined
+  }
+
+  /** Monotonic ms up to which this node may answer reads; −Infinity when it is no member. */
+  get leaseUntil(): number {
+    return this.joined ? (this.key?.leaseUntil ?? -Infinity) : -Infinity
+  }
+
+  /** Whether the lease holds now. */
+  get valid(): boolean {
+    return this.options.env.clock.monotonic() < this.leaseUntil
+  }
+
+  /** @see LeasedKey.steadySince */
+  get steadySince(): number {
+    return this.joined ? (this.key?.steadySince ?? Infinity) : Infinity
+  }
+
+  /** Told when this id is dead: drop all shards, then {@link join} again. */
+  onLost(listener: () => void): () => void {
+    this.lostListeners.add(listener)
+    return () => this.lostListeners.delete(listener)
+  }
+
+  /** Joins under a fresh id, and goes on trying until it worked or the membership is closed. */
+  async join(): Promise<void> {
+    this.watch()
+    while (!this.closed && !this.joined) {
+      const key = this.begin()
+      // A create whose reply was lost is found by asking again.
+      while (this.current() === key && !key.over && !(await key.take(0))) {
+        await pause(this.options.env, this.retryMs())
+      }
+      await this.findSlot(key)
+      this.joined = this.key === key && !key.over && this.slotHeld !== undefined
+    }
+    this.key?.renewNow()
+  }
+
+  /** Asks for being rid of all shards; placement gives no more. */
+  drain(): void {
+    this.wantsDrain = true
+    this.key?.renewNow()
+  }
+
+  /** Changes what others see; sent with the next renewal. */
+  tell(facts: Partial<MemberFacts>): void {
+    this.facts = { ...this.facts, ...facts }
+  }
+
+  tellShards(shards: ReadonlyMap<number, ShardReport>): void {
+    this.tell({ shards })
+  }
+
+  /** Leaves for good: whatever it still owns goes to others at once. */
+  async leave(): Promise<void> {
+    const { key } = this
+    const last = encodeMember({ ...this.entry(0), state: 'dead' })
+    this.close()
+    await key?.release(last)
+  }
+
+  /** Stops without a word, as a process that ends; others find out by its silence. */
+  stop(): void {
+    const { key } = this
+    this.close()
+    key?.stop()
+  }
+
+  private close(): void {
+    this.closed = true
+    this.joined = false
+    this.key = undefined
+    this.stopWatch?.()
+    this.stopWatch = undefined
+  }
+
+  private watch(): void {
+    this.stopWatch ??= this.options.bucket.watch(nodePrefix, ({ key, value, revision }) => {
+      if (key === nodePrefix + this.currentId) this.key?.observe(value, revision)
+      this.view.observe(key, value, revision)
+    })
+  }
+
+  private begin(): LeasedKey {
+    const { env, bucket, name, report } = this.options
+    const id = `${name}=${nonceOf(env)}`
+    this.currentId = id
+    this.slotHeld = undefined
+    this.since = Math.max(0, Math.floor(env.clock.now()))
+    const key = new LeasedKey({
+      env,
+      bucket,
+      settings: this.settings,
+      content: {
+        key: nodePrefix + id,
+        encode: (beat) => encodeMember(this.entry(beat)),
+        beatOf: (value) => {
+          const member = decodeMember(value)
+          return member?.id === id && member.state !== 'dead' ? member.beat : undefined
+        },
+      },
+      onLost: () => this.lose(key),
+      onTrouble: (error) => report?.('membership_trouble', { error: error.message }),
+    })
+    this.key = key
+    return key
+  }
+
+  private async findSlot(key: LeasedKey): Promise<void> {
+    const { env, bucket, report } = this.options
+    const { attemptMs } = this.settings
+    const id = this.currentId
+    while (this.key === key && !key.over && this.slotHeld === undefined) {
+      let slot: number | undefined
+      try {
+        // Whoever has been told of the own entry has been told of all older ones: of the dead too.
+        if (this.view.get(id) !== undefined)
+          slot = await claimSlot(env, bucket, id, (holder) => this.view.isDead(holder), attemptMs)
+      } catch (error) {
+        report?.('membership_trouble', { error: (error as Error).message })
+      }
+      if (this.current() !== key) return
+      if (slot === undefined) await pause(env, this.retryMs())
+      else this.slotHeld = slot
+    }
+  }
+
+  /** The key as it is now, which may not be the one that was there before an await. */
+  private current(): LeasedKey | undefined {
+    return this.key
+  }
+
+  private lose(key: LeasedKey): void {
+    if (this.key !== key) return
+    const told = this.joined
+    this.key = undefined
+    this.joined = false
+    this.options.report?.('membership_lost', { id: this.currentId })
+    if (told) for (const listener of [...this.lostListeners]) listener()
+  }
+
+  private entry(beat: number): Member {
+    const up = this.wantsDrain ? ('draining' as const) : ('up' as const)
+    return {
+      ...this.facts,
+      id: this.currentId,
+      name: this.options.name,
+      slot: this.slotHeld,
+      state: this.slotHeld === undefined ? 'joining' : up,
+      since: this.since,
+      beat,
+    }
+  }
+
+  private retryMs(): number {
+    return this.settings.renewMs * (0.25 + this.options.env.chance.next() * 0.5)
+  }
+}
+
+/** 60 random bits, in the letters of keys. */
+function nonceOf({ chance }: Env): string {
+  const letters = 'abcdefghijklmnopqrstuvwxyz234567'
+  return Array.from(chance.bytes(12), (byte) => letters.charAt(byte & 31)).join('')
+}

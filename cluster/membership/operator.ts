@@ -1,0 +1,200 @@
+/**
+ * The coordinator's answers to operators. Only the one in office answers; every request is reported
+ * with who asked, and is decided on the map it changes.
+ */
+import { assertNever, type Env } from '../../runtime/index.js'
+import type { Bus, BusMessage } from '../../transport/index.js'
+import type { MapStore } from '../placement/map-store.js'
+import type { ShardMap } from '../placement/shard-map.js'
+import type { MapStep } from '../placement/transitions.js'
+import {
+  controlSubject,
+  decodeRequest,
+  encodeAnswer,
+  refuse,
+  statusSubject,
+  type ClusterStatus,
+  type ControlAnswer,
+  type ControlRefusal,
+  type ControlRequest,
+} from './control.js'
+import type { Coordinator } from './coordinator.js'
+import { nodesOf, readsFormat } from './map-duties.js'
+import type { Membership } from './membership.js'
+
+export interface OperatorOptions {
+  readonly env: Env
+  readonly bus: Bus
+  readonly cluster: string
+  readonly membership: Membership
+  readonly store: MapStore
+  readonly report?: (event: string, detail: Record<string, unknown>) => void
+}
+
+/** The part of the coordinator that answers need. */
+type Office = Pick<Coordinator, 'term' | 'changeMap' | 'duties'>
+
+/** @returns a function that stops answering */
+export function answerOperators(options: OperatorOptions, office: Office): () => void {
+  const { bus, cluster, report } = options
+  const answers = new OperatorAnswers(options, office)
+  const answer = ({ bytes, respond }: BusMessage, onlyStatus: boolean): void => {
+    // Every node listens; whoever is not in office leaves the answer to the one who is.
+    if (office.term === undefined) return
+    const request = decodeRequest(bytes)
+    if (request === undefined || (onlyStatus && request.type !== 'status')) {
+      respond(encodeAnswer(refuse('invalid_request')))
+      return
+    }
+    if (!onlyStatus) report?.('operator_request', { ...request })
+    answers.to(request).then(
+      (given) => respond(encodeAnswer(given)),
+      (error: unknown) => report?.('coordinator_trouble', { error: String(error) }),
+    )
+  }
+  const stops = [
+    bus.subscribe(controlSubject(cluster), (message) => {
+      answer(message, false)
+    }),
+    bus.subscribe(statusSubject(cluster), (message) => {
+      answer(message, true)
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
+
+class OperatorAnswers {
+  private readonly options: OperatorOptions
+  private readonly office: Office
+
+  constructor(options: OperatorOptions, office: Office) {
+    this.options = options
+    this.office = office
+  }
+
+  async to(request: ControlRequest): Promise<ControlAnswer> {
+    const { term } = this.office
+    const { map } = this.options.store
+    if (map === undefined || term === undefined) return refuse('no_coordinator')
+    switch (request.type) {
+      case 'status':
+        return { ok: true, mapVersion: map.version, status: this.status(map, term) }
+      case 'rebalance':
+        this.office.duties.rebalanceOnce()
+        return this.decide((now) => this.office.duties.steps(now))
+      case 'move':
+        return this.decide((now) => this.move(now, request.shard, request.to))
+      case 'drain':
+        return this.decide((now) => this.drain(now, request.node))
+      case 'undrain':
+        return this.decide((now) => this.undrain(now, request.node))
+      case 'finalise':
+        return this.decide((now) => this.finalise(now, request.format))
+      default:
+        return assertNever(request)
+    }
+  }
+
+  /** Decides on the map as it is when it is written. */
+  private async decide(
+    steps: (map: ShardMap) => readonly MapStep[] | ControlRefusal,
+  ): Promise<ControlAnswer> {
+    const seen: { refused?: ControlRefusal | undefined; wrote: boolean } = { wrote: false }
+    const outcome = await this.office.changeMap((map) => {
+      const result = steps(map)
+      seen.refused = typeof result === 'string' ? result : undefined
+      if (typeof result === 'string') return []
+      seen.wrote ||= result.length > 0
+      return result
+    })
+    const { refused, wrote } = seen
+    // Refused after an own write whose outcome was unknown: that write has come through.
+    if (refused !== undefined && !(wrote && doneAlready.has(refused))) return refuse(refused)
+    if (outcome === 'given_up') return refuse(wrote ? 'outcome_unknown' : 'no_coordinator')
+    return { ok: true, mapVersion: this.options.store.map?.version ?? 0 }
+  }
+
+  private move(map: ShardMap, shard: number, to: string): readonly MapStep[] | ControlRefusal {
+    const member = this.options.membership.view.find(to)
+    if (member === undefined) return 'unknown_node'
+    const place = map.shards[shard]
+    if (place === undefined) return 'unknown_shard'
+    if (place.owner === undefined) return 'no_owner'
+    if (place.owner === member.id && place.next === undefined) return 'already_there'
+    if (place.next === member.id) return []
+    if (place.next !== undefined) return 'already_moving'
+    const node = nodesOf(map, this.options.membership.view).find(({ id }) => id === member.id)
+    if (node === undefined || node.draining) return 'node_not_up'
+    return [{ type: 'begin_move', shard, to: member.id }]
+  }
+
+  private drain(map: ShardMap, node: string): readonly MapStep[] | ControlRefusal {
+    const member = this.options.membership.view.find(node)
+    if (member === undefined) return 'unknown_node'
+    if (map.draining.includes(member.id)) return 'already_draining'
+    const others = nodesOf(map, this.options.membership.view).filter(
+      ({ id, draining }) => id !== member.id && !draining,
+    )
+    if (others.length === 0) return 'last_node'
+    return [{ type: 'drain', member: member.id }]
+  }
+
+  private undrain(map: ShardMap, node: string): readonly MapStep[] | ControlRefusal {
+    const member = this.options.membership.view.find(node)
+    if (member === undefined) return 'unknown_node'
+    if (!map.draining.includes(member.id)) return 'not_draining'
+    return [{ type: 'undrain', member: member.id }]
+  }
+
+  private finalise(map: ShardMap, format: number): readonly MapStep[] | ControlRefusal {
+    if (format <= map.format) return 'format_not_newer'
+    const alive = this.options.membership.view.alive()
+    if (!alive.every((member) => readsFormat(member, format))) return 'format_unread'
+    return [{ type: 'finalise', format }]
+  }
+
+  private status(map: ShardMap, term: number): ClusterStatus {
+    const { env, membership } = this.options
+    const now = env.clock.monotonic()
+    return {
+      coordinator: membership.id,
+      term,
+      mapVersion: map.version,
+      format: map.format,
+      nodes: [...membership.view.all.values()].map(({ member, observedAt }) => ({
+        id: member.id,
+        name: member.name,
+        slot: member.slot ?? null,
+        state:
+          member.state === 'up' && map.draining.includes(member.id) ? 'draining' : member.state,
+        address: member.address,
+        reads: member.reads,
+        capacity: member.capacity,
+        since: member.since,
+        silentMs: Math.round(now - observedAt),
+        shards: map.shards.filter(({ owner }) => owner === member.id).length,
+      })),
+      shards: map.shards.map(({ owner, next, ready }, shard) => {
+        const told = owner === undefined ? undefined : membership.view.get(owner)?.shards.get(shard)
+        return {
+          shard,
+          owner: owner ?? null,
+          next: next ?? null,
+          ready,
+          ordinal: told?.ordinal ?? null,
+          load: told?.load ?? null,
+        }
+      }),
+    }
+  }
+}
+
+/** Refusals that say that what was asked is so already. */
+const doneAlready: ReadonlySet<ControlRefusal> = new Set([
+  'already_there',
+  'already_draining',
+  'not_draining',
+  'format_not_newer',
+])

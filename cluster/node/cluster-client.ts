@@ -1,0 +1,131 @@
+/**
+ * The client of a whole cluster: commands and queries go to the node of their shard; what concerns
+ * all shards is gathered from all members.
+ */
+import {
+  actorClient,
+  Fault,
+  type ActorClient,
+  type ActorDefinition,
+  type Address,
+  type Answered,
+  type CommandOptions,
+  type Env,
+  type QuarantinedActor,
+  type RuntimeClient,
+  type ShardStatus,
+  type SilentPair,
+} from '../../runtime/index.js'
+import type { PatientClient } from './patient-client.js'
+
+/** Who asks the members. */
+export interface Members {
+  /** Ids of all members that may serve shards. */
+  ids(): readonly string[]
+  /** The owner of a shard; undefined when it has none now. */
+  ownerOf(shard: number): string | undefined
+  shardOf(address: Address): number
+  /** Asks one member, this one included. @throws CallFailed, NatsUnreachable */
+  call(member: string, name: string, input?: unknown): Promise<unknown>
+}
+
+const gatherPauseMs = 50
+const gatherTimeoutMs = 10_000
+
+export class ClusterClient implements RuntimeClient {
+  readonly shards: number
+  private readonly env: Env
+  private readonly patient: PatientClient
+  private readonly members: Members
+
+  constructor(env: Env, shards: number, patient: PatientClient, members: Members) {
+    this.env = env
+    this.shards = shards
+    this.patient = patient
+    this.members = members
+  }
+
+  actor<D extends ActorDefinition>(definition: D, key: string): ActorClient<D> {
+    return actorClient(this, definition, key)
+  }
+
+  command(
+    address: Address,
+    command: string,
+    input: unknown,
+    options?: CommandOptions,
+  ): Promise<Answered<unknown>> {
+    return this.patient.command(address, command, input, options)
+  }
+
+  async query(
+    address: Address,
+    query: string,
+    input: unknown,
+    options?: { timeoutMs?: number },
+  ): Promise<unknown> {
+    return (await this.patient.query(address, query, input, options)).value
+  }
+
+  /** @throws Fault not_ready when a shard has no owner for too long */
+  async shardStatus(): Promise<ShardStatus[]> {
+    return this.untilComplete(async () => {
+      const statuses = await this.gather<ShardStatus>('status')
+      const missing = Array.from({ length: this.shards }, (_, shard) => shard).filter(
+        (shard) => statuses.filter((status) => status.shard === shard).length !== 1,
+      )
+      if (missing.length > 0) {
+        throw new Fault('not_ready', `Shards ${missing.join(', ')} are not served now.`)
+      }
+      return statuses.sort((a, b) => a.shard - b.shard)
+    })
+  }
+
+  async comparePairs(options?: { timeoutMs?: number }): Promise<SilentPair[]> {
+    const deadline = this.env.clock.monotonic() + (options?.timeoutMs ?? gatherTimeoutMs)
+    await this.untilComplete(() => this.gather('comparePairs'))
+    for (;;) {
+      const silent = await this.untilComplete(() => this.gather<SilentPair>('silentPairs'))
+      if (silent.length === 0 || this.env.clock.monotonic() > deadline) return silent
+      await this.pause()
+    }
+  }
+
+  quarantined(): Promise<QuarantinedActor[]> {
+    return this.untilComplete(() => this.gather<QuarantinedActor>('quarantined'))
+  }
+
+  async release(address: Address): Promise<void> {
+    const owner = this.members.ownerOf(this.members.shardOf(address))
+    if (owner === undefined) throw new Fault('not_ready')
+    if ((await this.members.call(owner, 'release', address)) === true) return
+    throw new Fault(
+      'quarantined',
+      `${address} is not quarantined, or failed again on a message it must take.`,
+    )
+  }
+
+  private async gather<T>(name: string): Promise<T[]> {
+    const asked = this.members.ids().map((id) => this.members.call(id, name) as Promise<T[]>)
+    return (await Promise.all(asked)).flat()
+  }
+
+  /** Members come and go while they are asked: asked again until all have answered at once. */
+  private async untilComplete<T>(ask: () => Promise<T>): Promise<T> {
+    const deadline = this.env.clock.monotonic() + gatherTimeoutMs
+    for (;;) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (this.env.clock.monotonic() > deadline) {
+          throw error instanceof Fault ? error : new Fault('not_ready', undefined, { cause: error })
+        }
+      }
+      await this.pause()
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => this.env.timers.after(gatherPauseMs, resolve))
+  }
+}

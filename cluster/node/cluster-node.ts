@@ -1,0 +1,366 @@
+/**
+ * A node of a cluster: a member, coordinator when its turn comes, owner of the shards the map gives
+ * it, and a client to all of them. It wires the parts; every decision is made in them.
+ *
+ * C2. Who loses the membership drops all shards first, and only then joins under a new id.
+ */
+import {
+  Fault,
+  jetStreamStorages,
+  ShardNode,
+  type Env,
+  type ShardNodeLinks,
+  type ShardStatus,
+} from '../../runtime/index.js'
+import type { KeyBucket } from '../../transport/index.js'
+import { Configuration } from '../configuration/configuration.js'
+import { rebalanceSettings } from '../configuration/rebalance-settings.js'
+import { Coordinator } from '../membership/coordinator.js'
+import type { ShardReport } from '../membership/member.js'
+import { Membership } from '../membership/membership.js'
+import { MapStore } from '../placement/map-store.js'
+import { ShardAssignments } from '../placement/shard-assignments.js'
+import { ClusterClient, type Members } from './cluster-client.js'
+import { HotActors } from './hot-actors.js'
+import { clusterIdentity, type ClusterIdentity } from './identity.js'
+import { answerCall } from './member-calls.js'
+import { NodeLink, type Channel, type LinkListener } from './node-link.js'
+import { nodeOptionsOf, requestTimeoutMsDefault, type ClusterNodeOptions } from './options.js'
+import { patiently } from './patiently.js'
+import { PatientClient } from './patient-client.js'
+import { Places } from './places.js'
+import { ShardKeeper } from './shard-keeper.js'
+import { shardVitals, type NodeVitals } from './vitals.js'
+
+export type { ClusterNodeOptions }
+
+/** How often a node tells the others what it carries, ms. */
+const tellMs = 1_000
+/** How long a node that leaves waits for others to take its shards, ms. */
+const drainTimeoutMs = 10_000
+const drainLookMs = 20
+const hotShown = 10
+/** Looks of {@link ClusterNode} at itself after which half of the hot actors' counts are forgotten. */
+const decayEvery = 10
+
+export class ClusterNode {
+  readonly client: ClusterClient
+  readonly membership: Membership
+  readonly assignments: ShardAssignments
+  readonly coordinator: Coordinator
+  readonly identity: ClusterIdentity
+  /** Settings of the whole cluster, followed while it runs. */
+  readonly configuration: Configuration
+  private readonly env: Env
+  private readonly options: ClusterNodeOptions
+  private readonly node: ShardNode
+  private readonly store: MapStore
+  private readonly keeper: ShardKeeper
+  private places = new Places('')
+  private link: NodeLink | undefined
+  /** Owner of each shard, as far as is known here. */
+  owners: readonly (string | undefined)[] = []
+  private timer: { cancel(): void } | undefined
+  private told = {
+    at: 0,
+    times: 0,
+    ordinals: new Map<number, number>() as ReadonlyMap<number, number>,
+  }
+  private readonly hot = new HotActors()
+  private sampled = 0
+  private stopped = false
+
+  /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable */
+  static async join(env: Env, options: ClusterNodeOptions): Promise<ClusterNode> {
+    const { control, cluster, replicas } = options
+    const bucket = await patiently(env, options.report, () =>
+      control.bucket(`suanpan_${cluster}`, { replicas }),
+    )
+    const identity = await patiently(env, options.report, () =>
+      clusterIdentity(env, bucket, options.shards),
+    )
+    const node = new ClusterNode(env, options, bucket, identity)
+    await node.start()
+    return node
+  }
+
+  private constructor(
+    env: Env,
+    options: ClusterNodeOptions,
+    bucket: KeyBucket,
+    identity: ClusterIdentity,
+  ) {
+    this.env = env
+    this.options = options
+    this.identity = identity
+    const { cluster, name, lease, report } = options
+    const facts = { address: '', reads: [1, 1] as const, capacity: 1, shards: new Map() }
+    this.membership = new Membership({
+      env,
+      bucket,
+      name,
+      facts,
+      report,
+      ...(lease === undefined ? {} : { lease }),
+    })
+    const { attemptMs } = this.membership.settings
+    this.store = new MapStore({ env, bucket, attemptMs, report })
+    this.configuration = new Configuration({ env, bucket, report })
+    this.node = new ShardNode(env, nodeOptionsOf(options, identity), this.nodeLinks())
+    this.keeper = new ShardKeeper(env, this.node, {
+      ready: (shard) => this.assignments.ready(shard),
+      handOver: (shard) => this.assignments.handOver(shard),
+      knownOrdinal: (shard) => this.knownOrdinal(shard),
+      report,
+    })
+    this.assignments = new ShardAssignments(this.membership, this.store, this.keeper)
+    this.coordinator = new Coordinator({
+      env,
+      bucket,
+      bus: options.control.bus,
+      cluster,
+      membership: this.membership,
+      store: this.store,
+      shards: identity.shards,
+      rebalance: () => rebalanceSettings(this.configuration),
+      report,
+    })
+    const { requestTimeoutMs = requestTimeoutMsDefault } = options
+    const patient = new PatientClient(env, this.node, requestTimeoutMs, options.answered)
+    this.client = new ClusterClient(env, identity.shards, patient, this.members())
+  }
+
+  /** True when this node is a member and serves everything it was given. */
+  get ready(): boolean {
+    return this.membership.valid && this.keeper.settled && this.assignments.version > 0
+  }
+
+  /** Shards served here. */
+  get shards(): readonly number[] {
+    return this.node.shards
+  }
+
+  /** Status of the shards served here. */
+  localStatus(): Promise<ShardStatus[]> {
+    return this.node.status()
+  }
+
+  /** How this node is. */
+  async vitals(): Promise<NodeVitals> {
+    const { id } = this.membership
+    const statuses = await this.node.status()
+    const hot = this.hot.top(hotShown)
+    const sampled = Math.max(1, this.sampled)
+    return {
+      ...this.options.processVitals?.(),
+      id,
+      name: this.options.name,
+      address: this.membership.view.get(id)?.address ?? '',
+      shards: shardVitals(statuses),
+      hot: hot.map(([address, count]) => [address, count / sampled] as const),
+      transit: this.options.transitOf?.(statuses) ?? {},
+    }
+  }
+
+  /** Tells the others where the HTTP API of this node listens. */
+  tellAddress(address: string): void {
+    this.membership.tell({ address })
+  }
+
+  /** Gives all shards to others, as long as there are others and it does not take too long. */
+  async drain(): Promise<void> {
+    this.membership.drain()
+    const deadline = this.env.clock.monotonic() + drainTimeoutMs
+    while (this.hasHeirs() && this.assignments.owned().length > 0) {
+      if (this.env.clock.monotonic() > deadline) return
+      await this.pause(drainLookMs)
+    }
+  }
+
+  /** Leaves: shards that are still here are closed in good order, and given out by the others. */
+  async leave(): Promise<void> {
+    this.keeper.stop()
+    for (const shard of this.node.shards) await this.node.handOver(shard)
+    await this.coordinator.resign()
+    await this.membership.leave()
+    this.end()
+  }
+
+  /** Stops without a word: the others find out by its silence. */
+  stop(): void {
+    this.keeper.stop()
+    this.coordinator.stop()
+    this.membership.stop()
+    this.end()
+  }
+
+  private async start(): Promise<void> {
+    this.store.start()
+    this.configuration.onChange(({ name, value }) => {
+      // A setting that was put back is what the node was started with.
+      const usual = nodeOptionsOf(this.options, this.identity)
+      const number = typeof value === 'number' ? value : undefined
+      if (name === 'requests.mailbox_max') {
+        this.node.configure({ mailboxMessages: number ?? usual.mailboxMessages })
+      } else if (name === 'snapshot.journal_bytes') {
+        this.node.configure({ snapshotJournalBytes: number ?? usual.snapshotJournalBytes })
+      }
+    })
+    this.configuration.start()
+    this.assignments.onChange((map) => {
+      const owners = map.shards.map(({ owner }) => owner)
+      owners.forEach((owner, shard) => {
+        if (owner !== this.owners[shard]) this.node.ownerChanged(shard)
+      })
+      this.owners = owners
+    })
+    this.assignments.start()
+    // A node whose id is dead joins under another; its shards were dropped by then.
+    this.membership.onLost(() => void this.joinAgain())
+    await this.membership.join()
+    this.connect()
+    this.coordinator.start()
+    this.tell()
+  }
+
+  private async joinAgain(): Promise<void> {
+    this.link?.close()
+    this.link = undefined
+    if (this.stopped) return
+    await this.membership.join()
+    if (!this.isStopped()) this.connect()
+  }
+
+  private isStopped(): boolean {
+    return this.stopped
+  }
+
+  /** Links under the id of this life. */
+  private connect(): void {
+    const { cluster, nats } = this.options
+    const { id } = this.membership
+    this.places = new Places(id)
+    this.link = new NodeLink(nats.bus, cluster, id, () => this.assignments.version, this.listener())
+    this.assignments.joined()
+  }
+
+  private end(): void {
+    this.stopped = true
+    this.timer?.cancel()
+    this.assignments.stop()
+    this.configuration.stop()
+    this.store.stop()
+    this.link?.close()
+    this.node.close()
+  }
+
+  private hasHeirs(): boolean {
+    const { id, view } = this.membership
+    return view.alive().some((member) => member.id !== id && member.state === 'up')
+  }
+
+  private knownOrdinal(shard: number): number {
+    let newest = 0
+    for (const { member } of this.membership.view.all.values()) {
+      newest = Math.max(newest, member.shards.get(shard)?.ordinal ?? 0)
+    }
+    return newest
+  }
+
+  /** Tells the others how far the shards here are durable, and how much they do. */
+  private tell(): void {
+    const now = this.env.clock.monotonic()
+    const ordinals = this.node.durableOrdinals()
+    const seconds = Math.max(0.001, (now - this.told.at) / 1000)
+    const reports = new Map<number, ShardReport>()
+    for (const [shard, ordinal] of ordinals) {
+      const before = this.told.ordinals.get(shard) ?? ordinal
+      reports.set(shard, { ordinal, load: Math.round(Math.max(0, ordinal - before) / seconds) })
+    }
+    this.told = { at: now, ordinals, times: this.told.times }
+    this.membership.tellShards(reports)
+    // What is hot now, not what once was.
+    if (++this.told.times % decayEvery === 0) {
+      this.hot.decay()
+      this.sampled = Math.floor(this.sampled / 2)
+    }
+    this.timer = this.env.timers.after(tellMs, () => {
+      this.tell()
+    })
+  }
+
+  private nodeLinks(): ShardNodeLinks {
+    const { nats, cluster, name, replicas, report, fail } = this.options
+    const send = (place: number, channel: Channel, bytes: Uint8Array): void => {
+      const member = this.places.idOf(place)
+      if (member !== undefined) this.link?.send(member, channel, bytes)
+    }
+    return {
+      storages: jetStreamStorages(this.env, nats, { cluster, replicas, owner: name }),
+      placeOf: (shard) => {
+        const owner = this.owners[shard]
+        if (owner === undefined || owner === this.membership.id) return undefined
+        return this.places.of(owner)
+      },
+      mayAnswer: () => this.membership.valid,
+      requests: (place, bytes) => {
+        send(place, 'requests', bytes)
+      },
+      answers: (place, bytes) => {
+        send(place, 'answers', bytes)
+      },
+      peers: (place, bytes) => {
+        send(place, 'peers', bytes)
+      },
+      opened: (shard) => {
+        const bytes = Buffer.alloc(2)
+        bytes.writeUInt16LE(shard)
+        for (const { id } of this.membership.view.alive()) {
+          if (id !== this.membership.id) this.link?.send(id, 'opened', bytes)
+        }
+      },
+      shardLost: (shard) => {
+        this.keeper.lost(shard)
+      },
+      sampled: (address) => {
+        this.sampled++
+        this.hot.add(address)
+      },
+      report,
+      fail,
+    }
+  }
+
+  private listener(): LinkListener {
+    return {
+      batch: (channel, sender, bytes) => {
+        if (channel === 'requests') this.node.takeRequests(this.places.of(sender), bytes)
+        else if (channel === 'answers') this.node.takeAnswers(bytes)
+        else if (channel === 'peers') this.node.takePeers(bytes)
+        else this.node.openedElsewhere(Buffer.from(bytes).readUInt16LE(0))
+      },
+      newerMap: () => {
+        this.store.lookUp()
+      },
+      call: (name, input) => answerCall(this.node, name, input),
+      vitals: () => this.vitals(),
+    }
+  }
+
+  private members(): Members {
+    return {
+      ids: () => this.membership.view.alive().map(({ id }) => id),
+      ownerOf: (shard) => this.owners[shard],
+      shardOf: (address) => this.node.shardOf(address),
+      call: async (member, name, input) => {
+        if (member === this.membership.id) return answerCall(this.node, name, input)
+        if (this.link === undefined) throw new Fault('not_ready')
+        return this.link.call(member, name, input)
+      },
+    }
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.env.timers.after(ms, resolve))
+  }
+}

@@ -1,0 +1,24 @@
+/** What members ask each other beside payments, and what a node answers: plain data both ways. */
+import { Fault, type Address, type ShardNode } from '../../runtime/index.js'
+
+/** Calls by name. Those about all shards are answered with a list, for the asker to join. */
+export async function answerCall(node: ShardNode, name: string, input: unknown): Promise<unknown> {
+  switch (name) {
+    case 'status':
+      return node.status()
+    case 'quarantined':
+      return node.quarantined()
+    case 'release':
+      return node.release(input as Address)
+    case 'comparePairs':
+      node.comparePairs()
+      return []
+    case 'silentPairs':
+      return node.silentPairs()
+    case 'snapshot':
+      await node.snapshot()
+      return []
+    default:
+      throw new Fault('unknown_command', `Members do not know the call "${name}".`)
+  }
+}

@@ -1,0 +1,73 @@
+/** What a node of a cluster is started with, and the defaults. */
+import type {
+  ActorModule,
+  KeyTimeFormat,
+  ShardNodeOptions,
+  ShardStatus,
+} from '../../runtime/index.js'
+import type { Nats } from '../../transport/index.js'
+import type { LeaseSettings } from '../membership/settings.js'
+import type { ClusterIdentity } from './identity.js'
+import type { ProcessVitals } from './vitals.js'
+
+export const requestTimeoutMsDefault = 30_000
+const keyRetentionMsDefault = 86_400_000
+const keysPerShardMax = 16_777_216
+const mailboxMessagesDefault = 16_384
+const snapshotJournalBytesDefault = 16 * 1024 * 1024
+
+export interface ClusterNodeOptions {
+  /** Name of the cluster: nodes of one name are one. */
+  readonly cluster: string
+  /** Name of this node, the same in every life. */
+  readonly name: string
+  /** Connection for payments and journals. */
+  readonly nats: Nats
+  /** Connection for leases and the map, so that they never queue behind payments. */
+  readonly control: Nats
+  /** Copies of every stream. */
+  readonly replicas: number
+  readonly actors: ActorModule
+  /** Shards of a new cluster; checked against an old one. */
+  readonly shards?: number
+  readonly settings: Readonly<Record<string, unknown>>
+  /** ms of shard time an idempotency key is remembered. @default 24 h */
+  readonly idempotencyRetentionMs?: number
+  /** Format of keys that carry their own time. @default 'none' */
+  readonly idempotencyKeyTime?: KeyTimeFormat
+  /** Waiting requests a shard accepts before it answers `overloaded`. @default 16,384 */
+  readonly mailboxMessages?: number
+  /** ms until a request without an answer rejects with `outcome_unknown`. @default 30,000 */
+  readonly requestTimeoutMs?: number
+  /** Journal bytes of a shard after which it is snapshotted. @default 16 MiB */
+  readonly snapshotJournalBytes?: number
+  readonly lease?: Partial<LeaseSettings>
+  /** What the process uses, for {@link ClusterNode.vitals}. */
+  readonly processVitals?: () => ProcessVitals
+  /** Money on its way in these shards, by currency. */
+  readonly transitOf?: (statuses: readonly ShardStatus[]) => Readonly<Record<string, string>>
+  /** Told how long each answered request of a client here took, ms. */
+  readonly answered?: (ms: number) => void
+  readonly report: (event: string, detail: Record<string, unknown>) => void
+  /** A rule of ours was broken: the process must end. */
+  readonly fail: (error: unknown) => void
+}
+
+/** What the shards of a node run with. */
+export function nodeOptionsOf(
+  options: ClusterNodeOptions,
+  identity: ClusterIdentity,
+): ShardNodeOptions {
+  return {
+    actors: options.actors,
+    shards: identity.shards,
+    secret: identity.secret,
+    settings: options.settings,
+    keyRetentionMs: options.idempotencyRetentionMs ?? keyRetentionMsDefault,
+    keyTime: options.idempotencyKeyTime ?? 'none',
+    keysPerShardMax,
+    mailboxMessages: options.mailboxMessages ?? mailboxMessagesDefault,
+    requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMsDefault,
+    snapshotJournalBytes: options.snapshotJournalBytes ?? snapshotJournalBytesDefault,
+  }
+}

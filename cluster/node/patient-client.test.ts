@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { Fault, Refused, type Answered, type Env } from '../../runtime/index.js'
+import { PatientClient, type Attempts } from './patient-client.js'
+
+/** Time that passes only while somebody waits. */
+function waitingEnv(): Env {
+  let now = 0
+  const timers = {
+    after: (delayMs: number, run: () => void) => {
+      now += delayMs
+      queueMicrotask(run)
+      return { cancel: () => undefined }
+    },
+    soon: (run: () => void) => {
+      queueMicrotask(run)
+    },
+  }
+  const clock = { now: () => now, monotonic: () => now }
+  return { clock, timers } as Env
+}
+
+/** A cluster that gives these answers, one after the other, the last for ever. */
+class Scripted implements Attempts {
+  readonly timeouts: number[] = []
+  private readonly answers: (Error | Answered<unknown>)[]
+
+  constructor(...answers: (Error | Answered<unknown>)[]) {
+    this.answers = answers
+  }
+
+  command(
+    _address: string,
+    _name: string,
+    _input: unknown,
+    options: { timeoutMs?: number },
+  ): Promise<Answered<unknown>> {
+    this.timeouts.push(options.timeoutMs!)
+    const answer = this.answers.length > 1 ? this.answers.shift()! : this.answers[0]!
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer)
+  }
+
+  query(
+    address: string,
+    name: string,
+    input: unknown,
+    options: { timeoutMs: number },
+  ): Promise<Answered<unknown>> {
+    return this.command(address, name, input, options)
+  }
+}
+
+const done = { value: 'settled', replayed: false }
+const key = { idempotencyKey: 'k-1' }
+
+function client(attempts: Attempts): PatientClient {
+  return new PatientClient(waitingEnv(), attempts, 30_000)
+}
+
+describe('a patient client', () => {
+  it('waits until a shard that is on its way is served again', async () => {
+    const attempts = new Scripted(new Fault('not_ready'), new Fault('not_ready'), done)
+    await expect(client(attempts).command('account/a', 'pay', {})).resolves.toEqual(done)
+    expect(attempts.timeouts).toHaveLength(3)
+  })
+
+  it('P1: repeats what may have been executed, when its key makes that safe', async () => {
+    const attempts = new Scripted(new Fault('outcome_unknown'), new Fault('fenced'), done)
+    await expect(client(attempts).command('account/a', 'pay', {}, key)).resolves.toEqual(done)
+  })
+
+  it('P1: never repeats a command without a key that may have been executed', async () => {
+    const attempts = new Scripted(new Fault('outcome_unknown'), done)
+    const asked = client(attempts).command('account/a', 'pay', {})
+    await expect(asked).rejects.toMatchObject({ code: 'outcome_unknown' })
+    expect(attempts.timeouts).toHaveLength(1)
+  })
+
+  it('repeats queries, which change nothing', async () => {
+    const attempts = new Scripted(new Fault('outcome_unknown'), done)
+    await expect(client(attempts).query('account/a', 'view', null)).resolves.toEqual(done)
+  })
+
+  it('P2: says that the outcome is unknown when any attempt may have been executed', async () => {
+    const attempts = new Scripted(new Fault('outcome_unknown'), new Fault('not_ready'))
+    const asked = client(attempts).command('account/a', 'pay', {}, key)
+    await expect(asked).rejects.toMatchObject({ code: 'outcome_unknown', outcome: 'unknown' })
+    const never = new Scripted(new Fault('not_ready'))
+    const refused = client(never).command('account/a', 'pay', {}, key)
+    await expect(refused).rejects.toMatchObject({ code: 'not_ready', outcome: 'not_executed' })
+  })
+
+  it('gives each attempt more time, and none more than is left', async () => {
+    const attempts = new Scripted(new Fault('outcome_unknown'))
+    await expect(
+      client(attempts).command('account/a', 'pay', {}, { ...key, timeoutMs: 10_000 }),
+    ).rejects.toThrow()
+    expect(attempts.timeouts.slice(0, 2)).toEqual([2_000, 4_000])
+    expect(Math.max(...attempts.timeouts)).toBeLessThan(10_000)
+  })
+
+  it('hands refusals and other trouble on at once', async () => {
+    for (const error of [
+      new Refused('insufficient_funds', 'Too little.'),
+      new Fault('overloaded'),
+    ]) {
+      const attempts = new Scripted(error, done)
+      await expect(client(attempts).command('account/a', 'pay', {}, key)).rejects.toBe(error)
+    }
+  })
+})

@@ -1,0 +1,116 @@
+/**
+ * A client that waits out what a cluster does to its shards: a request that met no owner, or one that
+ * lost its shard, is asked again until it is answered or its time is over.
+ *
+ * P1. A request that may have been executed is asked again only with its idempotency key, or when it
+ *     is a query: the key makes the repetition find the first answer.
+ * P2. When the time is over, the caller hears `outcome_unknown` if any attempt may have been executed.
+ */
+import {
+  Fault,
+  type Address,
+  type Answered,
+  type CommandOptions,
+  type Env,
+} from '../../runtime/index.js'
+
+/** Who carries one attempt out. */
+export interface Attempts {
+  command(
+    address: Address,
+    name: string,
+    input: unknown,
+    options: CommandOptions,
+  ): Promise<Answered<unknown>>
+  query(
+    address: Address,
+    name: string,
+    input: unknown,
+    options: { timeoutMs: number },
+  ): Promise<Answered<unknown>>
+}
+
+/** ms an attempt may take before it is repeated; each takes twice as long as the one before. */
+const firstAttemptMs = 2_000
+/** ms between two attempts: the first, and the longest. */
+const firstPauseMs = 10
+const longestPauseMs = 200
+
+export class PatientClient {
+  private readonly env: Env
+  private readonly attempts: Attempts
+  private readonly requestTimeoutMs: number
+  private readonly answered: ((ms: number) => void) | undefined
+
+  /** @param answered told how long each answered request took, ms */
+  constructor(
+    env: Env,
+    attempts: Attempts,
+    requestTimeoutMs: number,
+    answered?: (ms: number) => void,
+  ) {
+    this.answered = answered
+    this.env = env
+    this.attempts = attempts
+    this.requestTimeoutMs = requestTimeoutMs
+  }
+
+  command(
+    address: Address,
+    name: string,
+    input: unknown,
+    options?: CommandOptions,
+  ): Promise<Answered<unknown>> {
+    const repeatable = options?.idempotencyKey !== undefined
+    return this.untilAnswered(repeatable, options?.timeoutMs, (timeoutMs) =>
+      this.attempts.command(address, name, input, { ...options, timeoutMs }),
+    )
+  }
+
+  query(
+    address: Address,
+    name: string,
+    input: unknown,
+    options?: { timeoutMs?: number },
+  ): Promise<Answered<unknown>> {
+    return this.untilAnswered(true, options?.timeoutMs, (timeoutMs) =>
+      this.attempts.query(address, name, input, { timeoutMs }),
+    )
+  }
+
+  private async untilAnswered(
+    repeatable: boolean,
+    timeoutMs: number | undefined,
+    attempt: (timeoutMs: number) => Promise<Answered<unknown>>,
+  ): Promise<Answered<unknown>> {
+    const { clock, timers } = this.env
+    const begun = clock.monotonic()
+    const deadline = begun + (timeoutMs ?? this.requestTimeoutMs)
+    let attemptMs = repeatable ? firstAttemptMs : Infinity
+    let pauseMs = firstPauseMs
+    let executed = false
+    for (;;) {
+      const left = deadline - clock.monotonic()
+      try {
+        const answer = await attempt(Math.max(1, Math.min(attemptMs, left)))
+        this.answered?.(clock.monotonic() - begun)
+        return answer
+      } catch (error) {
+        if (!(error instanceof Fault) || !passes(error)) throw error
+        executed ||= error.outcome === 'unknown'
+        if (error.outcome === 'unknown' && !repeatable) throw error
+        if (clock.monotonic() + pauseMs >= deadline) {
+          throw executed ? new Fault('outcome_unknown') : error
+        }
+      }
+      await new Promise<void>((resolve) => timers.after(pauseMs, resolve))
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs)
+      attemptMs *= 2
+    }
+  }
+}
+
+/** Trouble that a new owner, or the same one a moment later, does not have. */
+function passes(fault: Fault): boolean {
+  return fault.code === 'not_ready' || fault.code === 'outcome_unknown' || fault.code === 'fenced'
+}

@@ -1,0 +1,48 @@
+/**
+ * How a node is: what its process uses, how quick it answers, what its shards do. For `suanpan top` and
+ * whoever else looks; gathered when it is asked for, and kept from one look to the next as counters.
+ */
+import type { ShardStatus } from '../../runtime/index.js'
+
+/** What only the process itself knows. */
+export interface ProcessVitals {
+  readonly pid: number
+  readonly uptimeSeconds: number
+  /** Processor seconds used so far. */
+  readonly cpuSeconds: number
+  readonly rssBytes: number
+  /** How late timers were lately, ms. */
+  readonly loopDelayMs: number
+  /** Requests of this node's clients that were answered so far, and how long they lately took. */
+  readonly answered: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+/** One shard in a node's vitals. */
+export type ShardVitals = Pick<
+  ShardStatus,
+  'shard' | 'ordinal' | 'actors' | 'mailbox' | 'outboxMessages' | 'idempotencyKeys'
+>
+
+export interface NodeVitals extends Partial<ProcessVitals> {
+  readonly id: string
+  readonly name: string
+  readonly address: string
+  readonly shards: readonly ShardVitals[]
+  /** Addresses asked most, with their share of the requests here. */
+  readonly hot: readonly (readonly [address: string, share: number])[]
+  /** Minor units on their way, by currency; what other nodes hold of them counts there. */
+  readonly transit: Readonly<Record<string, string>>
+}
+
+export function shardVitals(statuses: readonly ShardStatus[]): ShardVitals[] {
+  return statuses.map(({ shard, ordinal, actors, mailbox, outboxMessages, idempotencyKeys }) => ({
+    shard,
+    ordinal,
+    actors,
+    mailbox,
+    outboxMessages,
+    idempotencyKeys,
+  }))
+}

@@ -1,0 +1,109 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { bucketName, Process, SimulatedCluster } from '../membership/testing/simulated-cluster.js'
+import type { KeyBucket } from '../../transport/index.js'
+import { MapStore } from './map-store.js'
+import { decodeMap, emptyMap, encodeMap, mapKey, type ShardMap } from './shard-map.js'
+import { changeMap } from './transitions.js'
+
+let cluster: SimulatedCluster
+let bucket: KeyBucket
+let store: MapStore
+let process: Process
+let reports: string[]
+
+const kept = (): { revision: number; value: Uint8Array } | undefined =>
+  cluster.service.bucket(bucketName).get(mapKey)
+
+/** What somebody else writes. */
+function writes(bytes: Uint8Array): void {
+  cluster.service.bucket(bucketName).change(mapKey, bytes, kept()?.revision ?? 0, 0)
+}
+
+function drained(map: ShardMap, member: string): ShardMap | undefined {
+  const result = changeMap(map, [{ type: 'drain', member }], () => false)
+  return 'map' in result ? result.map : undefined
+}
+
+beforeEach(async () => {
+  cluster = new SimulatedCluster(1)
+  cluster.service.bucket(bucketName).listeners.clear()
+  process = new Process(cluster.kernel, cluster.random)
+  bucket = await cluster.soon(cluster.service.connect(process).bucket(bucketName, { replicas: 3 }))
+  reports = []
+  const report = (event: string): void => void reports.push(event)
+  store = new MapStore({ env: process.env, bucket, attemptMs: 800, report })
+  store.start()
+  const change = store.change(
+    (map) => (map === undefined ? emptyMap(4, 1) : undefined),
+    () => true,
+  )
+  expect(await cluster.soon(change)).toBe('changed')
+})
+
+describe('the shard map of a node', () => {
+  it('P6: is decided again from what it has become meanwhile', async () => {
+    writes(encodeMap(drained(emptyMap(4, 1), 'other')!))
+    const seen: number[] = []
+    const change = store.change(
+      (map) => {
+        seen.push(map!.version)
+        return map!.draining.includes('mine') ? undefined : drained(map!, 'mine')
+      },
+      () => true,
+    )
+    expect(await cluster.soon(change)).toBe('changed')
+    expect(seen).toEqual([1, 2])
+    expect(decodeMap(kept()!.value)).toMatchObject({ version: 3, draining: ['other', 'mine'] })
+  })
+
+  it('P6: a write whose reply is lost is done once', async () => {
+    cluster.weather.replyLoss = 1
+    const change = store.change(
+      (map) => (map!.draining.includes('mine') ? undefined : drained(map!, 'mine')),
+      () => true,
+    )
+    expect(await cluster.soon(change)).toBe('nothing')
+    expect(decodeMap(kept()!.value)).toMatchObject({ version: 2, draining: ['mine'] })
+  })
+
+  it('P5: never goes back, whoever says so', async () => {
+    writes(encodeMap(drained(emptyMap(4, 1), 'other')!))
+    await cluster.pass(1_000)
+    expect(store.map?.version).toBe(2)
+    writes(encodeMap(emptyMap(4, 1)))
+    await cluster.pass(1_000)
+    expect(store.map?.version).toBe(2)
+    expect(reports).toEqual(['map_broken'])
+  })
+
+  it.each([
+    ['not in order', Buffer.from('{}'), 'map_broken'],
+    ['of newer code', Buffer.from('{"layout":2}'), 'map_newer'],
+  ])('P1: %s is not used, and nothing is written over it', async (_, bytes, code) => {
+    writes(bytes)
+    await cluster.pass(1_000)
+    const { revision } = kept()!
+    const change = store.change(
+      (map) => drained(map!, 'mine'),
+      () => true,
+    )
+    expect(await cluster.soon(change)).toBe('given_up')
+    expect(kept()!.revision).toBe(revision)
+    expect([store.map?.version, reports]).toEqual([1, [code]])
+    writes(encodeMap(drained(emptyMap(4, 1), 'repaired')!))
+    await cluster.pass(1_000)
+    expect(store.map?.draining).toEqual(['repaired'])
+  })
+
+  it('gives up when it is told to', async () => {
+    cluster.service.startElection()
+    let goOn = true
+    const change = store.change(
+      (map) => drained(map!, 'mine'),
+      () => goOn,
+    )
+    await cluster.pass(5_000)
+    goOn = false
+    expect(await cluster.soon(change)).toBe('given_up')
+  })
+})

@@ -1,0 +1,119 @@
+/**
+ * `suanpan start --processes N`: several nodes of a cluster on one machine, as workers of
+ * `node:cluster` behind one HTTP port. It starts again what dies, with growing pauses, and ends when
+ * all were asked to end.
+ *
+ * S3. A worker that ends by wrong usage would end so for ever: the supervisor ends with it.
+ * S4. Asked to end, it asks every worker, waits for all, and tells the worst of their exit codes.
+ */
+import cluster, { type Worker } from 'node:cluster'
+import { exitCodes } from '../cli/exit-codes.js'
+
+export interface SupervisorOptions {
+  readonly processes: number
+  /** File each worker runs, and its words. */
+  readonly exec: string
+  readonly args: readonly string[]
+  /** Name of the machine's nodes: the workers are called `<name>-1`, `<name>-2`, … */
+  readonly name: string
+  readonly onEvent: (event: string, detail: Record<string, unknown>) => void
+}
+
+/** Names the node of a worker. */
+export const nodeNameVariable = 'SUANPAN_NODE'
+
+/** ms before a worker that died is started again: the first time, and at most. */
+const pauseFirstMs = 250
+const pauseMostMs = 10_000
+/** ms a worker has to live for its next death to be a first one. */
+const provenMs = 30_000
+
+/** One place for a worker: who runs there now, and how its predecessors fared. */
+interface Place {
+  readonly name: string
+  worker: Worker | undefined
+  pauseMs: number
+  startedAt: number
+  timer: NodeJS.Timeout | undefined
+}
+
+/** Runs workers until {@link Supervisor.stop} or until one can't run. */
+export class Supervisor {
+  /** Resolves with the exit code when all workers have ended. */
+  readonly ended: Promise<number>
+  private readonly options: SupervisorOptions
+  private readonly places: Place[]
+  private readonly running = new Map<Worker, Place>()
+  private stopping = false
+  private exitCode: number = exitCodes.done
+  private end: (code: number) => void = () => undefined
+
+  constructor(options: SupervisorOptions) {
+    this.options = options
+    this.ended = new Promise((resolve) => {
+      this.end = resolve
+    })
+    this.places = Array.from({ length: options.processes }, (_, i) => ({
+      name: `${options.name}-${i + 1}`,
+      worker: undefined,
+      pauseMs: pauseFirstMs,
+      startedAt: 0,
+      timer: undefined,
+    }))
+  }
+
+  start(): void {
+    const { exec, args } = this.options
+    cluster.setupPrimary({ exec, args: [...args], execArgv: process.execArgv })
+    cluster.on('exit', (worker, code, signal) => {
+      const place = this.running.get(worker)
+      if (place !== undefined) this.ends(worker, place, code, signal)
+    })
+    for (const place of this.places) this.fork(place)
+  }
+
+  /** Asks all workers to end; a second time it makes them. */
+  stop(signal: NodeJS.Signals): void {
+    const forced = this.stopping
+    this.stopping = true
+    for (const place of this.places) {
+      clearTimeout(place.timer)
+      place.worker?.process.kill(forced ? 'SIGKILL' : signal)
+    }
+    this.endWhenAllEnded()
+  }
+
+  private fork(place: Place): void {
+    const worker = cluster.fork({ [nodeNameVariable]: place.name })
+    place.worker = worker
+    place.startedAt = performance.now()
+    this.running.set(worker, place)
+    this.options.onEvent('worker_started', { node: place.name, pid: worker.process.pid })
+  }
+
+  private ends(worker: Worker, place: Place, code: number | null, signal: string | null): void {
+    this.running.delete(worker)
+    place.worker = undefined
+    this.options.onEvent('worker_ended', { node: place.name, code, signal })
+    if (code === exitCodes.usage) {
+      this.exitCode = code
+      if (!this.stopping) this.stop('SIGTERM')
+    }
+    if (this.stopping) {
+      if (code !== exitCodes.done) this.exitCode = Math.max(this.exitCode, code ?? exitCodes.failed)
+      this.endWhenAllEnded()
+      return
+    }
+    if (performance.now() - place.startedAt > provenMs) place.pauseMs = pauseFirstMs
+    const { pauseMs } = place
+    place.pauseMs = Math.min(pauseMs * 2, pauseMostMs)
+    place.timer = setTimeout(() => {
+      this.fork(place)
+    }, pauseMs)
+    this.options.onEvent('worker_restarts', { node: place.name, inMs: pauseMs })
+  }
+
+  private endWhenAllEnded(): void {
+    if (this.stopping && this.running.size === 0) this.end(this.exitCode)
+  }
+}

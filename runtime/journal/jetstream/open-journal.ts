@@ -1,0 +1,78 @@
+/**
+ * Takes a shard's stream over: puts a fence at its end, then reads what is before the fence.
+ *
+ * X4. Nobody appends behind a fence but its owner: the append of every earlier one expects the place
+ *     the fence took. So what is read up to the fence is all there is.
+ * X5. A stream that ends before what was acknowledged elsewhere is refused (`journal_regressed`).
+ */
+import type { StreamLog } from '../../../transport/index.js'
+import type { Env } from '../../env/env.js'
+import { OpenRefused } from '../../errors.js'
+import type { Frame } from '../journal.js'
+import { beginning, damaged, fenceAt, type JournalPosition } from './frames.js'
+import { JetStreamLane, type LaneOptions } from './lane.js'
+import { Patience } from './patience.js'
+import { placeBehind, readUpTo, type ReadScope } from './read-journal.js'
+import { appendSettled } from './settle.js'
+
+export interface OpenScope extends ReadScope, LaneOptions {
+  /** Who opens it, for people who read the stream. */
+  readonly owner: string
+  /** Ordinal the journal must reach: what the last owner said was durable. @default 0 */
+  readonly atLeast?: number
+}
+
+/**
+ * Fences a shard's stream and reads the rest of it.
+ * @param onFrame gets every frame after `scope.after`, in order
+ * @throws OpenRefused damaged, newer_format, journal_regressed; NatsRefused; MessageMissing as
+ *   {@link readShardJournal}; NatsUnreachable when the patience was stopped
+ */
+export async function openShardJournal(
+  env: Env,
+  log: StreamLog,
+  scope: OpenScope,
+  onFrame: (frame: Frame) => void,
+): Promise<JetStreamLane> {
+  const patience = scope.patience ?? new Patience(env)
+  const fence = await putFence(env, log, scope, patience)
+  const end = await readUpTo(log, scope, fence.sequence, patience, onFrame)
+  if (end.sequence !== fence.sequence || end.crc !== fence.crc) {
+    throw damaged(log.name, fence.sequence, 'it is not the fence that was put there')
+  }
+  const atLeast = Math.max(scope.atLeast ?? 0, ordinalOf(scope))
+  if (end.ordinal < atLeast) {
+    throw new OpenRefused(
+      'journal_regressed',
+      `The stream ${log.name} ends at ordinal ${end.ordinal}, but ${atLeast} was durable once; restore it from its backup.`,
+    )
+  }
+  return new JetStreamLane(env, log, scope, end)
+}
+
+async function putFence(
+  env: Env,
+  log: StreamLog,
+  scope: OpenScope,
+  patience: Patience,
+): Promise<JournalPosition> {
+  for (;;) {
+    const end = await endOf(log, scope.shard, patience)
+    const nonce = Buffer.from(env.chance.bytes(12)).toString('hex')
+    const fence = fenceAt(end, scope.shard, env.clock.now(), `${scope.owner} ${nonce}`)
+    if (await appendSettled(log, fence.bytes, end.sequence, patience)) return fence.next
+    // The last owner was not done, or another successor was faster: again behind that.
+    await patience.pause('the end of the stream moved')
+  }
+}
+
+async function endOf(log: StreamLog, shard: number, patience: Patience): Promise<JournalPosition> {
+  const { first, last } = await patience.until(() => log.bounds())
+  if (last === 0) return beginning
+  if (first > last) throw damaged(log.name, last, 'it was purged, and it was the newest')
+  return placeBehind(log, shard, last, patience)
+}
+
+function ordinalOf({ after }: ReadScope): number {
+  return typeof after === 'number' ? after : after.ordinal
+}

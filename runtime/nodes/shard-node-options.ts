@@ -1,0 +1,44 @@
+/** What a node of a cluster runs with, and what it needs of its surroundings. */
+import type { Address } from '../actor/address.js'
+import type { ActorModule } from '../actor/define-actor.js'
+import type { KeyTimeFormat } from '../messaging/key-time.js'
+import type { ShardStorages } from './shard-storage.js'
+
+/** What a node runs with: the same on all nodes of a cluster. */
+export interface ShardNodeOptions {
+  readonly actors: ActorModule
+  /** Shards of the cluster. */
+  readonly shards: number
+  /** Plain data every turn can read as `turn.settings`. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Key of the hashes of idempotency keys, hex. */
+  readonly secret: string
+  readonly keyRetentionMs: number
+  readonly keyTime: KeyTimeFormat
+  readonly keysPerShardMax: number
+  readonly mailboxMessages: number
+  readonly requestTimeoutMs: number
+  /** Journal bytes of a shard after which it is snapshotted. */
+  readonly snapshotJournalBytes: number
+}
+
+/** What a node needs of its surroundings. What is sent to a place may get lost, be repeated or reordered. */
+export interface ShardNodeLinks {
+  readonly storages: ShardStorages
+  /** The place of a shard that is not served here; undefined when nobody knows. */
+  placeOf(shard: number): number | undefined
+  /** True while this node is certain that what it owns it owns: its lease holds. */
+  mayAnswer(): boolean
+  requests(place: number, bytes: Uint8Array): void
+  answers(place: number, bytes: Uint8Array): void
+  peers(place: number, bytes: Uint8Array): void
+  /** A shard is served here from now on. */
+  opened(shard: number): void
+  /** The journal of a shard has another owner, or failed; the shard is not served here any more. */
+  shardLost(shard: number, error: unknown): void
+  /** One of every so many requests, for whoever looks for hot actors. */
+  sampled?(address: Address): void
+  report(event: string, detail: Record<string, unknown>): void
+  /** A rule of ours was broken: the process must end. */
+  fail(error: unknown): void
+}

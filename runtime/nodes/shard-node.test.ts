@@ -1,0 +1,244 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { defineActor } from '../actor/define-actor.js'
+import { shardOfHome } from '../actor/address.js'
+import { FaultCounts } from '../simulation/faults.js'
+import { Kernel } from '../simulation/kernel.js'
+import { SimulatedNatsService } from '../simulation/nats/service.js'
+import { fairWeather } from '../simulation/nats/weather.js'
+import { SimulatedProcess } from '../simulation/process.js'
+import { Random } from '../simulation/random.js'
+import type { Machine } from '../simulation/simulated-disk.js'
+import type { Nats } from '../../transport/index.js'
+import { limits } from '../limits.js'
+import { jetStreamStorages } from './jetstream-storage.js'
+import type { ShardNodeLinks } from './shard-node-options.js'
+import { here, ShardNode } from './shard-node.js'
+
+const shards = 4
+
+/** A purse can be filled, and can give to another: a message between shards. */
+const purse = defineActor({
+  kind: 'purse',
+  state: { coins: 0 },
+  events: {
+    changed: (state, data: { by: number; note?: string }) => ({ coins: state.coins + data.by }),
+  },
+  commands: {
+    fill(turn, input: { coins: number; note?: string }) {
+      turn.emit('changed', { by: input.coins, note: input.note ?? '' })
+      return turn.state.coins
+    },
+    give(turn, input: { to: string; coins: number }) {
+      if (turn.state.coins < input.coins) return turn.refuse('too_few', 'Fill the purse first.')
+      turn.emit('changed', { by: -input.coins })
+      turn.send(`purse/${input.to}`, 'fill', { coins: input.coins })
+      return turn.state.coins
+    },
+  },
+  queries: { coins: (view) => view.self.coins },
+})
+
+/** Two nodes over one NATS, each knowing where the other's shards are. */
+class Pair {
+  readonly kernel = new Kernel()
+  readonly owners: (0 | 1)[] = Array.from({ length: shards }, () => 0)
+  readonly lost: number[] = []
+  readonly nodes: readonly [ShardNode, ShardNode]
+  readonly processes: readonly SimulatedProcess[]
+  readonly mayAnswer = [true, true]
+  readonly nats: Nats
+  private readonly random = new Random(7, 'pair')
+
+  constructor() {
+    const { kernel, random } = this
+    const service = new SimulatedNatsService({
+      kernel,
+      random,
+      weather: fairWeather(),
+      counts: new FaultCounts(),
+    })
+    this.nats = service.connect({ alive: true, paused: false, defer: () => undefined })
+    // Nodes of a cluster have no disk of their own.
+    this.processes = [1, 2].map(
+      (pid) => new SimulatedProcess(kernel, {} as Machine, random, pid, () => 'running'),
+    )
+    const nodes = this.processes.map((process, self) => {
+      const other = 1 - self
+      const links: ShardNodeLinks = {
+        storages: jetStreamStorages(process.env, service.connect(process), {
+          cluster: 'pair',
+          replicas: 3,
+          owner: `node-${self}`,
+        }),
+        placeOf: (shard) => (this.owners[shard] === other ? 1 : undefined),
+        mayAnswer: () => this.mayAnswer[self]!,
+        requests: (_, bytes) => this.carry(other, (node) => node.takeRequests(1, bytes)),
+        answers: (_, bytes) => this.carry(other, (node) => node.takeAnswers(bytes)),
+        peers: (_, bytes) => this.carry(other, (node) => node.takePeers(bytes)),
+        opened: (shard) => this.carry(other, (node) => node.openedElsewhere(shard)),
+        shardLost: (shard) => void this.lost.push(shard),
+        report: () => undefined,
+        fail: (error) => {
+          throw error
+        },
+      }
+      return new ShardNode(process.env, options, links)
+    })
+    this.nodes = [nodes[0]!, nodes[1]!]
+  }
+
+  /** Runs until a promise is settled. */
+  async soon<T>(promise: Promise<T>): Promise<T> {
+    let settled = false
+    const end = (): void => void (settled = true)
+    promise.then(end, end)
+    if (!(await this.kernel.run(() => settled))) throw new Error('nothing happens any more')
+    return promise
+  }
+
+  /** Gives a shard in good order. */
+  async move(shard: number, to: 0 | 1): Promise<void> {
+    const from = this.nodes[1 - to]!
+    await this.soon(this.nodes[to].prepare(shard))
+    expect(await this.soon(from.handOver(shard))).toBe(true)
+    this.owners[shard] = to
+    await this.soon(this.nodes[to].open(shard, 0))
+    for (const node of this.nodes) node.ownerChanged(shard)
+  }
+
+  private carry(to: number, run: (node: ShardNode) => void): void {
+    const node = this.nodes[to]!
+    this.kernel.after(0.2, () => run(node), this.processes[to])
+  }
+}
+
+const options = {
+  actors: { definitions: [purse] },
+  shards,
+  settings: {},
+  secret: '00112233445566778899aabbccddeeff',
+  keyRetentionMs: 86_400_000,
+  keyTime: 'none',
+  keysPerShardMax: 1_000_000,
+  mailboxMessages: 1_000,
+  requestTimeoutMs: 5_000,
+  snapshotJournalBytes: 64 * 1024,
+} as const
+
+let pair: Pair
+
+beforeEach(async () => {
+  pair = new Pair()
+  for (let shard = 0; shard < shards; shard++) await pair.soon(pair.nodes[0].open(shard, 0))
+})
+
+/** A purse that lives in a shard. */
+function purseIn(shard: number): string {
+  for (let i = 0; ; i++) {
+    if (shardOfHome(`purse/p${i}`, shards) === shard) return `p${i}`
+  }
+}
+
+describe('a node of a cluster', () => {
+  it('serves clients of any node, wherever the shard is', async () => {
+    const address = `purse/${purseIn(2)}`
+    await pair.soon(pair.nodes[1].command(address, 'fill', { coins: 5 }))
+    const answer = await pair.soon(pair.nodes[0].query(address, 'coins', null))
+    expect(answer.value).toBe(5)
+  })
+
+  it('gives a shard with all it knows, keys included, to another', async () => {
+    const address = `purse/${purseIn(1)}`
+    const key = { idempotencyKey: 'once' }
+    const fill = (): Promise<unknown> =>
+      pair.soon(pair.nodes[0].command(address, 'fill', { coins: 3 }, key))
+    expect(await fill()).toMatchObject({ value: 3, replayed: false })
+    await pair.move(1, 1)
+    expect(pair.nodes[1].shards).toEqual([1])
+    expect(await fill()).toMatchObject({ value: 3, replayed: true })
+    expect(pair.nodes[1].epochOf(1)).toBeGreaterThan(0)
+  })
+
+  it('loses no message when its target moves', async () => {
+    const from = purseIn(0)
+    const to = purseIn(3)
+    await pair.soon(pair.nodes[0].command(`purse/${from}`, 'fill', { coins: 100 }))
+    const given: Promise<unknown>[] = []
+    for (let i = 0; i < 20; i++) {
+      given.push(pair.nodes[0].command(`purse/${from}`, 'give', { to, coins: 1 }))
+    }
+    const moved = pair.move(3, 1)
+    await pair.soon(Promise.all([...given, moved]))
+    const arrived = async (): Promise<unknown> =>
+      (await pair.soon(pair.nodes[0].query(`purse/${to}`, 'coins', null))).value
+    for (let tries = 0; (await arrived()) !== 20; tries++) {
+      if (tries === 50) throw new Error('messages are missing')
+      await pair.soon(pair.kernel.wait(100))
+    }
+    expect(await arrived()).toBe(20)
+  })
+
+  it('tells who asks it for what it does not serve', async () => {
+    await pair.move(2, 1)
+    pair.owners[2] = 0
+    const asked = pair.soon(pair.nodes[1].command(`purse/${purseIn(0)}`, 'fill', { coins: 1 }))
+    await expect(asked).resolves.toMatchObject({ value: 1 })
+    pair.owners[2] = 1
+    pair.nodes[1].drop(2)
+    const refused = pair.soon(pair.nodes[0].command(`purse/${purseIn(2)}`, 'fill', { coins: 1 }))
+    await expect(refused).rejects.toMatchObject({ code: 'not_ready', outcome: 'not_executed' })
+  })
+
+  it('N4: is fenced shard by shard, and answers nothing of a shard another has opened', async () => {
+    const address = `purse/${purseIn(2)}`
+    await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
+    // The other takes the shard, and nobody tells the first.
+    await pair.soon(pair.nodes[1].open(2, 0))
+    const asked = pair.nodes[0].command(address, 'fill', { coins: 1 }, { timeoutMs: 500 })
+    await expect(pair.soon(asked)).rejects.toMatchObject({ outcome: 'unknown' })
+    expect(pair.lost).toEqual([2])
+    expect(pair.nodes[0].shards).toEqual([0, 1, 3])
+    const other = pair.soon(pair.nodes[0].command(`purse/${purseIn(1)}`, 'fill', { coins: 1 }))
+    await expect(other).resolves.toMatchObject({ value: 1 })
+  })
+
+  it('holds what no append went before while its lease does not hold', async () => {
+    const address = `purse/${purseIn(0)}`
+    await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
+    pair.mayAnswer[0] = false
+    const read = pair.nodes[0].query(address, 'coins', null, { timeoutMs: 500 })
+    await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    const later = pair.nodes[0].query(address, 'coins', null)
+    pair.mayAnswer[0] = true
+    expect((await pair.soon(later)).value).toBe(1)
+  })
+
+  it('refuses a journal that ends before what was durable', async () => {
+    await pair.soon(pair.nodes[0].command(`purse/${purseIn(1)}`, 'fill', { coins: 1 }))
+    expect(await pair.soon(pair.nodes[0].handOver(1))).toBe(true)
+    await expect(pair.soon(pair.nodes[1].open(1, 99))).rejects.toMatchObject({
+      message: expect.stringContaining('99'),
+    })
+    expect(pair.nodes[1].serves(1)).toBe(false)
+  })
+
+  it('bounds the frames of a shard, whatever waits', async () => {
+    const address = `purse/${purseIn(0)}`
+    const note = 'a long note '.repeat(200)
+    const filled: Promise<unknown>[] = []
+    for (let i = 0; i < 900; i++) {
+      filled.push(pair.nodes[0].command(address, 'fill', { coins: 1, note }))
+    }
+    await pair.soon(Promise.all(filled))
+    const journal = await pair.soon(pair.nats.stream('SHARD_pair_0', { replicas: 3 }))
+    const { first, last } = await pair.soon(journal.bounds())
+    const sizes: number[] = []
+    await pair.soon(journal.read(first, last, (_, bytes) => sizes.push(bytes.length)))
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeGreaterThan(900 * note.length)
+    expect(Math.max(...sizes)).toBeLessThan(limits.openFrameBytes + 2 * note.length)
+  })
+})
+
+it('names this node as the first place', () => {
+  expect(here).toBe(0)
+})

@@ -1,0 +1,370 @@
+/**
+ * One node of a cluster, as far as shards go: a host whose shards come and go, each with a lane and a
+ * storage of its own, and the client that asks shards wherever they are. It knows no NATS and no map;
+ * whoever places shards (`cluster/`) tells it what to open and where the others are.
+ *
+ * N3. A shard is served here only between a successful {@link ShardNode.open} and the first of: its
+ *     hand-over, the loss of its journal, the loss of the node's membership.
+ * N4. A shard that is lost takes nothing else with it: the others go on.
+ */
+import type { Address } from '../actor/address.js'
+import type {
+  Answered,
+  CommandOptions,
+  QuarantinedActor,
+  ShardStatus,
+  SilentPair,
+} from '../actor/client.js'
+import { Kinds } from '../actor/kinds.js'
+import type { Env } from '../env/env.js'
+import { Fault } from '../errors.js'
+import { limits } from '../limits.js'
+import { KeyedHash } from '../messaging/keyed-hash.js'
+import { RequestClient } from '../request-client.js'
+import type { Lane } from '../shard/lane.js'
+import { answerKinds } from '../shard/requests.js'
+import { ShardState } from '../shard/shard-state.js'
+import { restoreNewest } from '../snapshot/restore-newest.js'
+import { Snapshotter } from '../snapshot/snapshotter.js'
+import {
+  AnswerBatch,
+  PeerWriter,
+  readPeers,
+  readRequests,
+  type PeerBatch,
+} from '../threads/batches.js'
+import { ShardHost } from '../threads/shard-host.js'
+import type { ShardNodeLinks, ShardNodeOptions } from './shard-node-options.js'
+import type { ShardStorage } from './shard-storage.js'
+
+/** This node, among places. */
+export const here = 0
+
+/** One request in this many is shown to {@link ShardNodeLinks.sampled}. */
+export const sampleEvery = 64
+
+/** A shard served here. */
+interface Served {
+  readonly lane: Lane
+  readonly snapshotter: Snapshotter
+  readonly epoch: number
+  readonly abandon: () => void
+}
+
+export class ShardNode {
+  private readonly env: Env
+  private readonly options: ShardNodeOptions
+  private readonly links: ShardNodeLinks
+  private readonly kinds: Kinds
+  private readonly host: ShardHost
+  private readonly requests: RequestClient
+  private readonly peerWriter = new PeerWriter()
+  private readonly served = new Map<number, Served>()
+  private readonly bounds: { mailboxMessagesMax: number; keysMax: number; openFrameBytes: number }
+  private snapshotJournalBytes: number
+  private taken = 0
+  /** States read ahead of their hand-over, by shard. */
+  private readonly prepared = new Map<number, ShardState>()
+
+  constructor(env: Env, options: ShardNodeOptions, links: ShardNodeLinks) {
+    this.env = env
+    this.options = options
+    this.links = links
+    this.kinds = new Kinds(options.actors)
+    this.snapshotJournalBytes = options.snapshotJournalBytes
+    this.bounds = {
+      mailboxMessagesMax: options.mailboxMessages,
+      keysMax: options.keysPerShardMax,
+      openFrameBytes: limits.openFrameBytes,
+    }
+    this.host = this.makeHost()
+    this.requests = new RequestClient(env, {
+      shards: options.shards,
+      kinds: this.kinds,
+      hash: new KeyedHash(Buffer.from(options.secret, 'hex')),
+      requestTimeoutMs: options.requestTimeoutMs,
+      keyRetentionMs: options.keyRetentionMs,
+      keyTime: options.keyTime,
+      requestsMax: limits.clientRequestsMax,
+      placeOf: (shard) => (this.served.has(shard) ? here : links.placeOf(shard)),
+      send: (place, bytes) => {
+        if (place === here) this.takeRequests(here, bytes)
+        else links.requests(place, bytes)
+      },
+    })
+    this.host.onTick = () => {
+      for (const { snapshotter } of this.served.values()) snapshotter.tick()
+    }
+    this.host.serve()
+  }
+
+  /** Shards served here. */
+  get shards(): number[] {
+    return [...this.served.keys()].sort((a, b) => a - b)
+  }
+
+  /** Changes bounds while it runs. */
+  configure(
+    bounds: Partial<Pick<ShardNodeOptions, 'mailboxMessages' | 'snapshotJournalBytes'>>,
+  ): void {
+    const { mailboxMessages, snapshotJournalBytes } = bounds
+    if (mailboxMessages !== undefined) this.bounds.mailboxMessagesMax = mailboxMessages
+    if (snapshotJournalBytes !== undefined) this.snapshotJournalBytes = snapshotJournalBytes
+  }
+
+  serves(shard: number): boolean {
+    return this.served.has(shard)
+  }
+
+  /** Epoch under which a shard is served here; undefined when it is not. */
+  epochOf(shard: number): number | undefined {
+    return this.served.get(shard)?.epoch
+  }
+
+  shardOf(address: Address): number {
+    return this.kinds.shardOf(address, this.options.shards)
+  }
+
+  /** Durable ordinals of the shards served here, by shard. */
+  durableOrdinals(): ReadonlyMap<number, number> {
+    return new Map(
+      [...this.served].map(([shard, { lane }]) => [shard, lane.durable.get(shard) ?? 0]),
+    )
+  }
+
+  /** Reads a shard ahead, while another node still serves it. @throws OpenRefused, NatsUnreachable */
+  async prepare(shard: number): Promise<void> {
+    const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
+    const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
+    // When it fails, for instance because the journal was cut meanwhile, the next try begins anew.
+    this.prepared.delete(shard)
+    await storage.read(state)
+    this.prepared.set(shard, state)
+  }
+
+  /** Forgets what was read ahead. */
+  forget(shard: number): void {
+    this.prepared.delete(shard)
+  }
+
+  /**
+   * Becomes the owner of a shard and serves it.
+   * @param ordinal the newest durable ordinal anybody told of: a journal that ends before has lost something
+   * @throws OpenRefused, Fault fenced, NatsUnreachable
+   */
+  async open(shard: number, ordinal: number): Promise<void> {
+    if (this.served.has(shard)) return
+    const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
+    const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
+    this.prepared.delete(shard)
+    const { lane: journal, epoch, abandon } = await storage.open(state)
+    if (state.ordinal < ordinal) {
+      abandon()
+      throw regressed(shard, state.ordinal, ordinal)
+    }
+    const lane = this.host.addLane(journal, [state])
+    const snapshotter = new Snapshotter(lane, {
+      store: storage.snapshots,
+      epoch,
+      journalBytes: () => this.snapshotJournalBytes,
+      report: (event, detail) => {
+        this.links.report(event, detail)
+      },
+      // The next round tries again; without snapshots the journal only grows.
+      fail: (error) => {
+        this.links.report('snapshot_failed', { shard, error })
+      },
+    })
+    this.served.set(shard, { lane, snapshotter, epoch, abandon })
+    this.host.begin(lane)
+    this.links.opened(shard)
+  }
+
+  /**
+   * Ends serving a shard in good order: no more work is taken, all that was done is durable, the
+   * journal takes no more from here.
+   * @returns false when the journal was lost meanwhile
+   */
+  async handOver(shard: number): Promise<boolean> {
+    const served = this.served.get(shard)
+    if (served === undefined) return false
+    await served.snapshotter.stop()
+    const durable = await this.host.retire(served.lane)
+    if (durable) {
+      await served.lane.journal.seal()
+      this.host.removeLane(served.lane)
+    }
+    this.served.delete(shard)
+    return durable
+  }
+
+  /** Stops serving a shard at once: somebody else owns it, or nobody knows. */
+  drop(shard: number): void {
+    const served = this.served.get(shard)
+    served?.abandon()
+    served?.lane.fail(new Fault('fenced'))
+  }
+
+  /** Another node serves a shard now: what it is owed is sent again at once. */
+  openedElsewhere(shard: number): void {
+    this.host.resendTo(shard)
+  }
+
+  /** The map names another owner of a shard: what the last one was asked is asked again. */
+  ownerChanged(shard: number): void {
+    if (!this.served.has(shard)) this.requests.giveUp(shard)
+  }
+
+  command(
+    address: Address,
+    command: string,
+    input: unknown,
+    options?: CommandOptions,
+  ): Promise<Answered<unknown>> {
+    return this.requests.command(address, command, input, options)
+  }
+
+  query(
+    address: Address,
+    query: string,
+    input: unknown,
+    options?: { timeoutMs?: number },
+  ): Promise<Answered<unknown>> {
+    return this.requests.query(address, query, input, options)
+  }
+
+  /** Requests of another node's clients; what is not served here is told so. */
+  takeRequests(place: number, bytes: Uint8Array): void {
+    let refused: AnswerBatch | undefined
+    readRequests(
+      bytes,
+      (shard, request) => {
+        if (this.served.has(shard)) {
+          if (this.taken++ % sampleEvery === 0) this.links.sampled?.(request.open().address)
+          this.host.submit(shard, request)
+        } else {
+          refused ??= new AnswerBatch()
+          const number = request.open().id % 2 ** 32
+          refused.add(number, answerKinds.fault, ['not_ready', notHere(shard)])
+        }
+      },
+      place,
+    )
+    refused?.leave((_, answers) => {
+      this.sendAnswers(place, answers)
+    })
+  }
+
+  /** Answers of another node to clients of this one. */
+  takeAnswers(bytes: Uint8Array): void {
+    this.requests.receive(bytes)
+  }
+
+  /** Messages and acknowledgements between shards; what is not for shards served here is dropped. */
+  takePeers(bytes: Uint8Array): void {
+    this.host.receive(readPeers(bytes))
+  }
+
+  status(): Promise<ShardStatus[]> {
+    return this.host.status()
+  }
+
+  quarantined(): QuarantinedActor[] {
+    return this.host.quarantined()
+  }
+
+  /** @returns false when the actor is not quarantined, or failed again */
+  release(address: Address): Promise<boolean> {
+    return this.host.releaseActor(this.shardOf(address), address)
+  }
+
+  comparePairs(): void {
+    this.host.comparePairs()
+  }
+
+  silentPairs(): SilentPair[] {
+    return this.host.silentPairs()
+  }
+
+  /** Writes snapshots of all shards served here. */
+  async snapshot(): Promise<void> {
+    for (const { snapshotter } of [...this.served.values()]) await snapshotter.snapshotAll()
+  }
+
+  /** Waits for what clients here have asked. */
+  idle(): Promise<void> {
+    return this.requests.idle()
+  }
+
+  /** Ends: nothing is served and nobody is answered any more. */
+  close(): void {
+    this.requests.end(new Fault('closed'))
+    for (const shard of this.shards) this.drop(shard)
+    this.host.stop()
+  }
+
+  private makeHost(): ShardHost {
+    const { links, options, bounds } = this
+    return new ShardHost(
+      this.env,
+      { thread: 0, kinds: this.kinds, settings: options.settings, bounds },
+      {
+        answers: (place, bytes) => {
+          this.sendAnswers(place, bytes)
+        },
+        placeOf: (shard) => links.placeOf(shard),
+        peers: (place, batch) => {
+          this.sendPeers(place, batch)
+        },
+        report: (event, detail) => {
+          links.report(event, detail)
+        },
+        laneFailed: (shards, error) => {
+          for (const shard of shards) {
+            this.served.delete(shard)
+            links.shardLost(shard, error)
+          }
+        },
+        fail: (error) => {
+          links.fail(error)
+        },
+      },
+    )
+  }
+
+  private sendAnswers(place: number, bytes: Uint8Array): void {
+    if (place === here) this.requests.receive(bytes)
+    else this.links.answers(place, bytes)
+  }
+
+  /** In pieces that a link carries. */
+  private sendPeers(place: number, batch: PeerBatch): void {
+    const bytes = this.peerWriter.pack(batch)
+    const { messages, acknowledgements } = batch
+    if (bytes.length <= limits.nodeBatchBytes || messages.length < 2) {
+      this.links.peers(place, bytes)
+      return
+    }
+    const half = messages.length >> 1
+    this.sendPeers(place, { messages: messages.slice(0, half), acknowledgements })
+    this.sendPeers(place, { messages: messages.slice(half), acknowledgements: [] })
+  }
+
+  private restore(shard: number, storage: ShardStorage): Promise<ShardState> {
+    const { shards, keyRetentionMs } = this.options
+    return restoreNewest(storage.snapshots, shard, () => {
+      return new ShardState({ shard, shards, kinds: this.kinds, keyRetentionMs })
+    })
+  }
+}
+
+function notHere(shard: number): string {
+  return `Shard ${shard} is not served here; ask again shortly.`
+}
+
+function regressed(shard: number, found: number, known: number): Error {
+  return new Fault(
+    'journal_failed',
+    `The journal of shard ${shard} ends at ordinal ${found}, but ${known} was durable before: the stream has lost its end. Restore the lost data.`,
+  )
+}

@@ -1,0 +1,36 @@
+/**
+ * Where a node finds a shard's past and puts its future: journal and snapshots of one shard, kept
+ * outside of the node. The twin of the data folder of an embedded runtime.
+ *
+ * N1. `read` owns nothing and may be repeated: it goes on where the state ends.
+ * N2. After `open` no earlier owner appends anything any more, and the state holds everything ever
+ *     acknowledged.
+ */
+import type { JournalLane } from '../journal/journal.js'
+import type { SnapshotStore } from '../snapshot/snapshot-store.js'
+import type { ShardState } from '../shard/shard-state.js'
+
+/** A journal this node owns. */
+export interface OwnedJournal {
+  readonly lane: JournalLane
+  readonly epoch: number
+  /** Gives the journal up at once: what is in flight fails, whatever becomes of it. */
+  readonly abandon: () => void
+}
+
+export interface ShardStorage {
+  readonly snapshots: SnapshotStore
+  /** Applies what the journal holds after the state's ordinal, up to its present end. @throws OpenRefused */
+  read(state: ShardState): Promise<void>
+  /** Becomes the owner, then applies the rest of the journal. @throws OpenRefused, Fault fenced */
+  open(state: ShardState): Promise<OwnedJournal>
+}
+
+/** Storages of all shards of a cluster. */
+export interface ShardStorages {
+  /**
+   * @param mayAnswer false while this node is not certain to be the owner
+   * @throws NatsUnreachable, OpenRefused
+   */
+  of(shard: number, mayAnswer: () => boolean): Promise<ShardStorage>
+}

@@ -1,0 +1,31 @@
+/** How a shard is, as plain data for operators and audits. */
+import type { QuarantinedActor, ShardStatus } from '../actor/client.js'
+import type { Shard } from './shard.js'
+
+export function statusOf(shard: Shard, thread: number, activity: string): ShardStatus {
+  const { state } = shard
+  return {
+    shard: state.shard,
+    thread,
+    state: activity,
+    ordinal: state.ordinal,
+    actors: state.actors.size,
+    storedActors: state.store.size,
+    idempotencyKeys: state.keys.size,
+    outboxMessages: state.outbox.size,
+    mailbox: shard.mailboxLength,
+    tally: structuredClone(state.tally),
+    disagreements: [...state.disagreements],
+  }
+}
+
+/** Actors of a shard that are set aside. */
+export function quarantinedOf({ state }: Shard): QuarantinedActor[] {
+  return state.quarantine.all().map((entry) => ({
+    address: entry.address,
+    shard: state.shard,
+    since: entry.since,
+    reason: entry.reason,
+    parkedMessages: entry.waiting.length,
+  }))
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Nats } from '../../transport/index.js'
+import { connectNats } from '../../transport/nats/index.js'
+import { NatsServers } from '../../transport/nats/testing/index.js'
+import { nodeEnv } from '../env/node-env.js'
+import { SimulatedWorld } from '../journal/jetstream/testing/simulated-world.js'
+import { JournalEnv } from '../journal/testing/journal-env.js'
+import { FileSnapshots } from './file-snapshots.js'
+import { blocksOf, snapshotContract } from './snapshot.contract.js'
+import { StreamSnapshots } from './stream-snapshots.js'
+
+const durable = (): Promise<void> => Promise.resolve()
+
+snapshotContract('snapshots as files', () => {
+  const env = new JournalEnv()
+  return {
+    store: new FileSnapshots(env.disk, '/data/snapshots'),
+    damage: async (_, { path }) => {
+      const file = await env.disk.open(path, 'readwrite')
+      const [byte] = await file.read(3_000, 1)
+      await file.write(Buffer.of(byte! ^ 1), 3_000)
+      await file.close()
+    },
+  }
+})
+
+describe('in simulation', () => {
+  const world = new SimulatedWorld(2)
+  beforeAll(() => world.start())
+  afterAll(() => world.stop())
+
+  const storeOf = (cluster: string): StreamSnapshots => {
+    const { process, nats } = world.process()
+    return new StreamSnapshots(process.env, (shard) =>
+      nats.stream(`SNAP_${cluster}_${shard}`, { replicas: 3 }),
+    )
+  }
+
+  snapshotContract('snapshots on a simulated stream', () => {
+    const cluster = randomUUID()
+    return {
+      store: storeOf(cluster),
+      damage: (shard, { from }) => {
+        const stream = world.service.stream(`SNAP_${cluster}_${shard}`)
+        const bytes = Buffer.from(stream.at(from + 1)!)
+        bytes[3_000]! ^= 1
+        stream.damage(from + 1, bytes)
+        return Promise.resolve()
+      },
+    }
+  })
+
+  const ordinals = async (store: StreamSnapshots): Promise<number[]> =>
+    (await store.newest(1)).map(({ ordinal }) => ordinal)
+
+  it('B1: one that was never finished is passed over, and goes with the older ones', async () => {
+    const store = storeOf('unfinished')
+    await store.write(1, { ordinal: 10, epoch: 1, blocks: blocksOf(1) }, durable)
+    const died = store.write(1, { ordinal: 20, epoch: 1, blocks: blocksOf(2) }, () =>
+      Promise.reject(new Error('died')),
+    )
+    await expect(died).rejects.toThrow('died')
+    expect(await ordinals(store)).toEqual([10])
+    await store.write(1, { ordinal: 30, epoch: 1, blocks: blocksOf(3) }, durable)
+    await store.write(1, { ordinal: 40, epoch: 1, blocks: blocksOf(4) }, durable)
+    await store.prune(1)
+    expect(await ordinals(store)).toEqual([40, 30])
+    const stream = world.service.stream('SNAP_unfinished_1')
+    expect(stream.first).toBe((await store.newest(1))[1]?.from)
+  })
+
+  it('B2: two writers at once do not harm each other', async () => {
+    const stores = [storeOf('mixed'), storeOf('mixed')]
+    await Promise.all(
+      stores.map((store, i) =>
+        store.write(1, { ordinal: 10 + i, epoch: 1 + i, blocks: blocksOf(i) }, durable),
+      ),
+    )
+    const listed = await stores[0]!.newest(1)
+    expect(listed.length).toBeGreaterThan(0)
+    for (const candidate of listed) {
+      let count = 0
+      await stores[1]!.read(1, candidate, () => count++)
+      expect(count).toBe(blocksOf(0).length)
+    }
+  })
+
+  it('a message that is gone is damage', async () => {
+    const store = storeOf('gone')
+    await store.write(1, { ordinal: 10, epoch: 1, blocks: blocksOf(1) }, durable)
+    const [candidate] = await store.newest(1)
+    world.service.stream('SNAP_gone_1').purge(2)
+    await expect(store.read(1, candidate!, () => undefined)).rejects.toMatchObject({
+      code: 'damaged',
+      place: { file: 'SNAP_gone_1' },
+    })
+    expect(await ordinals(store)).toEqual([])
+  })
+
+  it('is written through elections and lost replies', async () => {
+    const store = storeOf('trouble')
+    Object.assign(world.weather, { replyLoss: 0.3, lateAppend: 0.2 })
+    world.service.startElection()
+    world.kernel.after(5_000, () => world.service.endElection())
+    await store.write(1, { ordinal: 10, epoch: 1, blocks: blocksOf(1) }, durable)
+    Object.assign(world.weather, { replyLoss: 0, lateAppend: 0 })
+    expect(await ordinals(store)).toEqual([10])
+  })
+
+  it('gives up when told to', async () => {
+    const store = storeOf('stopped')
+    await store.newest(1)
+    world.service.startElection()
+    const write = store.write(1, { ordinal: 10, epoch: 1, blocks: blocksOf(1) }, durable)
+    store.stop()
+    await expect(write).rejects.toMatchObject({ code: 'nats_unreachable' })
+    world.service.endElection()
+  })
+})
+
+describe('on a real server', () => {
+  let servers: NatsServers
+  let nats: Nats
+  beforeAll(async () => {
+    servers = await NatsServers.start()
+    nats = await connectNats({ servers: servers.addresses })
+  })
+  afterAll(async () => {
+    await nats.close()
+    await servers.stop()
+  })
+
+  it('snapshots are written, listed, read and pruned', async () => {
+    const store = new StreamSnapshots(nodeEnv(), (shard) =>
+      nats.stream(`SNAP_real_${shard}`, { replicas: 1 }),
+    )
+    for (const ordinal of [10, 20, 30]) {
+      await store.write(1, { ordinal, epoch: 1, blocks: blocksOf(ordinal) }, durable)
+      await store.prune(1)
+    }
+    const listed = await store.newest(1)
+    expect(listed.map(({ ordinal }) => ordinal)).toEqual([30, 20])
+    const blocks: Buffer[] = []
+    await store.read(1, listed[0]!, (block) => blocks.push(Buffer.from(block)))
+    expect(Buffer.concat(blocks).equals(Buffer.concat(blocksOf(30)))).toBe(true)
+  })
+})

@@ -1,0 +1,224 @@
+/**
+ * Snapshots on a stream: one stream a shard, each snapshot a row of messages, two kept.
+ *
+ *   ┌──────┐ ┌───────┐ ┌───────┐   ┌─────┐     every message: magic, format, kind, index, name of the
+ *   │ head │ │ chunk │ │ chunk │ … │ end │     snapshot, length, CRC over all of it; a chunk carries at
+ *   └──────┘ └───────┘ └───────┘   └─────┘     most 512 KiB of blocks, an end the sums.
+ *
+ * B1. A snapshot exists when its end is there. The end is written when the ordinal is durable, and what
+ *     was written is read back before `write` resolves: the journal is cut on the strength of it.
+ * B2. Two writers may mix their messages – a succeeded owner may not know yet – because each message
+ *     names its snapshot. Which one is newer its ordinal says, not its place.
+ *     A listing jumps over what lies within a snapshot; the journal is cut by what is listed, so one
+ *     that is missed between the messages of another costs room, never truth.
+ * B3. Only what is before the older kept snapshot is removed.
+ */
+import { MessageMissing, type StreamLog } from '../../transport/index.js'
+import type { Env } from '../env/env.js'
+import { Fault, OpenRefused } from '../errors.js'
+import { Patience } from '../journal/jetstream/patience.js'
+import { appendSettled } from '../journal/jetstream/settle.js'
+import { limits } from '../limits.js'
+import { BlockReader, chunksOf } from './snapshot-chunks.js'
+import {
+  kinds,
+  readMessage,
+  writeMessage,
+  type EndContent,
+  type SnapshotMessage,
+} from './snapshot-messages.js'
+import type { SnapshotCandidate, SnapshotCut, SnapshotStore } from './snapshot-store.js'
+
+/** A snapshot found on a stream. */
+export interface StreamSnapshot extends SnapshotCandidate {
+  /** Sequences of its head and of its end. */
+  readonly from: number
+  readonly to: number
+  readonly id: string
+}
+
+export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
+  private readonly env: Env
+  private readonly open: (shard: number) => Promise<StreamLog>
+  private readonly patience: Patience
+  private readonly logs = new Map<number, StreamLog>()
+
+  /** @param open opens the stream of a shard's snapshots */
+  constructor(env: Env, open: (shard: number) => Promise<StreamLog>) {
+    this.env = env
+    this.open = open
+    this.patience = new Patience(env)
+  }
+
+  /** Whatever waits for NATS gives up. */
+  stop(): void {
+    this.patience.stop()
+  }
+
+  async write(shard: number, cut: SnapshotCut, durable: () => Promise<void>): Promise<void> {
+    const log = await this.logOf(shard)
+    const id = Buffer.from(this.env.chance.bytes(8)).toString('hex')
+    const { ordinal, epoch } = cut
+    const writer = new Writer(log, id, this.patience)
+    const from = await writer.append(kinds.head, Buffer.from(JSON.stringify({ ordinal, epoch })))
+    let bytes = 0
+    for (const chunk of chunksOf(cut.blocks)) {
+      await writer.append(kinds.chunk, chunk)
+      bytes += chunk.length
+    }
+    await durable()
+    const end: EndContent = { ordinal, epoch, from, bytes, chunks: writer.index - 1 }
+    const to = await writer.append(kinds.end, Buffer.from(JSON.stringify(end)))
+    try {
+      const name = nameOf(log, from)
+      await this.read(shard, { name, ordinal, epoch, from, to, id }, () => undefined)
+    } catch (error) {
+      if (!(error instanceof OpenRefused)) throw error
+      throw new Fault('journal_failed', `A snapshot does not read back. ${error.message}`, {
+        cause: error,
+      })
+    }
+  }
+
+  async newest(shard: number): Promise<readonly StreamSnapshot[]> {
+    const log = await this.logOf(shard)
+    const { first, last } = await this.patience.until(() => log.bounds())
+    const found: StreamSnapshot[] = []
+    for (let at = last; at >= first;) {
+      const bytes = await this.patience.until(() => log.at(at))
+      const message = bytes === undefined ? undefined : readMessage(bytes)
+      if (message?.kind !== kinds.end) {
+        // One that was never finished is passed over at once, from any of its messages.
+        at -= (message?.index ?? 0) + 1
+        continue
+      }
+      const { ordinal, epoch, from } = JSON.parse(message.body.toString()) as EndContent
+      const { id } = message
+      if (from >= first) found.push({ name: nameOf(log, from), ordinal, epoch, from, to: at, id })
+      at = from - 1
+    }
+    return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
+  }
+
+  async read(
+    shard: number,
+    candidate: StreamSnapshot,
+    onBlock: (block: Uint8Array) => void,
+  ): Promise<void> {
+    const log = await this.logOf(shard)
+    const reader = new Reader(log.name, candidate, onBlock)
+    while (reader.next <= candidate.to) {
+      try {
+        await this.patience.until(() =>
+          log.read(reader.next, candidate.to, (sequence, bytes) => reader.take(sequence, bytes)),
+        )
+      } catch (error) {
+        if (error instanceof MessageMissing) throw damaged(log.name, error.sequence)
+        throw error
+      }
+    }
+    reader.end()
+  }
+
+  async prune(shard: number): Promise<readonly StreamSnapshot[]> {
+    const log = await this.logOf(shard)
+    const kept = (await this.newest(shard)).slice(0, limits.snapshotsKept)
+    const oldest = Math.min(...kept.map(({ from }) => from))
+    if (kept.length === limits.snapshotsKept && oldest > 1) {
+      await this.patience.until(() => log.purge(oldest - 1))
+    }
+    return kept
+  }
+
+  private async logOf(shard: number): Promise<StreamLog> {
+    const log = this.logs.get(shard) ?? (await this.patience.until(() => this.open(shard)))
+    this.logs.set(shard, log)
+    return log
+  }
+}
+
+/** Appends the messages of one snapshot, behind whatever others append meanwhile. */
+class Writer {
+  index = 0
+  private readonly log: StreamLog
+  private readonly id: string
+  private readonly patience: Patience
+  private last: number | undefined
+
+  constructor(log: StreamLog, id: string, patience: Patience) {
+    this.log = log
+    this.id = id
+    this.patience = patience
+  }
+
+  /** @returns its sequence */
+  async append(kind: number, body: Uint8Array): Promise<number> {
+    const { log, patience } = this
+    const bytes = writeMessage({ kind, id: this.id, index: this.index++, body })
+    for (;;) {
+      this.last ??= (await patience.until(() => log.bounds())).last
+      const after = this.last
+      if (await appendSettled(log, bytes, after, patience)) {
+        this.last = after + 1
+        return this.last
+      }
+      this.last = undefined
+    }
+  }
+}
+
+/** Takes the messages of a stream and picks those of one snapshot. */
+class Reader {
+  /** Sequence of the next message. */
+  next: number
+  private readonly stream: string
+  private readonly candidate: StreamSnapshot
+  private readonly blocks: BlockReader
+  private index = 0
+  private bytes = 0
+  private complete = false
+
+  constructor(stream: string, candidate: StreamSnapshot, onBlock: (block: Uint8Array) => void) {
+    this.stream = stream
+    this.candidate = candidate
+    this.next = candidate.from
+    this.blocks = new BlockReader(onBlock)
+  }
+
+  take(sequence: number, bytes: Uint8Array): void {
+    this.next = sequence + 1
+    const message = readMessage(bytes)
+    if (message === undefined) throw damaged(this.stream, sequence)
+    if (message.id !== this.candidate.id) return
+    if (message.index !== this.index++) throw damaged(this.stream, sequence)
+    if (message.kind === kinds.chunk) {
+      this.bytes += message.body.length
+      if (!this.blocks.take(message.body)) throw damaged(this.stream, sequence)
+    } else if (message.kind === kinds.end) this.finish(sequence, message)
+  }
+
+  /** @throws OpenRefused when the end was not reached */
+  end(): void {
+    if (!this.complete) throw damaged(this.stream, this.candidate.to)
+  }
+
+  private finish(sequence: number, message: SnapshotMessage): void {
+    const end = JSON.parse(message.body.toString()) as EndContent
+    const isWhole =
+      end.bytes === this.bytes && end.chunks === message.index - 1 && this.blocks.empty
+    if (!isWhole) throw damaged(this.stream, sequence)
+    this.complete = true
+  }
+}
+
+function nameOf(log: StreamLog, from: number): string {
+  return `${log.name} from message ${from}`
+}
+
+function damaged(stream: string, sequence: number): OpenRefused {
+  return new OpenRefused(
+    'damaged',
+    `The snapshots in the stream ${stream} are damaged at message ${sequence}.`,
+    { file: stream, offset: sequence },
+  )
+}

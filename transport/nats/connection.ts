@@ -1,0 +1,207 @@
+/**
+ * One connection to NATS, with what the client leaves to its user.
+ *
+ * C2. Nothing is sent while the connection is down: the client would drop it silently. A request then
+ *     fails at once, and those in flight fail when the loss is noticed, not at their time-out.
+ * C3. What waits in memory to be sent is bounded; beyond it the bus loses.
+ */
+import {
+  AuthorizationError,
+  connect,
+  createInbox,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Status,
+  TimeoutError,
+} from '@nats-io/transport-node'
+import { connectionOptions, requestTimeoutMsDefault, type NatsOptions } from './options.js'
+import { NatsRefused, NatsUnreachable } from './port.js'
+
+/** Nobody listens at a subject: a stream between two leaders, no JetStream, or no such listener. */
+export class NobodyListens extends NatsUnreachable {}
+
+/** Bytes that may wait for the server before the bus loses: below what a server keeps for a slow one. */
+const unsentBytesMax = 32 * 1024 * 1024
+/** A closing connection waits this long for what it has said to arrive. */
+const closingMs = 1_000
+
+export class Connection {
+  connected = true
+  readonly requestTimeoutMs: number
+  readonly client: NatsConnection
+  private readonly options: NatsOptions
+  private readonly listeners: ((connected: boolean) => void)[] = []
+  private readonly inFlight = new Set<(error: Error) => void>()
+  private unsentBytes = 0
+  private flushing = false
+
+  constructor(client: NatsConnection, options: NatsOptions) {
+    this.client = client
+    this.options = options
+    this.requestTimeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault
+    void this.follow()
+  }
+
+  onConnection(listener: (connected: boolean) => void): void {
+    this.listeners.push(listener)
+  }
+
+  /** A subject that only this connection hears. */
+  inbox(): string {
+    return createInbox(this.options.inboxPrefix)
+  }
+
+  /** Tells the operator. */
+  problem(sentence: string): void {
+    this.options.onProblem?.(sentence)
+  }
+
+  /** @throws NatsUnreachable, NatsRefused nats_permission */
+  request(subject: string, bytes: Uint8Array, timeoutMs: number, headers?: MsgHdrs): Promise<Msg> {
+    if (!this.connected) return Promise.reject(unreachable(subject, 'the connection is down'))
+    return new Promise((resolve, reject) => {
+      this.inFlight.add(reject)
+      const options = { timeout: timeoutMs, ...(headers === undefined ? {} : { headers }) }
+      this.client
+        .request(subject, bytes, options)
+        .finally(() => this.inFlight.delete(reject))
+        .then(resolve, (error: unknown) => reject(errorOfRequest(subject, error)))
+    })
+  }
+
+  /** Sends without a promise. */
+  publish(subject: string, bytes: Uint8Array): void {
+    if (!this.connected || this.unsentBytes > unsentBytesMax) return
+    try {
+      this.client.publish(subject, bytes)
+    } catch (error) {
+      // Too large or a wrong subject: a mistake of ours, not of the network.
+      if (!this.client.isClosed()) throw error
+      return
+    }
+    this.unsentBytes += bytes.length
+    if (!this.flushing) void this.flush()
+  }
+
+  async close(): Promise<void> {
+    if (this.connected) {
+      const flushed = this.client.flush().catch(() => undefined)
+      let timer: NodeJS.Timeout | undefined
+      const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, closingMs)))
+      await Promise.race([flushed, patience])
+      clearTimeout(timer)
+    }
+    this.turn(false)
+    await this.client.close()
+  }
+
+  /** Learns how much has left: a pong comes after everything before its ping. */
+  private async flush(): Promise<void> {
+    this.flushing = true
+    while (this.connected && this.unsentBytes > 0) {
+      const sent = this.unsentBytes
+      try {
+        await this.client.flush()
+        this.unsentBytes -= sent
+      } catch {
+        break
+      }
+    }
+    this.flushing = false
+    if (!this.connected) this.unsentBytes = 0
+  }
+
+  private async follow(): Promise<void> {
+    for await (const status of this.client.status()) this.see(status)
+    this.turn(false)
+  }
+
+  private see(status: Status): void {
+    switch (status.type) {
+      case 'disconnect':
+      case 'close':
+        this.turn(false)
+        break
+      case 'reconnect':
+        this.unsentBytes = 0
+        this.turn(true)
+        break
+      case 'error':
+        if (!(status.error instanceof PermissionViolationError)) {
+          this.problem(`NATS says: ${status.error.message}.`)
+        }
+        break
+      default:
+    }
+  }
+
+  private turn(connected: boolean): void {
+    if (this.connected === connected) return
+    this.connected = connected
+    if (!connected) {
+      for (const fail of [...this.inFlight]) fail(unreachable('a request', 'the connection broke'))
+    }
+    for (const listener of this.listeners) listener(connected)
+  }
+}
+
+/** @throws NatsUnreachable, NatsRefused */
+export async function openConnection(options: NatsOptions): Promise<Connection> {
+  const how = connectionOptions(options)
+  try {
+    return new Connection(await connect(how), options)
+  } catch (error) {
+    throw errorOfConnecting(options.servers.join(', '), error)
+  }
+}
+
+function errorOfConnecting(servers: string, error: unknown): Error {
+  const { message } = error instanceof Error ? error : new Error(String(error))
+  const cause = { cause: error }
+  if (error instanceof AuthorizationError || /authoriz|authentic/i.test(message)) {
+    return new NatsRefused(
+      'nats_login',
+      `NATS at ${servers} refuses this login; check the user, the credentials and the server's users.`,
+      cause,
+    )
+  }
+  if (/certificate|tls|ssl|self.signed/i.test(message)) {
+    return new NatsRefused(
+      'nats_options',
+      `The TLS connection to NATS at ${servers} fails: ${message}; check the TLS files and the server's.`,
+      cause,
+    )
+  }
+  return new NatsUnreachable(
+    `NATS can't be reached at ${servers} (${message}); start it, or correct the address.`,
+    cause,
+  )
+}
+
+function errorOfRequest(subject: string, error: unknown): Error {
+  const reason = error instanceof RequestError ? error.cause : error
+  if (reason instanceof PermissionViolationError) return notPermitted(reason)
+  if (reason instanceof NoRespondersError) {
+    return new NobodyListens(`NATS: nobody answers at ${subject}.`, { cause: error })
+  }
+  if (reason instanceof TimeoutError) return unreachable(subject, 'no answer in time', error)
+  const { message } = reason instanceof Error ? reason : new Error(String(reason))
+  return unreachable(subject, message, error)
+}
+
+export function notPermitted(violation: PermissionViolationError): NatsRefused {
+  const verb = violation.operation === 'publish' ? 'publish to' : 'subscribe to'
+  return new NatsRefused(
+    'nats_permission',
+    `NATS does not let this user ${verb} "${violation.subject}"; give the user that permission, or use another user.`,
+    { cause: violation },
+  )
+}
+
+function unreachable(subject: string, reason: string, cause?: unknown): NatsUnreachable {
+  return new NatsUnreachable(`NATS: ${subject}: ${reason}.`, { cause })
+}

@@ -1,0 +1,7 @@
+/** NATS for real: the one entry that loads its client. Embedded use never does. */
+export { connectNats } from './connect.js'
+export { inboxPrefixOf, permissionsOf, serverConfiguration } from './permissions.js'
+export type { NatsOptions, NatsTlsFiles } from './options.js'
+export type { NatsRole } from './permissions.js'
+export { natsServerProgram } from './local/nats-server.js'
+export { NatsServers, type NatsServersOptions } from './local/nats-servers.js'

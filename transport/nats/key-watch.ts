@@ -1,0 +1,146 @@
+/**
+ * One watch of a bucket: a consumer of its stream, made anew whenever anything about it is in doubt.
+ *
+ * C10. A change is told once, in the order of revisions. A consumer that skips, falls silent or may
+ *      have been lost with a server is left to itself and another one goes on after the last change told.
+ * C11. Consumers live in memory, and the server removes one that nobody listens to: none is left over.
+ */
+import { nanos, type Msg, type Subscription } from '@nats-io/transport-node'
+import type { JetStreamApi } from './jetstream-api.js'
+
+export interface KeyWatchOptions {
+  readonly stream: string
+  readonly filter: string
+  onMessage(subject: string, bytes: Uint8Array, revision: number, headers: string): void
+}
+
+const heartbeatMs = 1_000
+/** A consumer that is silent for this long is taken for lost. */
+const silenceMs = 3 * heartbeatMs
+/** ms before another consumer is tried after one could not be made. */
+const retryMs = 250
+
+export class KeyWatch {
+  private readonly api: JetStreamApi
+  private readonly options: KeyWatchOptions
+  /** Revision up to which everything was told. */
+  private told = 0
+  private stopped = false
+  private subscription: Subscription | undefined
+  /** Messages the present consumer has sent. */
+  private delivered = 0
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(api: JetStreamApi, options: KeyWatchOptions) {
+    this.api = api
+    this.options = options
+    api.connection.onConnection((connected) => {
+      if (connected) this.begin()
+    })
+    this.begin()
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.end()
+  }
+
+  private end(): void {
+    clearTimeout(this.timer)
+    this.subscription?.unsubscribe()
+    this.subscription = undefined
+  }
+
+  private again(delayMs: number): void {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.begin(), delayMs)
+    this.timer.unref()
+  }
+
+  private begin(): void {
+    this.end()
+    const { connection } = this.api
+    if (this.stopped || connection.client.isClosed()) return
+    // The reconnect begins it again.
+    if (!connection.connected) return
+    this.delivered = 0
+    const inbox = connection.inbox()
+    const subscription = connection.client.subscribe(inbox, {
+      callback: (error, message) => {
+        if (this.subscription !== subscription) return
+        if (error !== null) connection.problem(`NATS: a watch of keys fails: ${error.message}.`)
+        else this.receive(message)
+      },
+    })
+    this.subscription = subscription
+    this.again(silenceMs)
+    this.consumer(inbox).catch((error: unknown) => {
+      if (this.subscription !== subscription) return
+      const { message } = error instanceof Error ? error : new Error(String(error))
+      connection.problem(`A watch of keys could not begin and tries again. ${message}`)
+      this.again(retryMs)
+    })
+  }
+
+  private async consumer(inbox: string): Promise<void> {
+    const { stream, filter } = this.options
+    const start =
+      this.told === 0
+        ? { deliver_policy: 'last_per_subject' }
+        : { deliver_policy: 'by_start_sequence', opt_start_seq: this.told + 1 }
+    const config = {
+      ...start,
+      deliver_subject: inbox,
+      filter_subject: filter,
+      ack_policy: 'none',
+      max_deliver: 1,
+      flow_control: true,
+      idle_heartbeat: nanos(heartbeatMs),
+      inactive_threshold: nanos(10 * heartbeatMs),
+      mem_storage: true,
+      num_replicas: 1,
+    }
+    await this.api.ask(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config }, [])
+  }
+
+  private receive(message: Msg): void {
+    this.again(silenceMs)
+    const headers = message.headers
+    if (headers?.code === 100) {
+      // Flow control wants an answer, a heartbeat only when the consumer stalled.
+      if (message.reply !== undefined && message.reply !== '') message.respond()
+      const stalled = headers.get('Nats-Consumer-Stalled')
+      if (stalled !== '') this.api.connection.client.publish(stalled)
+      const last = headers.get('Nats-Last-Consumer')
+      if (last !== '' && Number(last) !== this.delivered) this.begin()
+      return
+    }
+    if (headers !== undefined && headers.code >= 300) {
+      this.begin()
+      return
+    }
+    const place = placeOf(message.reply)
+    if (place === undefined || place.delivered !== this.delivered + 1) {
+      this.begin()
+      return
+    }
+    this.delivered = place.delivered
+    if (place.sequence <= this.told) return
+    this.told = place.sequence
+    const lines = headers === undefined ? '' : linesOf(message)
+    this.options.onMessage(message.subject, message.data, place.sequence, lines)
+  }
+}
+
+/** Stream and consumer sequence, from `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<n>.<s>.<c>.<time>.<pending>[.<token>]`. */
+function placeOf(reply: string | undefined): { sequence: number; delivered: number } | undefined {
+  const tokens = reply?.split('.') ?? []
+  if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || tokens.length < 9) return undefined
+  const at = tokens.length === 9 ? 5 : 7
+  return { sequence: Number(tokens[at]), delivered: Number(tokens[at + 1]) }
+}
+
+function linesOf(message: Msg): string {
+  const operation = message.headers?.get('KV-Operation') ?? ''
+  return operation === '' ? '' : `KV-Operation: ${operation}`
+}

@@ -1,0 +1,256 @@
+/**
+ * Real NATS servers on this machine, for laptops, benches and tests: one, or a cluster of three, as
+ * processes of their own on loopback, which can be killed, restarted and paused one by one.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { natsServerProgram } from './nats-server.js'
+
+export interface NatsServersOptions {
+  /** @default 1 */
+  readonly servers?: 1 | 3
+  /** @default true */
+  readonly syncAlways?: boolean
+  /** More configuration, such as accounts. */
+  readonly config?: string
+  readonly maxPayloadBytes?: number
+  /** Where they keep what they are given; it stays. @default a temporary folder, removed at the end */
+  readonly folder?: string
+}
+
+interface Server {
+  readonly name: string
+  readonly port: number
+  readonly monitoringPort: number
+  readonly clusterPort: number
+  readonly configFile: string
+  child: ChildProcess | undefined
+  output: string
+}
+
+/** How long servers may take to become healthy. */
+const patienceMs = 45_000
+const lookMs = 25
+
+export class NatsServers {
+  /** To be removed at the end. */
+  private readonly folder: string | undefined
+  private readonly program: string
+  private readonly servers: readonly Server[]
+  private readonly onExit = (): void => {
+    for (const { child } of this.servers) child?.kill('SIGKILL')
+  }
+
+  private constructor(folder: string | undefined, program: string, servers: readonly Server[]) {
+    this.folder = folder
+    this.program = program
+    this.servers = servers
+    process.once('exit', this.onExit)
+  }
+
+  /** Starts servers and waits until they are healthy. */
+  static async start(options: NatsServersOptions = {}): Promise<NatsServers> {
+    const program = await natsServerProgram()
+    for (let tries = 1; ; tries++) {
+      const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'suanpan-nats-')))
+      const servers = await configured(folder, options)
+      const temporary = options.folder === undefined ? folder : undefined
+      const cluster = new NatsServers(temporary, program, servers)
+      try {
+        for (const server of servers) cluster.spawn(server)
+        await cluster.healthy()
+        return cluster
+      } catch (error) {
+        await cluster.stop()
+        // A port may have been taken in between.
+        if (tries === 3) throw error
+      }
+    }
+  }
+
+  /** Addresses for clients. */
+  get addresses(): string[] {
+    return this.servers.map(({ port }) => `nats://127.0.0.1:${port}`)
+  }
+
+  get ports(): number[] {
+    return this.servers.map(({ port }) => port)
+  }
+
+  get monitoring(): string[] {
+    return this.servers.map(({ monitoringPort }) => `http://127.0.0.1:${monitoringPort}`)
+  }
+
+  /** Waits until every server that runs is healthy and up to date. */
+  async healthy(): Promise<void> {
+    const running = this.servers.filter(({ child }) => child !== undefined)
+    await until(`servers to be healthy`, async () => {
+      for (const server of running) {
+        if (server.child === undefined) throw new Error(`A server ended: ${server.output}`)
+        if ((await this.look(server, '/healthz'))?.ok !== true) return false
+      }
+      return true
+    })
+  }
+
+  /** Ends a server without a word. */
+  async kill(index: number): Promise<void> {
+    const server = this.at(index)
+    const { child } = server
+    if (child === undefined) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  /** Starts a server again that was killed, on what it had kept. */
+  restart(index: number): void {
+    this.spawn(this.at(index))
+  }
+
+  /** Makes a server stand still. */
+  pause(index: number): void {
+    this.at(index).child?.kill('SIGSTOP')
+  }
+
+  resume(index: number): void {
+    this.at(index).child?.kill('SIGCONT')
+  }
+
+  /** The server that leads a stream; waits while there is none. */
+  async leaderOf(stream: string): Promise<number> {
+    let leader = -1
+    await until(`a leader of ${stream}`, async () => {
+      for (const server of this.servers) {
+        if (server.child === undefined) continue
+        const response = await this.look(server, '/jsz?streams=true&accounts=true')
+        const name = response === undefined ? undefined : leaderIn(await response.json(), stream)
+        leader = this.servers.findIndex((other) => other.name === name)
+        if (leader >= 0 && this.at(leader).child !== undefined) return true
+      }
+      return false
+    })
+    return leader
+  }
+
+  /** Ends all servers and removes what they kept. */
+  async stop(): Promise<void> {
+    process.removeListener('exit', this.onExit)
+    await Promise.all(this.servers.map((_, index) => this.kill(index)))
+    if (this.folder !== undefined) {
+      await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    }
+  }
+
+  private at(index: number): Server {
+    const server = this.servers[index]
+    if (server === undefined) throw new Error(`there is no server ${index}`)
+    return server
+  }
+
+  private spawn(server: Server): void {
+    const child = spawn(this.program, ['-c', server.configFile], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // A group of its own: Ctrl-C ends the nodes first, and the servers after them.
+      detached: true,
+    })
+    server.child = child
+    server.output = ''
+    child.stderr.on('data', (bytes: Buffer) => {
+      server.output = (server.output + bytes.toString()).slice(-4_000)
+    })
+    child.once('exit', () => {
+      if (server.child === child) server.child = undefined
+    })
+  }
+
+  private async look(server: Server, path: string): Promise<Response | undefined> {
+    try {
+      const signal = AbortSignal.timeout(2_000)
+      return await fetch(`http://127.0.0.1:${server.monitoringPort}${path}`, { signal })
+    } catch {
+      return undefined
+    }
+  }
+}
+
+interface JsZ {
+  readonly account_details?: readonly {
+    readonly stream_detail?: readonly {
+      readonly name: string
+      readonly cluster?: { readonly leader?: string }
+    }[]
+  }[]
+}
+
+function leaderIn(answer: unknown, stream: string): string | undefined {
+  const details = (answer as JsZ).account_details ?? []
+  return details
+    .flatMap(({ stream_detail }) => stream_detail ?? [])
+    .find(({ name }) => name === stream)?.cluster?.leader
+}
+
+async function configured(folder: string, options: NatsServersOptions): Promise<Server[]> {
+  const count = options.servers ?? 1
+  const ports = await freePorts(3 * count)
+  const servers = Array.from({ length: count }, (_, i) => ({
+    name: `n${i + 1}`,
+    port: ports[3 * i]!,
+    monitoringPort: ports[3 * i + 1]!,
+    clusterPort: ports[3 * i + 2]!,
+    configFile: join(folder, `n${i + 1}.conf`),
+    child: undefined,
+    output: '',
+  }))
+  const routes = servers.map(({ clusterPort }) => `nats-route://127.0.0.1:${clusterPort}`)
+  for (const server of servers) {
+    const lines = [
+      `server_name: ${server.name}`,
+      `listen: 127.0.0.1:${server.port}`,
+      `http: 127.0.0.1:${server.monitoringPort}`,
+      `max_payload: ${options.maxPayloadBytes ?? 1024 * 1024}`,
+      `jetstream { store_dir: "${join(folder, server.name)}"`,
+      ...(options.syncAlways === false ? [] : ['sync_interval: always']),
+      '}',
+      ...(count === 1
+        ? []
+        : [
+            `cluster { name: test, listen: 127.0.0.1:${server.clusterPort}`,
+            `routes: [${routes.join(', ')}] }`,
+          ]),
+      options.config ?? '',
+    ]
+    await writeFile(server.configFile, lines.join('\n'))
+  }
+  return servers
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const holders = await Promise.all(
+    Array.from({ length: count }, () => {
+      const holder = createServer()
+      return new Promise<typeof holder>((resolve, reject) => {
+        holder.once('error', reject)
+        holder.listen(0, '127.0.0.1', () => resolve(holder))
+      })
+    }),
+  )
+  const ports = holders.map((holder) => (holder.address() as AddressInfo).port)
+  await Promise.all(holders.map((holder) => new Promise((resolve) => holder.close(resolve))))
+  return ports
+}
+
+/** Looks again and again until a condition holds. */
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+): Promise<void> {
+  const end = Date.now() + patienceMs
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`waited for ${what}, in vain`)
+    await new Promise((resolve) => setTimeout(resolve, lookMs))
+  }
+}

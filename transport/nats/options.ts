@@ -1,0 +1,131 @@
+/**
+ * How to reach NATS and who to be there: options in the operator's words, made into those of the client.
+ *
+ * C1. A file that can't be read is said by name before anything is connected.
+ */
+import { readFileSync } from 'node:fs'
+import {
+  credsAuthenticator,
+  nkeyAuthenticator,
+  type Authenticator,
+  type ConnectionOptions,
+  type TlsOptions,
+} from '@nats-io/transport-node'
+import { NatsRefused } from './port.js'
+
+export interface NatsOptions {
+  /** Addresses such as `nats://host:4222`; one that answers is enough, the others are learnt. */
+  readonly servers: readonly string[]
+  /** What the servers' lists of connections show. @default suanpan */
+  readonly name?: string
+  readonly user?: string
+  readonly password?: string
+  readonly token?: string
+  /** File that holds an nkey seed. */
+  readonly nkeySeedFile?: string
+  /** File that holds a JWT and a seed, as `nsc` writes it. */
+  readonly credentialsFile?: string
+  readonly tls?: NatsTlsFiles
+  /** Where answers come to, when the user may not hear all inboxes. @default _INBOX */
+  readonly inboxPrefix?: string
+  /** Addresses of the servers' monitoring ports, such as `http://host:8222`: tells how they sync. */
+  readonly monitoring?: readonly string[]
+  /** True when addresses the servers tell of themselves can't be reached from here. @default false */
+  readonly onlyTheseServers?: boolean
+  /** ms until a request without a reply is given up. @default 2000 */
+  readonly requestTimeoutMs?: number
+  /** ms between two pings; two unanswered ones end the connection. @default 5000 */
+  readonly pingMs?: number
+  /** Told in a sentence what goes wrong beside any request. */
+  readonly onProblem?: (sentence: string) => void
+}
+
+/** Files in PEM form. */
+export interface NatsTlsFiles {
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
+  /** True when the servers speak TLS before they say anything. @default false */
+  readonly handshakeFirst?: boolean
+}
+
+/** A request that has no reply by then is given up: longer than any sync, shorter than patience. */
+export const requestTimeoutMsDefault = 2_000
+/** Two unanswered pings end a connection, so a silent one is found within 15 s. */
+const pingMsDefault = 5_000
+/** How long to wait before the same server is tried again. */
+const reconnectWaitMs = 250
+
+/** @throws NatsRefused nats_options */
+export function connectionOptions(options: NatsOptions): ConnectionOptions {
+  if (options.servers.length === 0) {
+    throw new NatsRefused(
+      'nats_options',
+      'Name at least one NATS server, such as nats://host:4222.',
+    )
+  }
+  const authenticator = authenticatorOf(options)
+  return {
+    servers: [...options.servers],
+    name: options.name ?? 'suanpan',
+    // A node that lost its connection for a while goes on; the client would give up after ten tries.
+    maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true,
+    reconnectTimeWait: reconnectWaitMs,
+    reconnectJitter: reconnectWaitMs,
+    reconnectJitterTLS: reconnectWaitMs,
+    pingInterval: options.pingMs ?? pingMsDefault,
+    maxPingOut: 2,
+    timeout: 5_000,
+    // The client would make a stack trace for every request.
+    noAsyncTraces: true,
+    ignoreClusterUpdates: options.onlyTheseServers === true,
+    ...(options.user === undefined ? {} : { user: options.user, pass: options.password ?? '' }),
+    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+    ...(options.token === undefined ? {} : { token: options.token }),
+    ...(authenticator === undefined ? {} : { authenticator }),
+    ...(options.tls === undefined ? {} : { tls: tlsOf(options.tls) }),
+  }
+}
+
+function authenticatorOf(options: NatsOptions): Authenticator | undefined {
+  const { user, token, nkeySeedFile, credentialsFile } = options
+  const ways = [user, token, nkeySeedFile, credentialsFile].filter((way) => way !== undefined)
+  if (ways.length > 1) {
+    throw new NatsRefused(
+      'nats_options',
+      'Log in to NATS in one way: with user and password, a token, an nkey seed file or a credentials file.',
+    )
+  }
+  if (credentialsFile !== undefined) {
+    return credsAuthenticator(fileOf('credentials', credentialsFile))
+  }
+  if (nkeySeedFile === undefined) return undefined
+  const seed = fileOf('nkey seed', nkeySeedFile).toString().trim()
+  return nkeyAuthenticator(new TextEncoder().encode(seed))
+}
+
+function tlsOf(files: NatsTlsFiles): TlsOptions {
+  const { caFile, certFile, keyFile, handshakeFirst } = files
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new NatsRefused('nats_options', 'A TLS certificate and its key go together; name both.')
+  }
+  return {
+    handshakeFirst: handshakeFirst === true,
+    ...(caFile === undefined ? {} : { ca: fileOf('TLS authority', caFile).toString() }),
+    ...(certFile === undefined ? {} : { cert: fileOf('TLS certificate', certFile).toString() }),
+    ...(keyFile === undefined ? {} : { key: fileOf('TLS key', keyFile).toString() }),
+  }
+}
+
+function fileOf(what: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'there is no such file' : (code ?? String(error))
+    throw new NatsRefused('nats_options', `The ${what} file ${path} can't be read: ${reason}.`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,178 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectNats } from './connect.js'
+import {
+  accountsConfiguration,
+  inboxPrefixOf,
+  natsRoles,
+  serverConfiguration,
+  type NatsRole,
+} from './permissions.js'
+import type { KeyBucket, KeyChange, Nats, StreamLog } from './port.js'
+import { natsServerProgram, NatsServers, until } from './testing/index.js'
+
+const bytes = (text: string): Buffer => Buffer.from(text)
+
+it('the shipped configuration is what the permissions say', async () => {
+  const shipped = new URL('../../cluster/nats/nats-server.conf', import.meta.url).pathname
+  await expect(serverConfiguration('payments')).toMatchFileSnapshot(shipped)
+})
+
+it('a server takes the shipped configuration', async () => {
+  const shipped = new URL('../../cluster/nats/nats-server.conf', import.meta.url).pathname
+  const passwords = ['NODE', 'OPERATOR', 'OBSERVER', 'ADMIN'].map((who) => [
+    `SUANPAN_${who}_PASSWORD`,
+    'secret',
+  ])
+  const { stderr } = await promisify(execFile)(await natsServerProgram(), ['-t', '-c', shipped], {
+    env: {
+      ...Object.fromEntries(passwords),
+      NATS_SERVER_NAME: 'n1',
+      NATS_STORE_DIR: '/tmp/nats',
+      NATS_ROUTE_PASSWORD: 'secret',
+      NATS_ROUTES: '[nats-route://route:secret@n2:6222, nats-route://route:secret@n3:6222]',
+    },
+  })
+  expect(stderr).toContain('is valid')
+})
+
+describe('on a real server', () => {
+  let servers: NatsServers
+  const nats = {} as Record<NatsRole, Nats>
+  const problems: string[] = []
+  let journal: StreamLog
+  let keys: KeyBucket
+
+  beforeAll(async () => {
+    const config = accountsConfiguration('pay').replaceAll(
+      /\$SUANPAN_([A-Z]+)_PASSWORD/g,
+      '"pw-$1"',
+    )
+    servers = await NatsServers.start({ config })
+    for (const role of natsRoles) {
+      nats[role] = await connectNats({
+        servers: servers.addresses,
+        user: role,
+        password: `pw-${role.toUpperCase()}`,
+        inboxPrefix: inboxPrefixOf(role),
+        onProblem: (sentence) => problems.push(sentence),
+      })
+    }
+    journal = await nats.node.stream('SHARD_pay_0', { replicas: 1 })
+    keys = await nats.node.bucket('suanpan_pay', { replicas: 1 })
+    await journal.append(bytes('frame'), 0)
+  })
+  afterAll(async () => {
+    for (const each of Object.values(nats)) await each.close()
+    await servers.stop()
+  })
+
+  it('a node does its work', async () => {
+    expect(await journal.append(bytes('next'), 1)).toEqual({ outcome: 'appended', sequence: 2 })
+    const read: string[] = []
+    await journal.read(1, 2, (_, body) => read.push(Buffer.from(body).toString()))
+    expect(read).toEqual(['frame', 'next'])
+    const snapshots = await nats.node.stream('SNAP_pay_0', { replicas: 1 })
+    expect((await snapshots.append(bytes('head'), 0)).outcome).toBe('appended')
+    await snapshots.purge(1)
+    expect((await keys.put('map', bytes('1'), 0)).outcome).toBe('appended')
+    const told: KeyChange[] = []
+    const stop = keys.watch('', (change) => told.push(change))
+    await until('a change to be told', () => told.length > 0)
+    stop()
+    const end = nats.node.bus.subscribe('sp.pay.node.a.calls', ({ respond }) =>
+      respond(bytes('done')),
+    )
+    const answer = await nats.node.bus.request('sp.pay.node.a.calls', bytes('x'), 2_000)
+    expect(Buffer.from(answer).toString()).toBe('done')
+    end()
+  })
+
+  it.each(['operator', 'observer'] as const)(
+    'an %s reads the keys, and can neither append to a journal nor cut it',
+    async (role) => {
+      const log = await nats[role].stream('SHARD_pay_0', { replicas: 1 })
+      const before = await journal.bounds()
+      await expect(log.append(bytes('forged'), before.last)).rejects.toMatchObject({
+        code: 'nats_permission',
+      })
+      await expect(log.purge(1)).rejects.toMatchObject({ code: 'nats_permission' })
+      const foreign = nats[role].stream('SHARD_pay_9', { replicas: 1 })
+      await expect(foreign).rejects.toMatchObject({ code: 'nats_permission' })
+      expect(await journal.bounds()).toEqual(before)
+      const bucket = await nats[role].bucket('suanpan_pay', { replicas: 1 })
+      expect(await bucket.get('map')).toBeDefined()
+      const told: KeyChange[] = []
+      const stop = bucket.watch('', (change) => told.push(change))
+      await until('a change to be told', () => told.length > 0)
+      stop()
+      for (const key of ['map', 'nodes.x', 'coordinator']) {
+        await expect(bucket.put(key, bytes('forged'), 0)).rejects.toMatchObject({
+          code: 'nats_permission',
+        })
+      }
+    },
+  )
+
+  it('an operator changes configuration and asks nodes; an observer does neither, nor reads journals', async () => {
+    const ofOperator = await nats.operator.bucket('suanpan_pay', { replicas: 1 })
+    expect((await ofOperator.put('config.limits', bytes('1'), 0)).outcome).toBe('appended')
+    const ofObserver = await nats.observer.bucket('suanpan_pay', { replicas: 1 })
+    await expect(ofObserver.put('config.other', bytes('1'), 0)).rejects.toMatchObject({
+      code: 'nats_permission',
+    })
+    const log = await nats.observer.stream('SHARD_pay_0', { replicas: 1 })
+    await expect(log.at(1)).rejects.toMatchObject({ code: 'nats_permission' })
+    const end = nats.node.bus.subscribe('sp.pay.node.b.calls', ({ respond }) =>
+      respond(bytes('ok')),
+    )
+    let answer: Uint8Array | undefined
+    await until('the node to listen', async () => {
+      answer = await nats.operator.bus
+        .request('sp.pay.node.b.calls', bytes('drain'), 1_000)
+        .catch(() => undefined)
+      return answer !== undefined
+    })
+    expect(Buffer.from(answer!).toString()).toBe('ok')
+    await expect(
+      nats.observer.bus.request('sp.pay.node.b.calls', bytes('drain'), 1_000),
+    ).rejects.toMatchObject({ code: 'nats_permission' })
+    end()
+  })
+
+  it('nobody deletes or changes a stream, or removes a message', async () => {
+    for (const role of natsRoles) {
+      for (const subject of [
+        '$JS.API.STREAM.DELETE.SHARD_pay_0',
+        '$JS.API.STREAM.UPDATE.SHARD_pay_0',
+        '$JS.API.STREAM.MSG.DELETE.SHARD_pay_0',
+      ]) {
+        await expect(nats[role].bus.request(subject, bytes('{}'), 1_000)).rejects.toMatchObject({
+          code: 'nats_permission',
+        })
+      }
+    }
+    expect((await journal.bounds()).last).toBeGreaterThan(0)
+  })
+
+  it('nobody hears the bus or the answers of others', async () => {
+    const heard: string[] = []
+    for (const subject of ['sp.pay.>', '_INBOX_node.>', 'SHARD.pay.*']) {
+      nats.observer.bus.subscribe(subject, () => heard.push(subject))
+    }
+    await until('each to be refused', () => problems.length >= 3)
+    nats.node.bus.publish('sp.pay.node.a.peers', bytes('secret'))
+    await journal.append(bytes('secret'), (await journal.bounds()).last)
+    expect(heard).toEqual([])
+    for (const problem of problems) expect(problem).toContain('does not let this user subscribe')
+  })
+
+  it('says in a sentence that a login is refused', async () => {
+    const wrong = connectNats({ servers: servers.addresses, user: 'node', password: 'guess' })
+    await expect(wrong).rejects.toMatchObject({ code: 'nats_login' })
+    await expect(connectNats({ servers: servers.addresses })).rejects.toMatchObject({
+      code: 'nats_login',
+    })
+  })
+})

@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { connectNats } from './connect.js'
+import type { NatsOptions } from './options.js'
+import type { KeyBucket, KeyChange, Nats, StreamLog } from './port.js'
+import { LinkProxy, NatsServers, until } from './testing/index.js'
+
+const bytes = (text: string): Buffer => Buffer.from(text)
+const settings = { replicas: 1 }
+
+let servers: NatsServers
+let proxy: LinkProxy
+let nats: Nats
+let direct: Nats
+let log: StreamLog
+let keys: KeyBucket
+
+const through = (more: Partial<NatsOptions> = {}): Promise<Nats> =>
+  connectNats({ servers: [proxy.address], onlyTheseServers: true, requestTimeoutMs: 500, ...more })
+
+beforeEach(async () => {
+  servers = await NatsServers.start()
+  proxy = await LinkProxy.open(servers.ports[0]!)
+  nats = await through()
+  direct = await connectNats({ servers: servers.addresses })
+  log = await nats.stream('S', settings)
+  keys = await nats.bucket('B', settings)
+})
+afterEach(async () => {
+  await nats.close()
+  await direct.close()
+  await proxy.close()
+  await servers.stop()
+})
+
+const back = (): Promise<void> => until('the connection', () => nats.connected)
+
+describe('C2: a connection that breaks', () => {
+  it('fails what is in flight at once, and sends nothing until it is back', async () => {
+    const other = await through({ requestTimeoutMs: 600_000 })
+    const slow = await other.stream('S', settings)
+    const changes: boolean[] = []
+    other.onConnection((connected) => changes.push(connected))
+    proxy.stall('toClient')
+    const append = slow.append(bytes('a'), 0)
+    await until('the append to arrive', async () => (await at(1)) === 'a')
+    proxy.cut()
+    expect(await append).toMatchObject({ outcome: 'unknown' })
+    expect(other.connected).toBe(false)
+    expect(await slow.append(bytes('b'), 1)).toMatchObject({ outcome: 'unknown' })
+    await expect(slow.bounds()).rejects.toMatchObject({ code: 'nats_unreachable' })
+    other.bus.publish('lost', bytes('x'))
+    proxy.mend()
+    await until('the connection', () => other.connected)
+    expect(changes).toEqual([false, true])
+    expect(await slow.append(bytes('b'), 1)).toEqual({ outcome: 'appended', sequence: 2 })
+    await other.close()
+  })
+
+  it('a silent link leaves an append unknown; what it sent arrives when it speaks again', async () => {
+    proxy.stall('toServer')
+    expect(await log.append(bytes('late'), 0)).toMatchObject({ outcome: 'unknown' })
+    expect(await at(1)).toBeUndefined()
+    proxy.mend()
+    await until('the late append', async () => (await at(1)) === 'late')
+    expect(await log.append(bytes('again'), 0)).toEqual({ outcome: 'conflict' })
+    expect(await log.append(bytes('on'), 1)).toMatchObject({ outcome: 'appended' })
+  })
+
+  it('a link that stays silent is given up after two pings', async () => {
+    const other = await through({ pingMs: 100 })
+    proxy.stall()
+    await until('the loss to be noticed', () => !other.connected)
+    proxy.cut()
+    proxy.mend()
+    await until('the connection', () => other.connected)
+    await other.close()
+  })
+
+  it('is slow when the link is slow, and nothing else', async () => {
+    proxy.delayMs = 50
+    expect(await log.append(bytes('a'), 0)).toMatchObject({ outcome: 'appended' })
+  })
+})
+
+describe('a server that dies and comes back', () => {
+  it('has all that it acknowledged', async () => {
+    for (let i = 0; i < 20; i++) await log.append(bytes(`${i}`), i)
+    await servers.kill(0)
+    expect(await log.append(bytes('lost'), 20)).toMatchObject({ outcome: 'unknown' })
+    await until('the loss to be noticed', () => !nats.connected)
+    servers.restart(0)
+    await servers.healthy()
+    await back()
+    expect(await log.bounds()).toEqual({ first: 1, last: 20 })
+    expect(await log.append(bytes('on'), 20)).toMatchObject({ outcome: 'appended' })
+  })
+
+  it('C10: a watch goes on with what was missed, and tells nothing twice', async () => {
+    const told: string[] = []
+    const stop = keys.watch('', ({ key, value, revision }: KeyChange) =>
+      told.push(`${revision} ${key} ${Buffer.from(value ?? '').toString()}`),
+    )
+    const writer = await direct.bucket('B', settings)
+    let revision = 0
+    const put = async (value: string): Promise<void> => {
+      const done = await writer.put('k', bytes(value), revision)
+      if (done.outcome !== 'appended') throw new Error(`the put is a ${done.outcome}`)
+      revision = done.sequence
+    }
+    await put('a')
+    await until('the first change', () => told.length === 1)
+    proxy.cut()
+    await until('the loss to be noticed', () => !nats.connected)
+    for (const value of ['b', 'c', 'd']) await put(value)
+    proxy.mend()
+    await until('what was missed', () => told.length === 4)
+    await servers.kill(0)
+    servers.restart(0)
+    await servers.healthy()
+    await until('both connections', () => nats.connected && direct.connected)
+    await put('e')
+    await until('the change after the restart', () => told.length >= 5)
+    expect(told).toEqual(['1 k a', '2 k b', '3 k c', '4 k d', '5 k e'])
+    stop()
+  })
+})
+
+describe('what is wrong is said in a sentence', () => {
+  it('nobody there', async () => {
+    proxy.cut()
+    await expect(through()).rejects.toMatchObject({ code: 'nats_unreachable' })
+  })
+
+  it.each([
+    [{ servers: [] }, 'at least one'],
+    [{ credentialsFile: '/nowhere/x.creds' }, 'The credentials file /nowhere/x.creds'],
+    [{ nkeySeedFile: '/nowhere/x.nk' }, 'The nkey seed file /nowhere/x.nk'],
+    [{ tls: { caFile: '/nowhere/ca.pem' } }, 'The TLS authority file /nowhere/ca.pem'],
+    [{ tls: { certFile: '/nowhere/ca.pem' } }, 'go together'],
+    [{ user: 'a', token: 'b' }, 'in one way'],
+  ])('options %j', async (options, words) => {
+    const connecting = through(options)
+    await expect(connecting).rejects.toMatchObject({ code: 'nats_options' })
+    await expect(connecting).rejects.toThrow(words)
+  })
+
+  it('a message that is too large', async () => {
+    const large = log.append(Buffer.alloc(1024 * 1024), 0)
+    await expect(large).rejects.toMatchObject({ code: 'nats_payload' })
+  })
+
+  it('C6: a stream that forgets by itself, and replicas that can not be had', async () => {
+    const config = { name: 'OLD', subjects: ['OLD'], max_age: 60_000_000_000, discard: 'new' }
+    const made = bytes(JSON.stringify(config))
+    await direct.bus.request('$JS.API.STREAM.CREATE.OLD', made, 2_000)
+    const old = nats.stream('OLD', settings)
+    await expect(old).rejects.toMatchObject({ code: 'nats_settings' })
+    await expect(old).rejects.toThrow('max_age')
+    const many = nats.stream('MANY', { replicas: 3 })
+    await expect(many).rejects.toMatchObject({ code: 'nats_settings' })
+  })
+
+  it('how the servers sync, when their monitoring may be asked', async () => {
+    expect((await nats.facts()).syncAlways).toBeUndefined()
+    const asking = await through({ monitoring: servers.monitoring })
+    expect((await asking.facts()).syncAlways).toBe(true)
+    await asking.close()
+  })
+})
+
+async function at(sequence: number): Promise<string | undefined> {
+  const other = await direct.stream('S', settings)
+  const found = await other.at(sequence)
+  return found === undefined ? undefined : Buffer.from(found).toString()
+}
