@@ -30,9 +30,7 @@ export interface HostOptions {
   readonly bounds: ShardBounds
 }
 
-const tickMs = 50
-/** Ticks between two looks at the fence. */
-const fenceTicks = 10
+const [tickMs, fenceTicks] = [50, 10] // ms of a tick; ticks between two looks at the fence
 
 export class ShardHost {
   private readonly env: Env
@@ -340,9 +338,8 @@ export class ShardHost {
 
   private scheduleTick(): void {
     this.tick = this.env.timers.after(tickMs, () => {
-      if (this.stopped) return
-      this.runTick()
-      this.scheduleTick()
+      if (!this.stopped) this.runTick()
+      if (!this.stopped) this.scheduleTick()
     })
   }
 
