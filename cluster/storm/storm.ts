@@ -164,8 +164,9 @@ export class Storm {
     while (!this.stopped()) {
       const attempt = this.load.any()
       for (;;) {
-        const url = this.pick(this.cluster.urls)
-        if (url !== undefined && (await this.load.send(url, attempt, requestTimeoutMs))) break
+        const { urls } = this.cluster
+        const send = () => this.load.send(this.pick(urls), attempt, requestTimeoutMs)
+        if (urls.length > 0 && (await send())) break
         if (this.stopped()) return
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
