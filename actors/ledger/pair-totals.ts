@@ -42,7 +42,10 @@ export function stampOf(
     case 'credited':
     case 'debited': {
       const { outcome } = input as { outcome: Outcome<Moved> }
-      return 'refused' in outcome ? undefined : carry(tally, target, outcome[1], outcome[2])
+      // What moved is a list, a refusal is none: that is told at a glance, a missing field is not.
+      if (!Array.isArray(outcome)) return undefined
+      const moved = outcome as Moved
+      return carry(tally, target, moved[1], moved[2])
     }
     case 'legCredited': {
       const { moved } = input as { moved: Moved }
@@ -61,9 +64,11 @@ function carry(tally: LedgerTally, target: number, amount: number, currency: str
 
 /** Takes a message in: adds up, and compares with the sender's total. */
 export function takeMoney(tally: LedgerTally, source: number, stamp: unknown): string | undefined {
-  const [currency, amount, total] = stamp as MoneyStamp
+  const money = stamp as MoneyStamp
+  const currency = money[0]
+  const total = money[2]
   const pair = pairOf(tally, currency, source)
-  addTo(pair.totals, totals.received, amount)
+  addTo(pair.totals, totals.received, money[1])
   if (
     equals(pair.totals, totals.received, total) &&
     equals(pair.totals, totals.missingMessages, 0)

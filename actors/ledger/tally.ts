@@ -16,6 +16,7 @@ import { availableOf, type AccountState } from '../account/account-state.js'
 import { compareStamp, isComparison, stampOf, takeComparison, takeMoney } from './pair-totals.js'
 import {
   currencyOf,
+  pairIn,
   pairOf,
   sums,
   totals,
@@ -81,19 +82,13 @@ function accountChanged(tally: LedgerTally, change: Change<AccountState>): void 
   if (change.event === 'deposited') addTo(currency.sums, sums.world, -data.amount)
   else if (change.event === 'withdrawn') addTo(currency.sums, sums.world, data.amount)
   else if (data.peer !== undefined && data.peer !== tally.shard) {
-    crossed(tally, currency, after.currency, change.event, data)
+    crossed(currency, change.event, data)
   }
 }
 
 /** Money left this shard's accounts for another shard, or came from one. */
-function crossed(
-  tally: LedgerTally,
-  currency: CurrencyTally,
-  code: string,
-  event: string,
-  { peer, amount, at }: MoneyData,
-): void {
-  const pair = pairOf(tally, code, peer ?? 0)
+function crossed(currency: CurrencyTally, event: string, { peer, amount, at }: MoneyData): void {
+  const pair = pairIn(currency, peer ?? 0)
   switch (event) {
     case 'posted':
     case 'transferPosted':

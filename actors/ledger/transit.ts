@@ -54,19 +54,31 @@ export interface LedgerTally {
   broken: string | null
 }
 
+// What was asked last, and its answer: a turn asks several times about the same currency. A memo, not
+// state: it holds what the tally holds.
+let lastTally: LedgerTally | undefined
+let lastCode = ''
+let lastCurrency: CurrencyTally | undefined
+
 /** The tally of a currency, made when it is first met. */
 export function currencyOf(tally: LedgerTally, currency: string): CurrencyTally {
-  return (tally.currencies[currency] ??= {
+  if (tally === lastTally && currency === lastCode && lastCurrency !== undefined)
+    return lastCurrency
+  lastCurrency = tally.currencies[currency] ??= {
     sums: zeros(3),
     pairs: new Array<PairTally | null>(tally.shards).fill(null),
-  })
+  }
+  lastTally = tally
+  lastCode = currency
+  return lastCurrency
 }
 
 /** The tally of a pair, made when it is first met. */
 export function pairOf(tally: LedgerTally, currency: string, peer: number): PairTally {
-  return (currencyOf(tally, currency).pairs[peer] ??= {
-    totals: zeros(9),
-    creditedMarks: [],
-    debitedMarks: [],
-  })
+  return pairIn(currencyOf(tally, currency), peer)
+}
+
+/** The same, of a currency that was found already. */
+export function pairIn({ pairs }: CurrencyTally, peer: number): PairTally {
+  return (pairs[peer] ??= { totals: zeros(9), creditedMarks: [], debitedMarks: [] })
 }

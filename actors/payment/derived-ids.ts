@@ -19,7 +19,25 @@ const pattern = /^[ptdw](0|[1-9a-z][0-9a-z]{0,3})-([1-9a-z][0-9a-z]{0,10})$/
 
 /** @returns the id of thing number `sequence` of a shard */
 export function derivedId(letter: IdLetter, shard: number, sequence: number): string {
-  return `${letter}${shard.toString(36)}-${sequence.toString(36)}`
+  return letter + inBase36(shard) + '-' + inBase36(sequence)
+}
+
+const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
+const digitPairs = Array.from(
+  { length: 36 * 36 },
+  (_, pair) => digits.charAt(Math.floor(pair / 36)) + digits.charAt(pair % 36),
+)
+
+/** `value.toString(36)`, which is slow, of a whole number: an id is made several times a payment. */
+function inBase36(value: number): string {
+  let text = ''
+  let rest = value
+  while (rest >= 36 * 36) {
+    const high = Math.floor(rest / (36 * 36))
+    text = digitPairs[rest - high * (36 * 36)]! + text
+    rest = high
+  }
+  return (rest < 36 ? digits.charAt(rest) : digitPairs[rest]!) + text
 }
 
 /** Takes an id apart; undefined when it is none, or not of this letter. */
@@ -37,7 +55,13 @@ export function partsOf(letter: IdLetter, id: string): IdParts | undefined {
  * shard 0, where nothing answers to it.
  */
 export function homeOf(id: string): number {
-  const end = id.indexOf('-')
-  const shard = Number.parseInt(id.slice(1, end < 0 ? undefined : end), 36)
-  return Number.isSafeInteger(shard) && shard >= 0 ? shard : 0
+  let shard = 0
+  for (let at = 1; at < id.length; at++) {
+    const code = id.charCodeAt(at)
+    const digit = code <= 0x39 ? code - 0x30 : code - 0x57
+    if (digit < 0 || digit > 35 || (code > 0x39 && digit < 10)) break
+    shard = shard * 36 + digit
+    if (shard > Number.MAX_SAFE_INTEGER) return 0
+  }
+  return shard
 }

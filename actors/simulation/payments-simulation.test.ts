@@ -22,6 +22,15 @@ describe('payments in simulation', () => {
     }
   })
 
+  // 201036, 201150: a slow first opener put its manifest over its successor's, and keys were forgotten.
+  // 201324, 201357: an overtaken opener called files damaged that its successor had let go.
+  it.each([201_036, 201_150, 201_324, 201_357])(
+    'break no rule where one was broken: seed %i',
+    async (seed) => {
+      expect((await simulate({ seed, ...subject })).violations).toEqual([])
+    },
+  )
+
   // The kit itself was wrong: a refusal for an unknown account binds no key.
   it.each([3_057, 3_081, 3_085])('break no rule where one seemed broken: seed %i', async (seed) => {
     expect((await simulate({ seed, ...subject })).violations).toEqual([])

@@ -210,7 +210,8 @@ async function end({ node, gateway, connections }: Running): Promise<void> {
 }
 
 async function whenReady(node: ClusterNode): Promise<undefined> {
-  while (!node.ready) await new Promise((resolve) => setTimeout(resolve, readyPauseMs))
+  while (!node.ready || !node.complete)
+    await new Promise((resolve) => setTimeout(resolve, readyPauseMs))
   return undefined
 }
 

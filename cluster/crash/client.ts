@@ -8,6 +8,7 @@ export async function ask(
   url: string,
   path: string,
   post?: { readonly body: unknown; readonly key?: string },
+  limitMs = timeoutMs,
 ): Promise<Answer | undefined> {
   try {
     const response = await fetch(url + path, {
@@ -16,7 +17,7 @@ export async function ask(
         ...(post === undefined ? {} : { 'content-type': 'application/json' }),
         ...(post?.key === undefined ? {} : { 'idempotency-key': post.key }),
       },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(limitMs),
       ...(post === undefined ? {} : { body: JSON.stringify(post.body) }),
     })
     const text = await response.text()

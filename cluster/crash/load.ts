@@ -58,15 +58,20 @@ export class Load {
     })
   }
 
+  /** A request of any kind. */
+  any(): Attempt {
+    return this.draw()
+  }
+
   /** One more request. */
   one(): Attempt {
     return this.deposit(this.pick(accounts), this.amount())
   }
 
   /** @returns false when no answer came that settles it */
-  async send(url: string, attempt: Attempt): Promise<boolean> {
+  async send(url: string, attempt: Attempt, limitMs?: number): Promise<boolean> {
     this.log.begin(attempt)
-    const answer = await ask(url, attempt.path, attempt)
+    const answer = await ask(url, attempt.path, attempt, limitMs)
     if (answer !== undefined && this.log.settle(attempt, answer)) {
       this.remember(attempt)
       return true

@@ -135,6 +135,11 @@ export class ClusterNode {
     return this.membership.valid && this.keeper.settled && this.assignments.version > 0
   }
 
+  /** True when every shard of the cluster has an owner, as far as is known here. */
+  get complete(): boolean {
+    return this.owners.length > 0 && !this.owners.includes(undefined)
+  }
+
   /** Shards served here. */
   get shards(): readonly number[] {
     return this.node.shards

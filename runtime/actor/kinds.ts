@@ -87,10 +87,11 @@ export class Kinds {
   readonly tally: TallyDefinition | undefined
   private readonly byName = new Map<string, Kind>()
   private readonly all: Kind[] = []
-  /** What {@link shardOf} was asked last, and its answer. */
-  private lastAddress: Address = ''
-  private lastShards = 0
-  private lastShard = 0
+  /** What {@link shardOf} was asked lately, and its answers. */
+  private readonly lateAddresses: Address[] = ['', '', '', '']
+  private readonly lateShards: number[] = [0, 0, 0, 0]
+  private latePlace = 0
+  private lateCount = 0
 
   /** @throws OpenRefused invalid_options */
   constructor(module: ActorModule) {
@@ -118,24 +119,32 @@ export class Kinds {
   }
 
   of(address: Address): Kind | undefined {
-    const slash = address.indexOf('/')
-    const end = slash < 0 ? address.length : slash
     // A few kinds, compared in place: no part of the address is cut out to be looked up.
-    for (const kind of this.all) {
-      if (kind.name.length === end && address.startsWith(kind.name)) return kind
-    }
+    for (const kind of this.all) if (startsWithName(address, kind.name)) return kind
     return undefined
   }
 
   /** The shard an address lives in: its own hash, or its home's. */
   shardOf(address: Address, shards: number): number {
-    // A turn asks several times about the same actor.
-    if (address !== this.lastAddress || shards !== this.lastShards) {
-      this.lastShard = this.findShard(address, shards)
-      this.lastAddress = address
-      this.lastShards = shards
+    if (shards !== this.lateCount) this.forgetLate(shards)
+    const { lateAddresses } = this
+    // A turn asks several times about the same few actors.
+    for (let i = 0; i < lateAddresses.length; i++) {
+      if (lateAddresses[i] === address) return this.lateShards[i]!
     }
-    return this.lastShard
+    const shard = this.findShard(address, shards)
+    const place = this.latePlace
+    this.latePlace = (place + 1) & (lateAddresses.length - 1)
+    lateAddresses[place] = address
+    this.lateShards[place] = shard
+    return shard
+  }
+
+  private forgetLate(shards: number): void {
+    this.lateCount = shards
+    // No address is empty but the one that names nothing, and that lives where its hash says.
+    this.lateAddresses.fill('')
+    this.lateShards.fill(this.findShard('', shards))
   }
 
   private findShard(address: Address, shards: number): number {
@@ -153,6 +162,18 @@ export class Kinds {
     return shardOfHome(home, shards)
   }
 }
+
+/** True when the part of an address before its first slash is this name, which has no slash. */
+function startsWithName(address: Address, name: string): boolean {
+  const { length } = name
+  if (address.length !== length && address.charCodeAt(length) !== slashCode) return false
+  for (let i = 0; i < length; i++) {
+    if (address.charCodeAt(i) !== name.charCodeAt(i)) return false
+  }
+  return true
+}
+
+const slashCode = 0x2f
 
 function mapOf<F, T>(handlers: object, make: (handler: F, name: string) => T): Map<string, T> {
   return new Map(

@@ -2,7 +2,8 @@
  * The idempotency table of a shard: for each key a 128-bit keyed hash, a 96-bit hash of what the
  * request meant, and from what its first answer is built again.
  *
- * K1. A key costs at most 64 bytes: 41 in columns, at most 11 in the index, never an object.
+ * K1. A key costs at most 64 bytes: 41 in columns, at most 22 in the index, never an object. The index
+ *     holds a word of each key, so that other keys on the way to a free place are passed unread.
  * K2. No key is forgotten inside the retention window: beyond its bound the table takes no new ones.
  * K3. Keys leave in the order they came, by shard time alone, so a replay forgets the same ones.
  */
@@ -33,6 +34,8 @@ export interface KeyRecord {
 
 const chunkRecords = 1_024
 const partitions = 64
+/** An index slot: entry, first word of the key. */
+const slotWords = 2
 /** Index entries are record numbers on a circle, plus one: 0 is an empty slot. */
 const entries = 0xffff_ffff
 
@@ -44,8 +47,10 @@ interface Chunk {
 }
 
 export class IdempotencyTable {
-  /** Chunks by number; those before `first` are gone. */
-  private readonly chunks = new Map<number, Chunk>()
+  /** Chunks, oldest first; those of records before `first` are gone. */
+  private readonly chunks: Chunk[] = []
+  /** Number of the oldest chunk. */
+  private firstChunk = 0
   private readonly index: Uint32Array[]
   private readonly counts = new Uint32Array(partitions)
   private readonly answers = new Map<number, Uint8Array>()
@@ -54,7 +59,7 @@ export class IdempotencyTable {
   private next = 1
 
   constructor() {
-    this.index = Array.from({ length: partitions }, () => new Uint32Array(8))
+    this.index = Array.from({ length: partitions }, () => new Uint32Array(8 * slotWords))
   }
 
   /** Keys remembered. */
@@ -64,7 +69,7 @@ export class IdempotencyTable {
 
   /** Bytes this table takes, answers kept as bytes included. */
   get bytes(): number {
-    let bytes = this.chunks.size * chunkRecords * 41
+    let bytes = this.chunks.length * chunkRecords * 41
     for (const slots of this.index) bytes += slots.byteLength
     for (const answer of this.answers.values()) bytes += answer.byteLength
     return bytes
@@ -74,10 +79,11 @@ export class IdempotencyTable {
   find(hashes: readonly number[]): KeyRecord | undefined {
     const word = hashes[0]! >>> 0
     const slots = this.index[word % partitions]!
-    const mask = slots.length - 1
-    for (let slot = slotOf(word, mask); ; slot = (slot + 1) & mask) {
+    const mask = maskOf(slots)
+    for (let slot = slotOf(word, mask); ; slot = (slot + slotWords) & mask) {
       const entry = slots[slot]!
       if (entry === 0) return undefined
+      if (slots[slot + 1] !== word) continue
       const number = this.numberOf(entry)
       const chunk = this.chunkOf(number)
       const row = (number % chunkRecords) * hashWords
@@ -125,7 +131,10 @@ export class IdempotencyTable {
       this.unlink(number, this.firstWordOf(number))
       this.answers.delete(number)
       this.first++
-      if (this.first % chunkRecords === 0) this.chunks.delete(this.first / chunkRecords - 1)
+      if (this.first % chunkRecords === 0) {
+        this.chunks.shift()
+        this.firstChunk++
+      }
     }
   }
 
@@ -165,8 +174,9 @@ export class IdempotencyTable {
   }
 
   private chunkFor(number: number): Chunk {
-    const at = Math.floor(number / chunkRecords)
-    let chunk = this.chunks.get(at)
+    if (this.chunks.length === 0) this.firstChunk = Math.floor(number / chunkRecords)
+    const at = Math.floor(number / chunkRecords) - this.firstChunk
+    let chunk = this.chunks[at]
     if (chunk === undefined) {
       chunk = {
         words: new Int32Array(chunkRecords * hashWords),
@@ -174,13 +184,13 @@ export class IdempotencyTable {
         notes: new Float64Array(chunkRecords),
         kinds: new Uint8Array(chunkRecords),
       }
-      this.chunks.set(at, chunk)
+      this.chunks[at] = chunk
     }
     return chunk
   }
 
   private chunkOf(number: number): Chunk {
-    return this.chunks.get(Math.floor(number / chunkRecords))!
+    return this.chunks[Math.floor(number / chunkRecords) - this.firstChunk]!
   }
 
   /** Number of the record an index entry means: the live ones span less than a turn of the circle. */
@@ -198,10 +208,11 @@ export class IdempotencyTable {
     const word = hashes[0]! >>> 0
     const part = word % partitions
     let slots = this.index[part]!
-    if ((this.counts[part]! + 1) * 4 > slots.length * 3) slots = this.grow(part)
-    const mask = slots.length - 1
+    if ((this.counts[part]! + 1) * 4 * slotWords > slots.length * 3) slots = this.grow(part)
+    const mask = maskOf(slots)
     let slot = slotOf(word, mask)
-    for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
+    for (; slots[slot] !== 0; slot = (slot + slotWords) & mask) {
+      if (slots[slot + 1] !== word) continue
       const other = this.numberOf(slots[slot]!)
       const row = (other % chunkRecords) * hashWords
       if (sameWords(this.chunkOf(other).words, row, hashes, 0, 4)) {
@@ -210,18 +221,20 @@ export class IdempotencyTable {
       }
     }
     slots[slot] = entryOf(number)
+    slots[slot + 1] = word
     this.counts[part]!++
   }
 
   private grow(part: number): Uint32Array {
     const old = this.index[part]!
     const slots = new Uint32Array(old.length * 2)
-    const mask = slots.length - 1
-    for (const entry of old) {
-      if (entry === 0) continue
-      let slot = slotOf(this.firstWordOf(this.numberOf(entry)), mask)
-      while (slots[slot] !== 0) slot = (slot + 1) & mask
-      slots[slot] = entry
+    const mask = maskOf(slots)
+    for (let from = 0; from < old.length; from += slotWords) {
+      if (old[from] === 0) continue
+      let slot = slotOf(old[from + 1]!, mask)
+      while (slots[slot] !== 0) slot = (slot + slotWords) & mask
+      slots[slot] = old[from]!
+      slots[slot + 1] = old[from + 1]!
     }
     this.index[part] = slots
     return slots
@@ -230,18 +243,23 @@ export class IdempotencyTable {
   private unlink(number: number, word: number): void {
     const part = word % partitions
     const slots = this.index[part]!
-    const mask = slots.length - 1
+    const mask = maskOf(slots)
     let hole = slotOf(word, mask)
     const entry = entryOf(number)
     while (slots[hole] !== entry) {
       // A newer record of the same key took the slot over.
       if (slots[hole] === 0) return
-      hole = (hole + 1) & mask
+      hole = (hole + slotWords) & mask
     }
-    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = slotOf(this.firstWordOf(this.numberOf(slots[slot]!)), mask)
+    for (
+      let slot = (hole + slotWords) & mask;
+      slots[slot] !== 0;
+      slot = (slot + slotWords) & mask
+    ) {
+      const home = slotOf(slots[slot + 1]!, mask)
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
         slots[hole] = slots[slot]!
+        slots[hole + 1] = slots[slot + 1]!
         hole = slot
       }
     }
@@ -287,8 +305,13 @@ function entryOf(number: number): number {
   return (number % entries) + 1
 }
 
+/** Keeps a place in an index inside it, and at the begin of a slot. */
+function maskOf(slots: Uint32Array): number {
+  return slots.length - slotWords
+}
+
 function slotOf(word: number, mask: number): number {
-  return (word >>> 6) & mask
+  return ((word >>> 6) * slotWords) & mask
 }
 
 /** Compares words `from` to `to` of a request with those of the record at `row`. */

@@ -213,6 +213,18 @@ describe('a node of a cluster', () => {
     expect((await pair.soon(later)).value).toBe(1)
   })
 
+  it('G4: a read that came while an append was under way needs a lease of its own', async () => {
+    const address = `purse/${purseIn(0)}`
+    await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
+    const filled = pair.nodes[0].command(address, 'fill', { coins: 1 })
+    // The append has begun, and its answer is not there yet.
+    await pair.soon(pair.kernel.wait(0.1))
+    pair.mayAnswer[0] = false
+    const read = pair.nodes[0].query(address, 'coins', null, { timeoutMs: 500 })
+    expect((await pair.soon(filled)).value).toBe(2)
+    await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
+  })
+
   it('refuses a journal that ends before what was durable', async () => {
     await pair.soon(pair.nodes[0].command(`purse/${purseIn(1)}`, 'fill', { coins: 1 }))
     expect(await pair.soon(pair.nodes[0].handOver(1))).toBe(true)

@@ -69,7 +69,7 @@ export interface FrameMeta {
   readonly sequence: number
 }
 
-const bodyVersion = 1
+const bodyVersion = 2
 const causes = { request: 0, message: 1, timer: 2, waiting: 3 } as const
 
 /** Facts about a frame body, beside its turns: version, next sequence, turns, names of events. */
@@ -114,6 +114,7 @@ export class FrameBody {
   draft(turn: TurnDraft): void {
     const { row } = this
     const start = row.mark()
+    row.stretch()
     try {
       row.value(turn.events.length)
       for (const event of turn.events) {
@@ -224,6 +225,7 @@ function writeKey(row: RowWriter, key: KeyInsert | undefined): void {
 }
 
 function readTurn(row: PlainReader, tags: readonly string[], shard: number): CommittedTurn {
+  row.stretch()
   const events = repeat(row, () => ({
     tag: tags[row.value() as number]!,
     address: row.value() as Address,

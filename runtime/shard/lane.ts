@@ -6,6 +6,8 @@
  * G2. One group is in flight at most; the next one fills meanwhile. No timer: the batch grows with
  *     the load (group commit; DeWitt et al., 1984).
  * G3. When an append fails, nothing leaves any more, for good.
+ * G4. What no append was begun for after it was asked leaves behind a look at the ownership that was
+ *     taken after it was asked: an append proves the ownership of its own moment only.
  */
 import type { FrameDraft, JournalLane } from '../journal/journal.js'
 import type { Message } from '../messaging/message.js'
@@ -55,6 +57,11 @@ export class Lane {
   private open: AnswerBatch
   /** Answers that depend on nothing in flight. */
   private free: AnswerBatch
+  /**
+   * Answers that show what is in flight, and came after its append began: that it succeeds does not
+   * say that nobody took over before they were asked for (G4).
+   */
+  private late: AnswerBatch
   /** An empty batch to fill next. */
   private spare: AnswerBatch | undefined
   private failed = false
@@ -66,6 +73,7 @@ export class Lane {
     this.services = services
     this.open = services.answerBatch()
     this.free = services.answerBatch()
+    this.late = services.answerBatch()
   }
 
   get busy(): boolean {
@@ -76,14 +84,15 @@ export class Lane {
   answersOf(shard: Shard, gated: boolean): AnswerBatch {
     if (!gated) return this.free
     if (shard.openTurns > 0) return this.open
-    return this.inFlight?.answers ?? this.free
+    return this.inFlight === undefined ? this.free : this.late
   }
 
   /** Lets go what may go, and writes what has gathered if nothing is in flight. */
   flush(): void {
     if (this.failed) return
     try {
-      if (!this.free.empty) this.releaseFree()
+      if (!this.free.empty) this.releaseFree(this.free)
+      if (!this.late.empty && this.inFlight === undefined) this.releaseFree(this.late)
       if (this.inFlight === undefined) this.writeGroup()
     } catch (error) {
       this.fail(error)
@@ -128,6 +137,7 @@ export class Lane {
     this.failed = true
     this.open = this.services.answerBatch()
     this.free = this.open
+    this.late = this.open
     this.inFlight = undefined
     this.services.fail(error)
     for (const waiting of this.atBoundary.splice(0)) waiting.run(true)
@@ -149,9 +159,9 @@ export class Lane {
   }
 
   /** Answers that no append went before: a fenced owner must not give them from stale state. */
-  private releaseFree(): void {
+  private releaseFree(answers: AnswerBatch): void {
     if (!this.journal.isOwner()) return
-    this.services.release({ answers: this.free, messages: [], acknowledgements: [] })
+    this.services.release({ answers, messages: [], acknowledgements: [] })
   }
 
   private writeGroup(): void {

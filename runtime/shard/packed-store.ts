@@ -23,8 +23,8 @@ export interface StoredActor {
   readonly state: Uint8Array
 }
 
-// Record: address length u16 | kind version u16 | history u32 | version f64 | state length u32 |
-// hash u32 | address | state
+// Record: address length u16, kind version u16 above it | history u32 | version f64 |
+// state length u32 | hash u32 | address | state
 const headerBytes = 24
 const compactionBytesMin = 1024 * 1024
 
@@ -103,12 +103,13 @@ export class PackedStore {
     const position = this.arena.allocate(headerBytes + addressBytes + stateBytes)
     const chunk = this.arena.chunkOf(position)
     const at = this.arena.offsetOf(position)
-    chunk.writeUInt16LE(addressBytes, at)
-    chunk.writeUInt16LE(actor.kindVersion, at + 2)
-    chunk.writeUInt32LE(actor.history, at + 4)
-    chunk.writeDoubleLE(actor.version, at + 8)
-    chunk.writeUInt32LE(stateBytes, at + 16)
-    chunk.writeUInt32LE(hash, at + 20)
+    const words = this.arena.wordsOf(position)
+    const word = this.arena.wordOf(position)
+    words[word] = addressBytes | (actor.kindVersion << 16)
+    words[word + 1] = actor.history
+    this.arena.floatsOf(position)[this.arena.unitOf(position) + 1] = actor.version
+    words[word + 4] = stateBytes
+    words[word + 5] = hash
     if (addressBytes === address.length) {
       for (let i = 0; i < addressBytes; i++) chunk[at + headerBytes + i] = address.charCodeAt(i)
     } else chunk.write(address, at + headerBytes, 'utf8')
@@ -126,11 +127,10 @@ export class PackedStore {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const position = this.slots[slot]!
       if (position === 0) return -1
+      if (this.hashAt(position) !== hash) continue
       const chunk = this.arena.chunkOf(position)
-      const at = this.arena.offsetOf(position)
-      if (chunk.readUInt32LE(at + 20) !== hash) continue
-      const length = chunk.readUInt16LE(at)
-      const stored = chunk.toString('utf8', at + headerBytes, at + headerBytes + length)
+      const at = this.arena.offsetOf(position) + headerBytes
+      const stored = chunk.toString('utf8', at, at + this.addressBytesAt(position))
       if (stored === address) return slot
     }
   }
@@ -150,7 +150,11 @@ export class PackedStore {
   }
 
   private hashAt(position: Position): number {
-    return this.arena.chunkOf(position).readUInt32LE(this.arena.offsetOf(position) + 20)
+    return this.arena.wordsOf(position)[this.arena.wordOf(position) + 5]!
+  }
+
+  private addressBytesAt(position: Position): number {
+    return this.arena.wordsOf(position)[this.arena.wordOf(position)]! & 0xffff
   }
 
   /** Closes the gap a removal leaves in a probe sequence (Knuth 6.4, algorithm R). */

@@ -19,22 +19,21 @@ import { ShapedCodec } from '../../transport/index.js'
 import type { Position } from './arena.js'
 import type { CommittedTurn, KeyInsert } from './committed-turn.js'
 import { DurableTimers } from './durable-timers.js'
-import { HistoryLog } from './history-log.js'
+import { HistoryLog, type HistoryHead } from './history-log.js'
 import { PackedStore, type StoredActor } from './packed-store.js'
 import { Quarantine } from './quarantine.js'
 
 /** An actor in memory. */
-export class Activation {
+export class Activation implements HistoryHead {
   readonly address: Address
   readonly kind: Kind
   readonly key: string
   state: unknown
   /** Number of events so far. */
   version: number
-  /** Newest row of its history; 0 when there is none. */
   history: Position
-  /** Rows of its history; −1 until it is asked for, when the actor was loaded. */
   rows: number
+  anchor: Position = 0
   /** Shard time of its last turn. */
   touchedAt = 0
   /** True while it is in the shard's memory, not in its store. */
@@ -184,9 +183,7 @@ export class ShardState {
       activation.version++
       activation.touchedAt = time
       if (change.row !== undefined) {
-        if (activation.rows < 0) activation.rows = this.history.rowsOf(activation.history)
-        const number = ++activation.rows
-        activation.history = this.history.append(activation.history, number, time, change.row)
+        this.history.append(activation, time, change.row)
       }
       tally?.observe(this.tally, change)
     }

@@ -25,10 +25,10 @@ import {
 import { RequestRunner } from './request-runner.js'
 import type { AnswerSink, QueuedRequest } from './requests.js'
 import type { ShardState } from './shard-state.js'
-import { Transaction, UnknownCommand, type TransactionServices } from './transaction.js'
+import { UnknownCommand, type Transaction } from './transaction.js'
 
 /** What a shard needs from its host. */
-export interface ShardServices extends TransactionServices, AnswerSink {
+export interface ShardServices extends AnswerSink {
   monotonic(): number
   /** Clock for a new frame, ms since 1970, already guarded against jumps. */
   now(): number
@@ -71,13 +71,14 @@ export class Shard {
   /** False while a message is handled whose own frame is not durable yet: nothing may leave early. */
   causeDurable = true
 
-  constructor(state: ShardState, services: ShardServices, bounds: ShardBounds) {
+  /** @param tx shared with the other shards of the thread */
+  constructor(state: ShardState, services: ShardServices, bounds: ShardBounds, tx: Transaction) {
     this.number = state.shard
     this.state = state
     this.services = services
     this.bounds = bounds
     this.runner = new RequestRunner(this)
-    this.tx = new Transaction(state, services)
+    this.tx = tx
   }
 
   /** Turns gathered in the frame that is being filled. */
@@ -242,7 +243,7 @@ export class Shard {
   }
 
   begin(): Transaction {
-    return this.tx.begin(this.now())
+    return this.tx.begin(this.state, this.now())
   }
 
   /**

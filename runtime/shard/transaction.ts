@@ -24,7 +24,10 @@ export interface Wake {
   readonly settledElsewhere: boolean
 }
 
-/** A shard has one: turns are synchronous, so it is used for one after the other. */
+/**
+ * All shards of a thread use one: turns are synchronous, so it serves one after the other, and what it
+ * is made of stays in the cache when the next shard has its turn.
+ */
 export class Transaction {
   /** The turn's events. Reused by the next turn: nothing may keep them. */
   readonly changes: AppliedChange[] = []
@@ -37,7 +40,8 @@ export class Transaction {
     timers: this.timers,
   }
   readonly wakes: Wake[] = []
-  readonly state: ShardState
+  /** The shard whose turn it is. */
+  state!: ShardState
   readonly services: TransactionServices
   /** Shard time of the turn. */
   now = 0
@@ -54,16 +58,16 @@ export class Transaction {
   /** What a handler threw first, if any did. */
   failure: unknown
 
-  constructor(state: ShardState, services: TransactionServices) {
-    this.state = state
-    this.services = services
+  constructor(random: () => number, settings: Readonly<Record<string, unknown>>) {
+    this.services = { random, settings }
   }
 
-  /** Begins a turn. */
-  begin(now: number): this {
+  /** Begins a turn of a shard. */
+  begin(state: ShardState, now: number): this {
+    this.state = state
     this.now = now
-    this.sequenceBefore = this.state.sequence
-    this.timerBefore = this.state.timers.next
+    this.sequenceBefore = state.sequence
+    this.timerBefore = state.timers.next
     empty(this.changes)
     empty(this.messages)
     empty(this.timers)
@@ -157,7 +161,7 @@ export class Transaction {
     for (const activation of this.attached) this.state.passivate(activation)
     this.state.sequence = this.sequenceBefore
     this.state.timers.next = this.timerBefore
-    this.begin(this.now)
+    this.begin(this.state, this.now)
   }
 
   shardOf(address: Address): number {

@@ -74,8 +74,8 @@ class PackedRequest implements QueuedRequest {
     const flags = values.u32()
     let hashes: number[] | undefined
     if ((flags & isKeyed) !== 0) {
-      hashes = []
-      for (let i = 0; i < hashWords; i++) hashes.push(values.u32() | 0)
+      hashes = new Array<number>(hashWords)
+      for (let i = 0; i < hashWords; i++) hashes[i] = values.u32() | 0
     }
     const type = (flags & isQuery) === 0 ? 'command' : 'query'
     const address = values.value() as Address

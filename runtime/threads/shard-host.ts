@@ -17,6 +17,7 @@ import { sweepIdleActors } from '../shard/passivation.js'
 import type { QueuedRequest } from '../shard/requests.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { Shard, type ShardBounds } from '../shard/shard.js'
+import { Transaction } from '../shard/transaction.js'
 import { ReadyShards } from './ready-shards.js'
 import type { HostLinks } from './host-links.js'
 import { Outgoing } from './outgoing.js'
@@ -29,15 +30,14 @@ export interface HostOptions {
   readonly bounds: ShardBounds
 }
 
-const tickMs = 50
-/** Ticks between two looks at the fence. */
-const fenceTicks = 10
+const [tickMs, fenceTicks] = [50, 10] // ms of a tick; ticks between two looks at the fence
 
 export class ShardHost {
   private readonly env: Env
   private readonly options: HostOptions
   private readonly links: HostLinks
   private readonly clock: ClockGuard
+  private readonly transaction: Transaction
   private shards: Shard[] = []
   private lanes: Lane[] = []
   /** By shard number. */
@@ -59,6 +59,7 @@ export class ShardHost {
     this.options = options
     this.links = links
     this.clock = new ClockGuard(env.clock)
+    this.transaction = new Transaction(() => env.chance.next(), options.settings)
   }
 
   /** Adds a lane with its recovered shards. */
@@ -73,8 +74,6 @@ export class ShardHost {
       const shard: Shard = new Shard(
         state,
         {
-          random: () => this.env.chance.next(),
-          settings: this.options.settings,
           monotonic: () => this.env.clock.monotonic(),
           now: () => this.clock.now(),
           report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
@@ -89,6 +88,7 @@ export class ShardHost {
             this.byNumber[message.source]!.state.outbox.settle(message.target, message.number),
         },
         this.options.bounds,
+        this.transaction,
       )
       lane.shards.push(shard)
       lane.durable.set(state.shard, state.ordinal)
@@ -255,6 +255,7 @@ export class ShardHost {
     if (this.stopped) return
     try {
       let left: number = limits.sliceTurnsMax
+      const until = this.env.clock.monotonic() + limits.sliceMsMax
       while (left > 0) {
         const shard = this.ready.runNext(limits.requestsAtOnce)
         if (shard === undefined) break
@@ -262,6 +263,7 @@ export class ShardHost {
         // A full frame has to leave first; the lane wakes its shards when it may fill another one.
         if (!shard.full) this.ready.add(shard)
         else this.laneOf[shard.number]?.flush()
+        if (this.env.clock.monotonic() >= until) left = 0
       }
       for (const lane of this.lanes) lane.flush()
       if (left <= 0) this.schedulePump()
@@ -336,9 +338,8 @@ export class ShardHost {
 
   private scheduleTick(): void {
     this.tick = this.env.timers.after(tickMs, () => {
-      if (this.stopped) return
-      this.runTick()
-      this.scheduleTick()
+      if (!this.stopped) this.runTick()
+      if (!this.stopped) this.scheduleTick()
     })
   }
 

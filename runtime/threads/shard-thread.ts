@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Kinds } from '../actor/kinds.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import type { Env } from '../env/env.js'
-import { openLane, type FileLane } from '../journal/file/index.js'
+import { openerError, openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { FileSnapshots } from '../snapshot/file-snapshots.js'
@@ -45,8 +45,7 @@ export class ShardThread {
     ports: ShardThreadPorts,
   ): Promise<ShardThread> {
     const kinds = new Kinds(actors)
-    const states = await recoverShards(env, start, kinds)
-    const lane = await openLane(env, start.plan, start.thread, new Set(states.map((s) => s.shard)))
+    const { states, lane } = await recover(env, start, kinds)
     const host = makeHost(env, start, kinds, ports)
     const snapshotter = attachLane(env, start, host, lane, states, ports)
     ports.client.onBatch((bytes) => {
@@ -90,6 +89,22 @@ export class ShardThread {
         await this.host.seal()
         return this.lane.end
     }
+  }
+}
+
+/** @throws OpenRefused */
+async function recover(
+  env: Env,
+  start: ThreadStart,
+  kinds: Kinds,
+): Promise<{ states: ShardState[]; lane: FileLane }> {
+  const { plan, thread } = start
+  try {
+    const states = await recoverShards(env, start, kinds)
+    const lane = await openLane(env, plan, thread, new Set(states.map(({ shard }) => shard)))
+    return { states, lane }
+  } catch (error) {
+    throw openerError(env, plan, error)
   }
 }
 

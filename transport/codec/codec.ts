@@ -75,6 +75,11 @@ export class RowWriter {
     this.writer.u32(value)
   }
 
+  /** Begins a stretch in which strings that come again are short; the reader begins one there too. */
+  stretch(): void {
+    this.writer.stretch()
+  }
+
   /** Where the next value will stand: {@link backTo} takes what follows away again. */
   mark(): number {
     return this.writer.length
@@ -93,6 +98,7 @@ export class RowWriter {
   take(facts: unknown): Uint8Array {
     const { writer } = this
     writer.patchU32(0, writer.length - lengthBytes)
+    writer.endStretch()
     writer.value(facts)
     this.writeShapes()
     const bytes = writer.take()

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { openRow, RowWriter } from './codec.js'
 import { readPlain } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
@@ -83,5 +84,33 @@ describe('the plain codec', () => {
       expect(Object.keys(read)).toEqual([name])
       expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
     }
+  })
+
+  it('C6: writes what comes again in a stretch once, and reads the same back', () => {
+    const texts = fc.array(
+      fc.constantFrom('account/anna', 'merchant/starbucks', '星巴克咖啡店', 'EUR'),
+    )
+    const stretches = fc.array(fc.array(fc.oneof(plain, texts), { maxLength: 12 }), {
+      maxLength: 6,
+    })
+    fc.assert(
+      fc.property(stretches, (rows) => {
+        const row = new RowWriter()
+        for (const values of rows) {
+          row.stretch()
+          for (const value of values) row.value(value)
+        }
+        const { values: reader } = openRow(row.take(['account/anna']))
+        for (const values of rows) {
+          reader.stretch()
+          for (const value of values) expect(reader.value()).toStrictEqual(value)
+        }
+      }),
+      { numRuns: 200 },
+    )
+    const row = new RowWriter()
+    row.stretch()
+    for (let i = 0; i < 10; i++) row.value('merchant/starbucks')
+    expect(row.take([]).length).toBeLessThan(2 * 'merchant/starbucks'.length + 30)
   })
 })

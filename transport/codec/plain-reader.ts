@@ -1,5 +1,5 @@
 /** Reads the compact form of plain data that `plain-writer.ts` describes. */
-import { floatBytes, floatCell } from './float-cell.js'
+import { rememberedCharactersMin, rememberedMax } from './plain-writer.js'
 
 /** Reads what a plain writer wrote. @throws RangeError when the bytes are not whole */
 export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[])[]): unknown {
@@ -7,8 +7,25 @@ export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[]
 }
 
 /** Short strings read lately, by hash: a bounded memo of a pure function. */
-const knownStrings = 16_384
+const knownStrings = 1_024
+const knownCharactersMax = 12
 const knownTexts = new Array<string>(knownStrings).fill('')
+
+/** Makes a string of ASCII characters. */
+type TextMaker = (bytes: Uint8Array, at: number) => string
+const textMakers: TextMaker[] = []
+
+/** A short ASCII string, made without a call into native code, which costs more than the string. */
+function shortText(bytes: Uint8Array, at: number, length: number): string {
+  let maker = textMakers[length]
+  if (maker === undefined) {
+    const codes = Array.from({ length }, (_, i) => `b[at + ${i}]`)
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- only numbers go into it
+    maker = new Function('b', 'at', `return String.fromCharCode(${codes.join(', ')})`) as TextMaker
+    textMakers[length] = maker
+  }
+  return maker(bytes, at)
+}
 
 /** Makes an object of one shape from the values that come next. */
 type RecordMaker = (reader: PlainReader) => Record<string, unknown>
@@ -39,13 +56,19 @@ function makerOf(names: readonly string[]): RecordMaker {
 /** Reads a row of values, one by one. */
 export class PlainReader {
   private buffer: Buffer
+  /** The same memory: loads of numbers through it compile to one instruction. */
+  private view: DataView
   private readonly shapes: readonly (readonly string[])[]
   private readonly makers: (RecordMaker | undefined)[] = []
   private at = 0
   private end: number
+  private readonly remembered: string[] = []
+  /** How many strings of this stretch are remembered; −1 outside of stretches. */
+  private rememberedCount = -1
 
   constructor(bytes: Uint8Array, shapes: readonly (readonly string[])[]) {
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.shapes = shapes
     this.end = bytes.length
   }
@@ -53,9 +76,15 @@ export class PlainReader {
   /** Reads on in other memory. */
   open(buffer: Buffer, from: number, to: number): this {
     this.buffer = buffer
+    this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
     this.at = from
     this.end = to
     return this
+  }
+
+  /** Begins a stretch where the writer began one. */
+  stretch(): void {
+    this.rememberedCount = 0
   }
 
   /** Place of the next value. */
@@ -70,7 +99,7 @@ export class PlainReader {
   /** The next value. @throws RangeError when the bytes are not whole */
   value(): unknown {
     const tag = this.byte()
-    if (tag >= 0xe0) return this.ascii(tag - 0xe0)
+    if (tag >= 0xe0) return this.remember(this.ascii(tag - 0xe0))
     if (tag >= 0x80) return tag - 0x80
     if (tag >= 0x40) return this.record(tag - 0x40)
     if (tag >= 0x20) return this.array(tag - 0x20)
@@ -90,7 +119,7 @@ export class PlainReader {
       case 0x06:
         return -this.varint()
       case 0x07:
-        return this.text(this.varint())
+        return this.remember(this.text(this.varint()))
       case 0x08:
         return new Uint8Array(this.slice(this.varint()))
       case 0x09:
@@ -99,6 +128,8 @@ export class PlainReader {
         return this.record(this.varint())
       case 0x0b:
         return this.named(this.varint())
+      case 0x0c:
+        return this.recalled(this.byte())
       default:
         throw new RangeError(`unknown tag ${tag} in packed data`)
     }
@@ -107,12 +138,24 @@ export class PlainReader {
   /** A number written without a tag. */
   u32(): number {
     this.need(4)
-    const { buffer, at } = this
+    const { at } = this
     this.at = at + 4
-    return (
-      (buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24)) >>>
-      0
-    )
+    return this.view.getUint32(at, true)
+  }
+
+  private remember(text: string): string {
+    const { rememberedCount } = this
+    if (rememberedCount < 0 || text.length < rememberedCharactersMin) return text
+    if (rememberedCount < rememberedMax) {
+      this.remembered[rememberedCount] = text
+      this.rememberedCount++
+    }
+    return text
+  }
+
+  private recalled(place: number): string {
+    if (place >= this.rememberedCount) throw new RangeError('an unknown string in packed data')
+    return this.remembered[place]!
   }
 
   private array(length: number): unknown[] {
@@ -141,10 +184,9 @@ export class PlainReader {
 
   private float(): number {
     this.need(8)
-    const { buffer, at } = this
-    for (let i = 0; i < 8; i++) floatBytes[i] = buffer[at + i]!
+    const { at } = this
     this.at = at + 8
-    return floatCell[0]!
+    return this.view.getFloat64(at, true)
   }
 
   private text(length: number): string {
@@ -152,11 +194,15 @@ export class PlainReader {
     return this.buffer.toString('utf8', this.at, (this.at += length))
   }
 
-  /** Short strings come again and again: names, currencies, addresses. Most are known already. */
+  /**
+   * Names of fields and commands, currencies and the like are known already. Longer strings are seldom
+   * the same twice: to look for them costs more than to make them.
+   */
   private ascii(length: number): string {
     this.need(length)
     const { buffer, at } = this
     this.at = at + length
+    if (length > knownCharactersMax) return shortText(buffer, at, length)
     let hash = length
     for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ buffer[i]!, 0x01000193)
     const slot = (hash ^ (hash >>> 15)) & (knownStrings - 1)
@@ -166,7 +212,7 @@ export class PlainReader {
       while (i < length && known.charCodeAt(i) === buffer[at + i]) i++
       if (i === length) return known
     }
-    return (knownTexts[slot] = buffer.toString('latin1', at, at + length))
+    return (knownTexts[slot] = shortText(buffer, at, length))
   }
 
   private slice(length: number): Buffer {

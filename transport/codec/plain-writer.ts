@@ -6,32 +6,47 @@
  *   0x05 integer ≥ 0 (LEB128)    0x06 integer < 0 (LEB128 of its negative)
  *   0x07 string (LEB128 length, UTF-8)        0x08 bytes (LEB128 length)
  *   0x09 array (LEB128 length)   0x0a object (LEB128 shape)   0x0b object (count, values, names)
+ *   0x0c string remembered (place among those of this stretch)
  *   0x20…0x3f array of 0…31      0x40…0x7f object of shape 0…63
  *   0x80…0xdf integer 0…95       0xe0…0xff ASCII string of 0…31
  *
  * C3. What is read equals what was written: same types, same order of fields, −0 and NaN included.
+ * C6. A stretch of a row ({@link PlainWriter.stretch}) writes a string once: the names of a few actors and
+ *     things come again and again in one turn. Only the first few are remembered, by a rule both sides
+ *     follow, and none outside of stretches.
  * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
  */
-import { floatBytes, floatCell } from './float-cell.js'
-import { ShapeTable, type ShapeNode } from './shape-table.js'
+import { shapeRoot, ShapeTable, stepTo, type ShapeNode } from './shape-table.js'
 
 const smallIntegers = 96
 const shortBytes = 32
 
 /** Bytes any value but a string or bytes needs at most before its own contents. */
 const headRoom = 16
+/** Strings a stretch remembers, and how long they are at least: shorter ones are as quickly written. */
+export const rememberedMax = 8
+export const rememberedCharactersMin = 6
+
+/** Fields of a shape: an object with more is a map rather than a record, and carries its names itself. */
+const shapeFieldsMax = 256
 /** ASCII strings up to this length are written by hand: a native copy costs more than it saves. */
 const loopBytesMax = 120
 
 /** Writes plain data into one growing buffer. */
 export class PlainWriter {
   private buffer: Buffer
+  /** The same memory: stores of numbers through it compile to one instruction. */
+  private view: DataView
   private at = 0
   private table = new ShapeTable()
+  private readonly remembered = new Array<string>(rememberedMax).fill('')
+  /** How many are remembered; −1 outside of stretches. */
+  private rememberedCount = -1
 
   /** @param bytes room to begin with; it grows */
   constructor(bytes = 64 * 1024) {
     this.buffer = Buffer.allocUnsafeSlow(bytes)
+    this.view = new DataView(this.buffer.buffer)
   }
 
   /** Bytes of a value, with the shapes it needs added to the table. The bytes are the caller's own. */
@@ -45,6 +60,16 @@ export class PlainWriter {
   begin(table: ShapeTable): void {
     this.at = 0
     this.table = table
+    this.rememberedCount = -1
+  }
+
+  /** Begins a stretch, and ends the one before. The reader begins one at the same place. */
+  stretch(): void {
+    this.rememberedCount = 0
+  }
+
+  endStretch(): void {
+    this.rememberedCount = -1
   }
 
   /** Bytes written since {@link begin}; set back to take values away again. */
@@ -58,7 +83,7 @@ export class PlainWriter {
 
   /** Writes over four bytes written with {@link u32}. */
   patchU32(at: number, value: number): void {
-    this.buffer.writeUInt32LE(value, at)
+    this.view.setUint32(at, value, true)
   }
 
   /** Writes one value into the writer's own memory. @returns its length, for {@link copyTo} */
@@ -110,12 +135,8 @@ export class PlainWriter {
   /** Adds a whole number from 0 to 2³² − 1 that both sides know to be one: no tag. */
   u32(value: number): void {
     if (this.at + headRoom > this.buffer.length) this.grow(headRoom)
-    const { buffer, at } = this
-    buffer[at] = value
-    buffer[at + 1] = value >>> 8
-    buffer[at + 2] = value >>> 16
-    buffer[at + 3] = value >>> 24
-    this.at = at + 4
+    this.view.setUint32(this.at, value, true)
+    this.at += 4
   }
 
   private number(value: number): void {
@@ -127,15 +148,14 @@ export class PlainWriter {
       }
       return
     }
-    this.buffer[this.at++] = 0x04
-    floatCell[0] = value
-    const { buffer, at } = this
-    for (let i = 0; i < 8; i++) buffer[at + i] = floatBytes[i]!
-    this.at = at + 8
+    this.buffer[this.at] = 0x04
+    this.view.setFloat64(this.at + 1, value, true)
+    this.at += 9
   }
 
   private string(value: string): void {
     const { length } = value
+    if (length >= rememberedCharactersMin && this.rememberedCount >= 0 && this.recall(value)) return
     if (length <= loopBytesMax) {
       if (this.at + length + 2 > this.buffer.length) this.grow(length + headRoom)
       const { buffer } = this
@@ -161,6 +181,23 @@ export class PlainWriter {
     this.buffer[this.at++] = 0x07
     this.varint(bytes)
     this.at += this.buffer.write(value, this.at, 'utf8')
+  }
+
+  /** Writes the place of a remembered string, or remembers a new one. @returns false when it is new */
+  private recall(value: string): boolean {
+    const { remembered, rememberedCount } = this
+    for (let i = 0; i < rememberedCount; i++) {
+      const known = remembered[i]!
+      if (known.length !== value.length || known !== value) continue
+      this.buffer[this.at++] = 0x0c
+      this.buffer[this.at++] = i
+      return true
+    }
+    if (rememberedCount < rememberedMax) {
+      remembered[rememberedCount] = value
+      this.rememberedCount++
+    }
+    return false
   }
 
   private object(value: object | null): void {
@@ -191,16 +228,15 @@ export class PlainWriter {
   /** The shape is known when the last name is: its tag is put in front afterwards. */
   private record(value: Record<string, unknown>): void {
     const start = this.at++
-    const { table } = this
-    let node: ShapeNode | undefined = table.root
+    let node: ShapeNode = shapeRoot()
+    let fields = 0
     // `in` and not `Object.keys`: no list is made, and the fields are loaded by place, not by name.
     for (const name in value) {
-      if (node !== undefined) {
-        node = node.lastName === name ? node.lastNode : table.step(node, name)
-      }
+      if (fields++ < shapeFieldsMax)
+        node = node.lastName === name ? node.lastNode! : stepTo(node, name)
       this.value(value[name])
     }
-    const shape = node === undefined ? -1 : table.numberAt(node, value)
+    const shape = fields > shapeFieldsMax ? -1 : this.table.numberAt(node, value)
     if (shape >= 0 && shape < 64) this.buffer[start] = 0x40 + shape
     else this.rareRecord(value, start, shape)
   }
@@ -237,5 +273,6 @@ export class PlainWriter {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.at + bytes))
     this.buffer.copy(grown, 0, 0, this.at)
     this.buffer = grown
+    this.view = new DataView(grown.buffer)
   }
 }

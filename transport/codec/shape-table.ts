@@ -2,75 +2,113 @@
  * The shapes of objects met so far: field names are written once, values follow one another.
  *
  * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
+ * C5. The tree of names is shared by all tables and stays in the cache; it only finds numbers faster.
+ *     What a table says follows from what was written with it alone: same data, same bytes.
  */
 
 const shapesMax = 512
-/** Names in the tree of all shapes; beyond it objects carry their names themselves. */
+/** Names in a tree, about; a fuller one is left for a new one. */
 const nodesMax = 8_192
+
+/** A tree of field names. */
+class ShapeTree {
+  readonly root = new ShapeNode(this)
+  nodes = 0
+  /** Places in it where a shape ends. */
+  ends = 0
+}
 
 /** One place in the tree of field names: objects with the same names in the same order end here. */
 export class ShapeNode {
-  /** Names that may come next, and where they lead. Seldom more than one or two. */
+  readonly tree: ShapeTree
+  /** Names that may come next, and where they lead. Seldom more than a few. */
   readonly names: string[] = []
   readonly nodes: ShapeNode[] = []
   /** The step taken last, tried first: objects of one call site look the same. */
-  lastName = ''
+  lastName: string | undefined = undefined
   lastNode: ShapeNode | undefined = undefined
-  /** Number of the shape that ends here, valid in one generation of its table. */
-  shape = -1
-  generation = -1
+  /** Which end of a shape this is in its tree; −1 when it is none. */
+  end = -1
+
+  constructor(tree: ShapeTree) {
+    this.tree = tree
+  }
+}
+
+// A memo of a pure function, not state: see C5.
+let sharedTree = new ShapeTree()
+
+/** One name further down a tree. */
+export function stepTo(from: ShapeNode, name: string): ShapeNode {
+  const { names } = from
+  let at = 0
+  // Names of fields are the same string, not only equal ones: this is a comparison of pointers.
+  while (at < names.length && names[at] !== name) at++
+  let node = from.nodes[at]
+  if (node === undefined) {
+    node = new ShapeNode(from.tree)
+    from.tree.nodes++
+    names.push(name)
+    from.nodes.push(node)
+  }
+  from.lastName = name
+  from.lastNode = node
+  return node
+}
+
+/** Where the names of an object begin. */
+export function shapeRoot(): ShapeNode {
+  if (sharedTree.nodes >= nodesMax) sharedTree = new ShapeTree()
+  return sharedTree.root
 }
 
 /** The shapes of objects met so far, by number. Kept beside the bytes. */
 export class ShapeTable {
   shapes: string[][] = []
-  root = new ShapeNode()
-  private nodes = 0
-  private generation = 0
+  /** Numbers by end of shape in a tree; −1 for shapes this table does not have. */
+  private tree = sharedTree
+  private numbers = new Int16Array(32).fill(-1)
 
   constructor(shapes: readonly (readonly string[])[] = []) {
-    for (const shape of shapes) {
-      let node = this.root
-      for (const name of shape) node = this.step(node, name)!
-      this.number(node, [...shape])
-    }
+    for (const names of shapes) this.shapes.push([...names])
+    if (shapes.length > 0) this.moveTo(sharedTree)
   }
 
-  /** Begins a new list of shapes. What is known of names stays, so that it is found again quickly. */
+  /** Begins a new list of shapes. */
   clear(): void {
     this.shapes = []
-    this.generation++
-    if (this.nodes < nodesMax) return
-    this.root = new ShapeNode()
-    this.nodes = 0
-  }
-
-  /** One name further down the tree; undefined when there is no room for a new one. */
-  step(from: ShapeNode, name: string): ShapeNode | undefined {
-    const at = from.names.indexOf(name)
-    let node = from.nodes[at]
-    if (node === undefined) {
-      if (this.nodes >= nodesMax) return undefined
-      node = new ShapeNode()
-      this.nodes++
-      from.names.push(name)
-      from.nodes.push(node)
-    }
-    from.lastName = name
-    from.lastNode = node
-    return node
+    this.numbers.fill(-1)
   }
 
   /** @returns the number of the shape that ends at a node, −1 when there is no room for it */
   numberAt(node: ShapeNode, value: object): number {
-    if (node.generation === this.generation) return node.shape
-    return this.shapes.length < shapesMax ? this.number(node, Object.keys(value)) : -1
+    if (node.tree !== this.tree) this.moveTo(node.tree)
+    const number = node.end < 0 ? -1 : (this.numbers[node.end] ?? -1)
+    if (number >= 0) return number
+    if (this.shapes.length >= shapesMax) return -1
+    this.shapes.push(Object.keys(value))
+    this.setNumber(node, this.shapes.length - 1)
+    return this.shapes.length - 1
   }
 
-  private number(node: ShapeNode, names: string[]): number {
-    node.generation = this.generation
-    node.shape = this.shapes.length
-    this.shapes.push(names)
-    return node.shape
+  private setNumber(node: ShapeNode, number: number): void {
+    if (node.end < 0) node.end = node.tree.ends++
+    if (node.end >= this.numbers.length) {
+      const numbers = new Int16Array(Math.max(this.numbers.length * 2, node.end + 1)).fill(-1)
+      numbers.set(this.numbers)
+      this.numbers = numbers
+    }
+    this.numbers[node.end] = number
+  }
+
+  /** Finds its shapes again in another tree. */
+  private moveTo(tree: ShapeTree): void {
+    this.tree = tree
+    this.numbers.fill(-1)
+    this.shapes.forEach((names, number) => {
+      let node = tree.root
+      for (const name of names) node = stepTo(node, name)
+      this.setNumber(node, number)
+    })
   }
 }

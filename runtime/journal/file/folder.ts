@@ -9,6 +9,8 @@
  *
  * A4. What the opener found is what counts: bytes a zombie adds to old segments later lie behind the
  *     adopted lengths.
+ * A6. The manifest counts as it stands in the newest adoption record: the secret of key hashes must
+ *     not change because a slow opener of a new folder put its own manifest there late.
  * A5. Only files of epochs before one's own are removed, oldest first, and only behind a look at the
  *     fence: a slow opener that was overtaken leaves its successor's files alone.
  */
@@ -94,7 +96,7 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
     const found = await readManifest(env, dataDir)
     checkManifest(found, options)
     const lineage = await readLineage(disk, dataDir, found)
-    const manifest = found ?? (await makeManifest(env, options))
+    const manifest = await settleManifest(env, options, lineage.manifest, found)
     const segments = await adopt(env, dataDir, epoch, manifest, lineage)
     const plan = planOf(
       { dataDir, epoch, shards: manifest.shards, segmentBytes },
@@ -109,6 +111,15 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
     await releaseEpoch(env, dataDir, epoch).catch(() => undefined)
     throw isFenced(env, dataDir, epoch) ? overtaken(dataDir, error) : error
   }
+}
+
+/**
+ * What an error of an opener means: one that was overtaken sees files go that its successor let go,
+ * and must not call that damage.
+ */
+export function openerError(env: Env, { dataDir, epoch }: FolderPlan, error: unknown): unknown {
+  if (error instanceof Fault) return error
+  return isFenced(env, dataDir, epoch) ? overtaken(dataDir, error) : error
 }
 
 function isFenced(env: Env, dataDir: string, epoch: number): boolean {
@@ -203,6 +214,21 @@ function checkManifest(manifest: Manifest | undefined, options: FolderOptions): 
   )
 }
 
+/** The manifest that counts (A6), and the file that says so. */
+async function settleManifest(
+  env: Env,
+  options: FolderOptions,
+  adopted: Manifest | undefined,
+  found: Manifest | undefined,
+): Promise<Manifest> {
+  if (adopted === undefined) return found ?? makeManifest(env, options)
+  checkManifest(adopted, options)
+  if (found?.secret !== adopted.secret || found.shards !== adopted.shards) {
+    await writeRecord(env.disk, manifestPath(options.dataDir), adopted)
+  }
+  return adopted
+}
+
 async function makeManifest(env: Env, options: FolderOptions): Promise<Manifest> {
   const shards = options.shards ?? limits.shardsDefault
   const whole = Number.isSafeInteger(shards) && shards >= 1 && shards <= limits.shardsMax
@@ -237,6 +263,7 @@ async function adopt(
     format: recordFormat,
     epoch,
     predecessor: lineage.epoch,
+    manifest,
     segments: segments.map(({ heads: _, ...segment }) => segment),
     base: headRows(lineage.base),
   }

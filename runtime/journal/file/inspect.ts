@@ -55,7 +55,7 @@ export async function inspectFolder(
   if (live) notes.push(noteOfLiveOwner)
   await handOut(env.disk, dataDir, lineage, onFrame, live ? notes : undefined)
   return {
-    manifest,
+    manifest: lineage.manifest ?? manifest,
     epoch: lineage.epoch,
     owner,
     report: lineage.report,

@@ -52,6 +52,8 @@ export interface Lineage {
   readonly base: ReadonlyMap<number, ShardHead>
   readonly heads: ReadonlyMap<number, ShardHead>
   readonly report: RecoveryReport
+  /** What the folder was adopted as; it counts for more than the file. */
+  readonly manifest: Manifest | undefined
 }
 
 /** Names of the files of a data folder. */
@@ -96,8 +98,9 @@ export async function readLineage(
   }
   const lanes = await scanLanes(disk, dataDir, epoch, listing, truncations, chains)
   for (const { scanned } of lanes.scanned) segments.push(...scanned.segments)
-  assertShards(dataDir, chains, manifest)
+  assertShards(dataDir, chains, adoption.manifest ?? manifest)
   return {
+    manifest: adoption.manifest,
     epoch,
     segments,
     carried: lanes.scanned.map(({ scanned }) => scanned.carried).filter(({ length }) => length > 0),
@@ -111,6 +114,7 @@ export async function readLineage(
 }
 
 const nothing: Lineage = {
+  manifest: undefined,
   epoch: 0,
   segments: [],
   carried: [],

@@ -54,6 +54,11 @@ export interface AdoptionRecord {
   readonly epoch: number
   /** 0 for the first of all. */
   readonly predecessor: number
+  /**
+   * What the folder is, for this epoch and all after it: a slow opener that was overtaken may still
+   * put a manifest of its own into the folder. Absent in records of the first version.
+   */
+  readonly manifest?: Manifest
   /** In reading order: frames of one shard stand in the order of their ordinals. */
   readonly segments: readonly AdoptedSegment[]
   /** By shard: up to where snapshots stand for the journal, as far as any of it was let go. */

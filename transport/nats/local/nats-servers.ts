@@ -17,6 +17,8 @@ export interface NatsServersOptions {
   /** More configuration, such as accounts. */
   readonly config?: string
   readonly maxPayloadBytes?: number
+  /** Whether clients are told of the other servers. @default true */
+  readonly advertise?: boolean
   /** Where they keep what they are given; it stays. @default a temporary folder, removed at the end */
   readonly folder?: string
 }
@@ -219,6 +221,7 @@ async function configured(folder: string, options: NatsServersOptions): Promise<
         ? []
         : [
             `cluster { name: test, listen: 127.0.0.1:${server.clusterPort}`,
+            ...(options.advertise === false ? ['no_advertise: true'] : []),
             `routes: [${routes.join(', ')}] }`,
           ]),
       options.config ?? '',

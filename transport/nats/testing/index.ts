@@ -1,5 +1,5 @@
 /** NATS for tests: real servers, breakable links, and what every implementation of the port promises. */
 export { natsServerProgram } from '../local/nats-server.js'
 export { NatsServers, until, type NatsServersOptions } from '../local/nats-servers.js'
-export { LinkProxy, type LinkDirection } from './link-proxy.js'
+export { LinkProxy, type LinkDirection } from '../local/link-proxy.js'
 export { natsContract, type NatsUnderTest } from './nats.contract.js'

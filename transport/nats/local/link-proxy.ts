@@ -65,6 +65,7 @@ export class LinkProxy {
     }
     const server = connect(this.target, '127.0.0.1')
     const ends = [client, server]
+    for (const end of ends) end.setNoDelay(true)
     const pipes = [
       new Pipe(this, client, server, () => this.silent.has('toServer')),
       new Pipe(this, server, client, () => this.silent.has('toClient')),

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { packageFile } from '../package-file.js'
+import { StormCluster } from '../../storm/storm-cluster.js'
+import type { ClusterStatus } from '../../membership/control.js'
+import { CliProcess, type Finished } from '../testing/cli-process.js'
+
+let cluster: StormCluster
+let environment: Record<string, string>
+
+beforeAll(async () => {
+  cluster = await StormCluster.start(packageFile('dist/cluster/cli/main.js'), 2)
+  environment = { SUANPAN_NATS: cluster.servers.addresses.join(','), SUANPAN_CLUSTER: 'storm' }
+}, 120_000)
+
+afterAll(async () => {
+  await cluster.stop()
+})
+
+function suanpan(...words: string[]): Promise<Finished> {
+  return new CliProcess(words, environment).ended
+}
+
+async function json<T>(...words: string[]): Promise<T> {
+  const { code, stdout, stderr } = await suanpan(...words, '--json')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return JSON.parse(stdout.trim().split('\n').at(-1)!) as T
+}
+
+type Nodes = ClusterStatus['nodes']
+type Shards = ClusterStatus['shards']
+
+describe('a cluster, steered from the command line', () => {
+  it('lists its nodes and shards', async () => {
+    const nodes = await json<Nodes>('nodes')
+    expect(nodes.map(({ name }) => name).toSorted()).toEqual(['node-1', 'node-2'])
+    expect(nodes.reduce((sum, { shards }) => sum + shards, 0)).toBe(8)
+    const shards = await json<Shards>('shards')
+    expect(shards.every(({ owner }) => nodes.some(({ id }) => id === owner))).toBe(true)
+    expect((await suanpan('nodes')).stdout).toContain('coordinator')
+  })
+
+  it('moves a shard, and empties and fills a node', async () => {
+    await json('config', 'set', 'rebalance.enabled', 'false')
+    const [first] = (await json<Shards>('shards')).filter(({ shard }) => shard === 3)
+    const nodes = await json<Nodes>('nodes')
+    const other = nodes.find(({ id }) => id !== first!.owner)!
+    expect(await json('move', '3', other.name)).toMatchObject({ owner: other.id, next: null })
+    expect(await json('drain', 'node-1')).toEqual({ node: 'node-1', shards: 0 })
+    const emptied = await json<Nodes>('nodes')
+    expect(emptied.find(({ name }) => name === 'node-1')).toMatchObject({ state: 'draining' })
+    await json('undrain', 'node-1')
+    await json('config', 'set', 'rebalance.enabled', 'true')
+    const even = await json<Shards>('rebalance')
+    expect(new Set(even.map(({ owner }) => owner)).size).toBe(2)
+  })
+
+  it('keeps settings, with the history of who changed what', async () => {
+    await json('config', 'set', 'rebalance.moves_max', '2')
+    const [now] = await json<{ value: unknown }[]>('config', 'get', 'rebalance.moves_max')
+    expect(now).toMatchObject({ value: 2, default: 4 })
+    const history = await json<{ by: string; value: unknown }[]>(
+      ...['config', 'history', 'rebalance.moves_max'],
+    )
+    expect(history.at(-1)).toMatchObject({ value: 2, by: expect.stringContaining('@') })
+  })
+
+  it('shows how it is at a glance', async () => {
+    const look = await json<{ nodes: { name: string; shards: unknown[]; rssBytes: number }[] }>(
+      ...['top', '--once'],
+    )
+    expect(look.nodes.map(({ name }) => name).toSorted()).toEqual(['node-1', 'node-2'])
+    for (const { rssBytes } of look.nodes) expect(rssBytes).toBeGreaterThan(1e6)
+  })
+
+  it.each([
+    [['move', '99', 'node-1'], 'unknown_shard', 1],
+    [['move', '1', 'nobody'], 'unknown_node', 1],
+    [['undrain', 'node-1'], 'not_draining', 1],
+    [['config', 'set', 'rebalance.moves_max', 'many'], 'invalid_setting', 2],
+    [['config', 'get', 'rebalance.speed'], 'unknown_setting', 2],
+    [['nodes', '--nats', 'http://x'], 'usage', 2],
+    [['start', '--processes', '3'], 'usage', 2],
+    [['nodes', '--cluster', 'another'], 'no_coordinator', 1],
+    [['config', 'get', '--cluster', 'another'], 'nats_settings', 1],
+  ] as const)('refuses %s by code, in a sentence', async (words, code, exit) => {
+    // Without the environment where the servers would make a cluster of a single node.
+    const without = words[0] === 'start' ? {} : environment
+    const ended = await new CliProcess(words, without).ended
+    expect(ended.code).toBe(exit)
+    expect(ended.stderr).toContain(`(${code})`)
+    expect(ended.stderr).not.toContain('    at ')
+  })
+})

@@ -1,0 +1,112 @@
+/**
+ * Witnesses: accounts with one writer each that deposits one unit after the other, and readers that ask
+ * any node for the balance. With one writer, linearizability is exact to check:
+ *
+ * W1. A read shows at least what was acknowledged before it was sent, and at most what was begun before
+ *     its answer came.
+ * W2. A read shows no less than any read that had ended before it was sent.
+ */
+import { ask } from '../crash/client.js'
+
+const currency = 'CNY'
+/** ms between two reads of one witness. */
+const readEveryMs = 40
+/** ms a read may wait: a zombie may answer late, and must be right even then. */
+const readTimeoutMs = 30_000
+/** ms until a deposit is asked for again, at another node. */
+const writeTimeoutMs = 3_000
+
+export interface Staleness {
+  readonly witness: string
+  readonly node: string
+  readonly sentence: string
+}
+
+export class Witness {
+  readonly name: string
+  /** Deposits begun, and acknowledged. */
+  begun = 0
+  acknowledged = 0
+  /** The largest balance any ended read has shown. */
+  shown = 0
+  reads = 0
+  /** Monotonic ms of the newest acknowledgement of a deposit, and when that one was begun. */
+  newest = { begun: 0, acknowledged: 0 }
+  private readonly stopped: () => boolean
+  private readonly urls: () => readonly string[]
+  private readonly report: (staleness: Staleness) => void
+
+  constructor(
+    name: string,
+    urls: () => readonly string[],
+    stopped: () => boolean,
+    report: (staleness: Staleness) => void,
+  ) {
+    this.name = name
+    this.urls = urls
+    this.stopped = stopped
+    this.report = report
+  }
+
+  /** Opens the account; asked again until it is there. */
+  async open(): Promise<void> {
+    await this.until('/v1/accounts', { body: { id: this.name, currency } }, [201, 409])
+  }
+
+  /** Deposits one unit after the other. */
+  async write(): Promise<void> {
+    while (!this.stopped()) {
+      const key = `${this.name}-${this.begun++}`
+      const body = { account: this.name, amount: 1, currency }
+      const begun = performance.now()
+      if (!(await this.until('/v1/deposits', { body, key }, [201]))) return
+      this.acknowledged++
+      this.newest = { begun, acknowledged: performance.now() }
+    }
+  }
+
+  /** Reads from every node, again and again, without waiting for those that don't answer. */
+  async read(): Promise<void> {
+    for (let turn = 0; !this.stopped(); turn++) {
+      const urls = this.urls()
+      const url = urls[turn % Math.max(1, urls.length)]
+      if (url !== undefined) void this.readOnce(url)
+      await new Promise((resolve) => setTimeout(resolve, readEveryMs))
+    }
+  }
+
+  /** One read, checked. @returns what it showed; undefined when nothing came */
+  async readOnce(url: string): Promise<number | undefined> {
+    const least = Math.max(this.acknowledged, this.shown)
+    const answer = await ask(url, `/v1/accounts/${this.name}`, undefined, readTimeoutMs)
+    const most = this.begun
+    if (answer?.status !== 200) return undefined
+    this.reads++
+    const { available } = JSON.parse(answer.text) as { available: number }
+    if (available < least || available > most) {
+      this.report({
+        witness: this.name,
+        node: url,
+        sentence: `${url} showed ${available} for ${this.name}, where at least ${least} and at most ${most} could be`,
+      })
+    }
+    this.shown = Math.max(this.shown, available)
+    return available
+  }
+
+  /** Asks any node until it answers with one of these. @returns false when it was stopped */
+  private async until(
+    path: string,
+    post: { readonly body: unknown; readonly key?: string },
+    statuses: readonly number[],
+  ): Promise<boolean> {
+    for (let turn = 0; ; turn++) {
+      const urls = this.urls()
+      const url = urls[(this.name.length + turn) % Math.max(1, urls.length)]
+      const answer = url === undefined ? undefined : await ask(url, path, post, writeTimeoutMs)
+      if (answer !== undefined && statuses.includes(answer.status)) return true
+      if (this.stopped()) return false
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}
