@@ -45,6 +45,8 @@ export const limits = {
   keysPerShardMax: 16_777_216,
   /** ms until a client's promise rejects with `outcome_unknown`. */
   requestTimeoutMsDefault: 30_000,
+  /** ms answers of a shard's last owner may be on their way after the shard was handed over. */
+  answersOnTheirWayMs: 1_000,
   /** Journal bytes of a thread after which its shards are snapshotted. */
   snapshotJournalBytes: 128 * 1024 * 1024,
   /** Snapshots kept of each shard; the journal reaches back to the older one. */

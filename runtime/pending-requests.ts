@@ -72,6 +72,14 @@ export class PendingRequests<T> {
     this.rejectWhere((place) => this.shards[place] === shard, error)
   }
 
+  /** What was asked of a shard must be answered by a moment at the latest. */
+  hurry(shard: number, deadline: number): void {
+    for (let place = 0; place < this.resolves.length; place++) {
+      if (this.resolves[place] === undefined || this.shards[place] !== shard) continue
+      this.deadlines[place] = Math.min(this.deadlines[place]!, deadline)
+    }
+  }
+
   private rejectWhere(condition: (place: number) => boolean, error: () => Error): void {
     for (let place = 0; place < this.resolves.length && this.count > 0; place++) {
       if (this.resolves[place] === undefined || !condition(place)) continue

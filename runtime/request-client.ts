@@ -107,8 +107,15 @@ export class RequestClient {
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve))
   }
 
-  /** The shard has another owner now: what its last one was asked may have been done, or not. */
-  giveUp(shard: number): void {
+  /**
+   * The shard has another owner now: what its last one was asked may have been done, or not.
+   * @param withinMs how long its answers may still be on their way
+   */
+  giveUp(shard: number, withinMs: number): void {
+    if (withinMs > 0) {
+      this.pending.hurry(shard, this.env.clock.monotonic() + withinMs)
+      return
+    }
     this.pending.rejectOf(shard, () => new Fault('outcome_unknown'))
     if (this.pending.size === 0) this.becameIdle()
   }

@@ -9,6 +9,7 @@ import { memory } from './memory.js'
 import { messages } from './messages.js'
 import { peersScenario } from './peers.js'
 import { recovery } from './recovery.js'
+import { scaleOut } from './scale-out.js'
 import { skew } from './skew.js'
 import { smallbank } from './smallbank.js'
 import { snapshot } from './snapshot.js'
@@ -29,4 +30,5 @@ export const scenarios: readonly Scenario[] = [
   startup,
   peersScenario,
   cluster,
+  scaleOut,
 ]

@@ -46,6 +46,11 @@ export class MemberView {
     return [...this.seen.values()].map(({ member }) => member).filter(isAlive)
   }
 
+  isAlive(id: string): boolean {
+    const member = this.get(id)
+    return member !== undefined && isAlive(member)
+  }
+
   isDead(id: string): boolean {
     return this.seen.get(id)?.member.state === 'dead'
   }

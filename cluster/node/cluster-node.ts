@@ -225,7 +225,9 @@ export class ClusterNode {
     this.assignments.onChange((map) => {
       const owners = map.shards.map(({ owner }) => owner)
       owners.forEach((owner, shard) => {
-        if (owner !== this.owners[shard]) this.node.ownerChanged(shard)
+        const before = this.owners[shard]
+        if (owner === before) return
+        this.node.ownerChanged(shard, before !== undefined && this.membership.view.isAlive(before))
       })
       this.owners = owners
     })

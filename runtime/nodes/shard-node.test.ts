@@ -103,7 +103,7 @@ class Pair {
     expect(await this.soon(from.handOver(shard))).toBe(true)
     this.owners[shard] = to
     await this.soon(this.nodes[to].open(shard, 0))
-    for (const node of this.nodes) node.ownerChanged(shard)
+    for (const node of this.nodes) node.ownerChanged(shard, true)
   }
 
   private carry(to: number, run: (node: ShardNode) => void): void {
@@ -223,6 +223,25 @@ describe('a node of a cluster', () => {
     const read = pair.nodes[0].query(address, 'coins', null, { timeoutMs: 500 })
     expect((await pair.soon(filled)).value).toBe(2)
     await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
+  })
+
+  it('hears the answers of an owner that handed over, and waits for no others', async () => {
+    const address = `purse/${purseIn(3)}`
+    const fill = () => pair.nodes[1].command(address, 'fill', { coins: 1 })
+    const heard = fill()
+    pair.nodes[1].ownerChanged(3, true)
+    expect((await pair.soon(heard)).value).toBe(1)
+    const unheard = fill()
+    pair.nodes[1].ownerChanged(3, false)
+    await expect(pair.soon(unheard)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await pair.soon(pair.kernel.wait(100))
+    // Handed over, and the answer is lost: it is not waited for as long as for a request.
+    pair.mayAnswer[0] = false
+    const begun = pair.kernel.now
+    const lost = pair.nodes[1].query(address, 'coins', null)
+    pair.nodes[1].ownerChanged(3, true)
+    await expect(pair.soon(lost)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    expect(pair.kernel.now - begun).toBeLessThan(2_000)
   })
 
   it('refuses a journal that ends before what was durable', async () => {

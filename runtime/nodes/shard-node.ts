@@ -210,9 +210,14 @@ export class ShardNode {
     this.host.resendTo(shard)
   }
 
-  /** The map names another owner of a shard: what the last one was asked is asked again. */
-  ownerChanged(shard: number): void {
-    if (!this.served.has(shard)) this.requests.giveUp(shard)
+  /**
+   * The map names another owner of a shard: what the last one was asked is asked again.
+   * @param handedOver whether the last one gave it in good order: then it has answered everything, and
+   *   only what gets lost on its way is asked again
+   */
+  ownerChanged(shard: number, handedOver: boolean): void {
+    if (this.served.has(shard)) return
+    this.requests.giveUp(shard, handedOver ? limits.answersOnTheirWayMs : 0)
   }
 
   command(

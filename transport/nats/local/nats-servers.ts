@@ -86,6 +86,11 @@ export class NatsServers {
     return this.servers.map(({ monitoringPort }) => `http://127.0.0.1:${monitoringPort}`)
   }
 
+  /** Process ids of the servers that run. */
+  get pids(): number[] {
+    return this.servers.flatMap(({ child }) => child?.pid ?? [])
+  }
+
   /** Waits until every server that runs is healthy and up to date. */
   async healthy(): Promise<void> {
     const running = this.servers.filter(({ child }) => child !== undefined)
