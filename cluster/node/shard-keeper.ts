@@ -5,6 +5,7 @@
  * K1. What is asked for is tried until it is done or not asked for any more; one shard waits for none.
  * K2. What is taken away is dropped at once, in the call that says so.
  * K3. A hand-over is told to the map only when the last frame is durable and the shard takes no more.
+ * K4. What was opened for an earlier wish serves no later one: that one opens anew.
  */
 import type { Env, ShardNode } from '../../runtime/index.js'
 import type { ShardDuties } from '../placement/shard-assignments.js'
@@ -20,8 +21,10 @@ export interface KeeperServices {
   report(event: string, detail: Record<string, unknown>): void
 }
 
-/** What is asked for. */
-type Wish = 'serve' | 'prepare' | 'give'
+/** What is asked for. Each asking is one of its own, also when it asks for the same as the one before. */
+interface Wish {
+  readonly type: 'serve' | 'prepare' | 'give'
+}
 
 /** ms between two tries: at first, and at most. */
 const firstPauseMs = 50
@@ -69,20 +72,22 @@ export class ShardKeeper implements ShardDuties {
 
   /** The journal of a shard was lost: when it is still to be served, it is opened again. */
   lost(shard: number): void {
-    this.work(shard)
+    if (this.wishes.get(shard)?.type === 'serve') this.wish(shard, 'serve')
   }
 
   /** True when everything that should be served is. */
   get settled(): boolean {
-    return [...this.wishes].every(([shard, wish]) => wish !== 'serve' || this.node.serves(shard))
+    return [...this.wishes].every(
+      ([shard, { type }]) => type !== 'serve' || this.node.serves(shard),
+    )
   }
 
   stop(): void {
     this.stopped = true
   }
 
-  private wish(shard: number, wish: Wish): void {
-    this.wishes.set(shard, wish)
+  private wish(shard: number, type: Wish['type']): void {
+    this.wishes.set(shard, { type })
     this.work(shard)
   }
 
@@ -102,7 +107,7 @@ export class ShardKeeper implements ShardDuties {
         done = wish
         pauseMs = firstPauseMs
       } catch (error) {
-        this.services.report(`${wish}_failed`, { shard, error })
+        this.services.report(`${wish.type}_failed`, { shard, error })
         await new Promise<void>((resolve) => this.env.timers.after(pauseMs, resolve))
         pauseMs = Math.min(pauseMs * 2, longestPauseMs)
       }
@@ -110,11 +115,11 @@ export class ShardKeeper implements ShardDuties {
   }
 
   private async fulfil(shard: number, wish: Wish): Promise<void> {
-    switch (wish) {
+    const wanted = (): boolean => this.wishOf(shard) === wish
+    switch (wish.type) {
       case 'serve':
-        await this.node.open(shard, this.services.knownOrdinal(shard))
-        // The map changed its mind while the journal was read.
-        if (this.wishOf(shard) === undefined) this.node.drop(shard)
+        // An opening that hangs must not end who is given the shard meanwhile (K4).
+        await this.node.open(shard, this.services.knownOrdinal(shard), wanted)
         return
       case 'prepare':
         await this.node.prepare(shard)

@@ -4,7 +4,7 @@
  */
 import type { Nats } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
-import { openShardJournal, readShardJournal } from '../journal/jetstream/index.js'
+import { openShardJournal, Patience, readShardJournal } from '../journal/jetstream/index.js'
 import { replayFrame } from '../shard/replay.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { StreamSnapshots } from '../snapshot/stream-snapshots.js'
@@ -36,8 +36,9 @@ export function jetStreamStorages(
             replayFrame(state, frame)
           })
         },
-        async open(state: ShardState): Promise<OwnedJournal> {
-          const scope = { shard, after: state.ordinal, owner, mayAnswer }
+        async open(state: ShardState, wanted: () => boolean): Promise<OwnedJournal> {
+          const patience = new Patience(env, wanted)
+          const scope = { shard, after: state.ordinal, owner, mayAnswer, patience }
           const lane = await openShardJournal(env, journal, scope, (frame) => {
             replayFrame(state, frame)
           })

@@ -150,17 +150,22 @@ export class ShardNode {
   /**
    * Becomes the owner of a shard and serves it.
    * @param ordinal the newest durable ordinal anybody told of: a journal that ends before has lost something
+   * @param wanted false once the shard is to be served elsewhere: then nothing is opened, or served
    * @throws OpenRefused, Fault fenced, NatsUnreachable
    */
-  async open(shard: number, ordinal: number): Promise<void> {
+  async open(shard: number, ordinal: number, wanted = (): boolean => true): Promise<void> {
     if (this.served.has(shard)) return
     const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
     const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
     this.prepared.delete(shard)
-    const { lane: journal, epoch, abandon } = await storage.open(state)
+    const { lane: journal, epoch, abandon } = await storage.open(state, wanted)
     if (state.ordinal < ordinal) {
       abandon()
       throw regressed(shard, state.ordinal, ordinal)
+    }
+    if (!wanted()) {
+      abandon()
+      throw new Fault('fenced')
     }
     const lane = this.host.addLane(journal, [state])
     const snapshotter = new Snapshotter(lane, {

@@ -22,8 +22,12 @@ export interface ShardStorage {
   readonly snapshots: SnapshotStore
   /** Applies what the journal holds after the state's ordinal, up to its present end. @throws OpenRefused */
   read(state: ShardState): Promise<void>
-  /** Becomes the owner, then applies the rest of the journal. @throws OpenRefused, Fault fenced */
-  open(state: ShardState): Promise<OwnedJournal>
+  /**
+   * Becomes the owner, then applies the rest of the journal.
+   * @param wanted false once the shard is to be served elsewhere: then it gives up
+   * @throws OpenRefused, Fault fenced, NatsUnreachable when it gave up
+   */
+  open(state: ShardState, wanted: () => boolean): Promise<OwnedJournal>
 }
 
 /** Storages of all shards of a cluster. */

@@ -3,6 +3,7 @@
  *
  * X4. Nobody appends behind a fence but its owner: the append of every earlier one expects the place
  *     the fence took. So what is read up to the fence is all there is.
+ *     A successor that is not wanted any more puts no fence: it would only end its own successor.
  * X5. A stream that ends before what was acknowledged elsewhere is refused (`journal_regressed`).
  */
 import type { StreamLog } from '../../../transport/index.js'
@@ -60,6 +61,7 @@ async function putFence(
     const end = await endOf(log, scope.shard, patience)
     const nonce = Buffer.from(env.chance.bytes(12)).toString('hex')
     const fence = fenceAt(end, scope.shard, env.clock.now(), `${scope.owner} ${nonce}`)
+    patience.check('the shard was taken away')
     if (await appendSettled(log, fence.bytes, end.sequence, patience)) return fence.next
     // The last owner was not done, or another successor was faster: again behind that.
     await patience.pause('the end of the stream moved')

@@ -8,11 +8,14 @@ const pauseMsMax = 1_000
 /** Pauses that grow up to a second, each with some chance so that many don't ask at once. */
 export class Patience {
   private readonly env: Env
+  private readonly wanted: () => boolean
   private pauseMs = firstPauseMs
   private stopped = false
 
-  constructor(env: Env) {
+  /** @param wanted false once nobody wants what is waited for */
+  constructor(env: Env, wanted: () => boolean = () => true) {
     this.env = env
+    this.wanted = wanted
   }
 
   /** Whoever waits gives up. */
@@ -25,7 +28,7 @@ export class Patience {
     this.pauseMs = firstPauseMs
   }
 
-  /** @throws NatsUnreachable when it was stopped */
+  /** @throws NatsUnreachable as {@link Patience.check} */
   async pause(reason: unknown): Promise<void> {
     this.check(reason)
     const delayMs = this.pauseMs * (0.5 + this.env.chance.next())
@@ -48,8 +51,9 @@ export class Patience {
     }
   }
 
-  private check(reason: unknown): void {
-    if (this.stopped)
+  /** @throws NatsUnreachable when it was stopped, or nobody wants it any more */
+  check(reason: unknown): void {
+    if (this.stopped || !this.wanted())
       throw new NatsUnreachable('Nobody waits for NATS any more.', { cause: reason })
   }
 }
