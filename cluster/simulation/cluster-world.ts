@@ -179,8 +179,9 @@ export class ClusterWorld {
     }
     const life: NodeLife = new NodeLife(name, process, this.service, this.options, {
       report: (event, detail) => {
-        const { error, ...rest } = detail
-        const text = JSON.stringify(error === undefined ? rest : { ...rest, error: String(error) })
+        const text = JSON.stringify(detail, (_, value: unknown) =>
+          value instanceof Error ? String(value) : value,
+        )
         kernel.say(`${name} (${pid}) reports ${event} ${text}`)
         listener.sometimes(`reported ${event}`)
       },
@@ -338,6 +339,7 @@ export class ClusterWorld {
         appended: (sequence, bytes) => {
           if (!this.stormy || !random.chance(plan.snapshotDamage)) return
           this.counts.add('snapshot_damaged')
+          this.kernel.say(`message ${sequence} of a snapshot of shard ${shard} is damaged`)
           const damaged = Buffer.from(bytes)
           const at = random.whole(0, damaged.length - 1)
           damaged[at] = damaged[at]! ^ 1

@@ -185,7 +185,10 @@ class ClusterRun {
     await this.quiet()
     const silentPairs = await this.finish('comparing pairs', this.comparePairs())
     const status = await this.quiet()
-    await this.finish('snapshots', Promise.all(world.lives.map((life) => life.node?.snapshot())))
+    await this.finish(
+      'snapshots',
+      Promise.all(world.lives.flatMap((life) => life.node?.snapshot() ?? [])),
+    )
     await this.judge.finish()
     const { operations } = clients
     this.judge.finished({ operations, status, silentPairs })
@@ -198,7 +201,7 @@ class ClusterRun {
     for (;;) {
       const all = await this.finish(
         'status',
-        Promise.all(lives.map((life) => life.node?.localStatus() ?? [])),
+        Promise.all(lives.flatMap((life) => life.node?.localStatus() ?? [])),
       )
       const status = all.flat().sort((a, b) => a.shard - b.shard)
       const busy = status.filter(({ outboxMessages, mailbox }) => outboxMessages + mailbox > 0)

@@ -3,10 +3,10 @@
  * simulated NATS, from its join to its death.
  */
 import type { Address, Answered, CommandOptions } from '../../runtime/index.js'
-import {
+import type {
+  Asked,
+  SimulatedNatsService,
   SimulatedProcess,
-  type Asked,
-  type SimulatedNatsService,
 } from '../../runtime/simulation/index.js'
 import type { Nats } from '../../transport/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'

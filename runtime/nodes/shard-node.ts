@@ -49,6 +49,8 @@ interface Served {
   readonly snapshotter: Snapshotter
   readonly epoch: number
   readonly abandon: () => void
+  /** Its end in good order, once that has begun. */
+  handedOver?: Promise<boolean>
 }
 
 export class ShardNode {
@@ -190,16 +192,24 @@ export class ShardNode {
    * journal takes no more from here.
    * @returns false when the journal was lost meanwhile
    */
-  async handOver(shard: number): Promise<boolean> {
+  handOver(shard: number): Promise<boolean> {
     const served = this.served.get(shard)
-    if (served === undefined) return false
+    if (served === undefined) return Promise.resolve(false)
+    // A node that leaves may be asked for a shard it is giving already.
+    served.handedOver ??= this.endInOrder(shard, served)
+    return served.handedOver
+  }
+
+  private async endInOrder(shard: number, served: Served): Promise<boolean> {
     await served.snapshotter.stop()
     const durable = await this.host.retire(served.lane)
     if (durable) {
-      await served.lane.journal.seal()
+      // Before the seal, which may wait for the journal to be cut: nothing may ask a sealed journal.
       this.host.removeLane(served.lane)
+      await served.lane.journal.seal()
     }
-    this.served.delete(shard)
+    // It may have been dropped, and opened anew, meanwhile.
+    if (this.served.get(shard) === served) this.served.delete(shard)
     return durable
   }
 

@@ -70,19 +70,25 @@ describe('in simulation', () => {
     expect(stream.first).toBe((await store.newest(1))[1]?.from)
   })
 
-  it('B2: two writers at once do not harm each other', async () => {
-    const stores = [storeOf('mixed'), storeOf('mixed')]
-    await Promise.all(
-      stores.map((store, i) =>
-        store.write(1, { ordinal: 10 + i, epoch: 1 + i, blocks: blocksOf(i) }, durable),
-      ),
-    )
-    const listed = await stores[0]!.newest(1)
-    expect(listed.length).toBeGreaterThan(0)
-    for (const candidate of listed) {
+  it('B2: a writer that finds a message of another between its own gives up, and hides nothing', async () => {
+    const [zombie, owner] = [storeOf('mixed'), storeOf('mixed')]
+    let goOn = (): void => undefined
+    const paused = new Promise<void>((resolve) => (goOn = resolve))
+    // It has written all but its end.
+    const late = zombie.write(1, { ordinal: 10, epoch: 1, blocks: blocksOf(1) }, () => paused)
+    await world.kernel.run(() => world.service.stream('SNAP_mixed_1').last > 1)
+    await world.kernel.wait(1_000)
+    for (const ordinal of [20, 30]) {
+      await owner.write(1, { ordinal, epoch: 2, blocks: blocksOf(2) }, durable)
+    }
+    await owner.prune(1)
+    goOn()
+    await expect(late).rejects.toThrow('Another node writes')
+    expect(await ordinals(owner)).toEqual([30, 20])
+    for (const candidate of await owner.newest(1)) {
       let count = 0
-      await stores[1]!.read(1, candidate, () => count++)
-      expect(count).toBe(blocksOf(0).length)
+      await owner.read(1, candidate, () => count++)
+      expect(count).toBe(blocksOf(2).length)
     }
   })
 

@@ -7,10 +7,10 @@
  *
  * B1. A snapshot exists when its end is there. The end is written when the ordinal is durable, and what
  *     was written is read back before `write` resolves: the journal is cut on the strength of it.
- * B2. Two writers may mix their messages – a succeeded owner may not know yet – because each message
- *     names its snapshot. Which one is newer its ordinal says, not its place.
- *     A listing jumps over what lies within a snapshot; the journal is cut by what is listed, so one
- *     that is missed between the messages of another costs room, never truth.
+ * B2. The messages of a snapshot stand one behind the other. Two writers may meet – a succeeded owner may
+ *     not know yet – and then whoever finds the other's message between its own gives its snapshot up:
+ *     so a listing may jump over what is unfinished without missing what another finished in between.
+ *     Which of two is newer its ordinal says, not its place.
  * B3. Only what is before the older kept snapshot is removed.
  */
 import { MessageMissing, type StreamLog } from '../../transport/index.js'
@@ -137,7 +137,7 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   }
 }
 
-/** Appends the messages of one snapshot, behind whatever others append meanwhile. */
+/** Appends the messages of one snapshot, behind whatever is there when it begins (B2). */
 class Writer {
   index = 0
   private readonly log: StreamLog
@@ -156,13 +156,17 @@ class Writer {
     const { log, patience } = this
     const bytes = writeMessage({ kind, id: this.id, index: this.index++, body })
     for (;;) {
-      this.last ??= (await patience.until(() => log.bounds())).last
-      const after = this.last
+      const after = this.last ?? (await patience.until(() => log.bounds())).last
       if (await appendSettled(log, bytes, after, patience)) {
         this.last = after + 1
         return this.last
       }
-      this.last = undefined
+      if (this.last !== undefined) {
+        throw new Fault(
+          'journal_failed',
+          `Another node writes a snapshot into the stream ${log.name} too; this one is given up.`,
+        )
+      }
     }
   }
 }

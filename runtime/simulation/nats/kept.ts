@@ -31,7 +31,7 @@ export class KeptStream {
     if (after !== this.last) return { outcome: 'conflict' }
     this.messages.push(bytes)
     const sequence = this.last
-    for (const { appended } of this.listeners) appended?.(sequence, bytes)
+    for (const listener of this.listeners) listener.appended?.(sequence, bytes)
     return { outcome: 'appended', sequence }
   }
 
@@ -44,7 +44,7 @@ export class KeptStream {
     this.messages.splice(0, count)
     this.first += count
     if (count === 0) return
-    for (const { purged } of this.listeners) purged?.(this.first)
+    for (const listener of this.listeners) listener.purged?.(this.first)
   }
 
   /** Puts other bytes in the place of a message: for tests of damage. */
