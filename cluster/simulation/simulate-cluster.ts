@@ -137,6 +137,7 @@ class ClusterRun {
     } catch (error) {
       if (!(error instanceof Stuck)) throw error
       this.violation(error.message)
+      for (const life of this.world.lives) kernel.say(`believes ${life.belief}`)
     }
   }
 

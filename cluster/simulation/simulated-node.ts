@@ -110,6 +110,15 @@ export class NodeLife implements Asked {
     return process.alive && node !== undefined && node.membership.valid && node.serves(shard)
   }
 
+  /** What it believes, for a reader of a trace. */
+  get belief(): string {
+    const { node, name } = this
+    if (node === undefined) return `${name}: has not joined`
+    const { membership, shards, owners, assignments, ready } = node
+    const { valid, id } = membership
+    return `${name}: ${JSON.stringify({ id, valid, ready, shards, owners, version: assignments.version })}`
+  }
+
   private joined(): ClusterNode {
     if (this.node === undefined) throw new Error('A node is asked before it has joined.')
     return this.node

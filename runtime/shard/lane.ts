@@ -65,6 +65,8 @@ export class Lane {
   /** An empty batch to fill next. */
   private spare: AnswerBatch | undefined
   private failed = false
+  /** What it failed with. */
+  private failure: unknown
   private readonly settled: (() => void)[] = []
   private atBoundary: { readonly shard: Shard; readonly run: (failed: boolean) => void }[] = []
 
@@ -121,9 +123,11 @@ export class Lane {
     })
   }
 
-  /** Resolves when an ordinal of a shard is durable. Never resolves after a failure. */
+  /** Resolves when an ordinal of a shard is durable. @throws what the lane failed with */
   async whenDurable(shard: number, ordinal: number): Promise<void> {
-    while (this.durable.get(shard)! < ordinal || this.failed) {
+    for (;;) {
+      if (this.failed) throw this.failure
+      if (this.durable.get(shard)! >= ordinal) return
       await new Promise<void>((resolve) => this.settled.push(resolve))
     }
   }
@@ -135,6 +139,7 @@ export class Lane {
   fail(error: unknown): void {
     if (this.failed) return
     this.failed = true
+    this.failure = error
     this.open = this.services.answerBatch()
     this.free = this.open
     this.late = this.open

@@ -231,21 +231,26 @@ export class StreamHistory {
 
   /** What is kept gives back what all frames together give. */
   private recovers(shard: number, when: string): void {
+    this.look(this.recoversNow(shard, when))
+  }
+
+  private async recoversNow(shard: number, when: string): Promise<void> {
+    // An election that ends lets several things happen at once: what is left after all of them counts.
+    await Promise.resolve()
+    const { violation } = this.options
     const { ordinal } = this.model[shard]!
-    this.look(
-      this.recovered(shard).then(
-        (state) => {
-          if (this.model[shard]!.ordinal !== ordinal) throw new Error('a look took time')
-          const part = difference(state, this.model[shard]!)
-          if (part === undefined) return
-          this.options.violation(
-            `shard ${shard} ${when}: recovery gives another "${part}" than a replay of all frames`,
-          )
-        },
-        (error: unknown) => {
-          this.options.violation(`shard ${shard} ${when}: it does not recover: ${String(error)}`)
-        },
-      ),
+    let state: ShardState
+    try {
+      state = await this.recovered(shard)
+    } catch (error) {
+      violation(`shard ${shard} ${when}: it does not recover: ${String(error)}`)
+      return
+    }
+    if (this.model[shard]!.ordinal !== ordinal) throw new Error('a look took time')
+    const part = difference(state, this.model[shard]!)
+    if (part === undefined) return
+    violation(
+      `shard ${shard} ${when}: recovery gives another "${part}" than a replay of all frames`,
     )
   }
 
