@@ -1,6 +1,6 @@
 /** The public face of the runtime: `suanpan`. */
 export { actorClient } from './actor/actor-client.js'
-export { addressOf, keyOf, kindOf } from './actor/address.js'
+export { addressOf, keyOf, kindOf, shardOfHome } from './actor/address.js'
 export { defineActor } from './actor/define-actor.js'
 export { isRefusal, refusal } from './actor/refusal.js'
 export { isParked, isRemembered, isUnbound } from './actor/turn.js'
