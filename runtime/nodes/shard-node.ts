@@ -154,9 +154,12 @@ export class ShardNode {
    */
   async open(shard: number, ordinal: number): Promise<void> {
     if (this.served.has(shard)) return
+    const { clock } = this.env
+    const begun = clock.monotonic()
     const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
     const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
     this.prepared.delete(shard)
+    const restored = clock.monotonic()
     const { lane: journal, epoch, abandon } = await storage.open(state)
     if (state.ordinal < ordinal) {
       abandon()
@@ -178,6 +181,11 @@ export class ShardNode {
     this.served.set(shard, { lane, snapshotter, epoch, abandon })
     this.host.begin(lane)
     this.links.opened(shard)
+    this.links.report('shard_opened', {
+      ...{ shard, epoch, ordinal: state.ordinal },
+      restoreMs: Math.round(restored - begun),
+      journalMs: Math.round(clock.monotonic() - restored),
+    })
   }
 
   /**

@@ -17,6 +17,12 @@ import { Patience } from './patience.js'
 import { lastUpTo } from './read-journal.js'
 import { appendSettled } from './settle.js'
 
+/**
+ * A message costs at least as much to read back as so many bytes: snapshots come by what a successor
+ * would have to read, so many small frames count too.
+ */
+const messageCostBytes = 1_024
+
 export interface LaneOptions {
   readonly shard: number
   /** Whether what no append went before may leave now. */
@@ -106,7 +112,7 @@ export class JetStreamLane implements JournalLane {
     }
     if (this.failure !== undefined) throw this.failure
     this.place = message.next
-    this.bytesAppended += message.bytes.length
+    this.bytesAppended += Math.max(message.bytes.length, messageCostBytes)
     if (wish > 0) this.cut(wish)
   }
 
