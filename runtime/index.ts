@@ -19,6 +19,7 @@ export { durabilityFindings } from './journal/jetstream/index.js'
 export { jetStreamStorages } from './nodes/jetstream-storage.js'
 export { here, sampleEvery, ShardNode } from './nodes/shard-node.js'
 export { createRuntime } from './runtime.js'
+export { checkFormat, FormatUnread, formatsRead } from './shard/formats.js'
 
 export type { Address, Protocol } from './actor/address.js'
 export type {
@@ -61,3 +62,4 @@ export type { KeyTimeFormat } from './messaging/key-time.js'
 export type { ShardNodeLinks, ShardNodeOptions } from './nodes/shard-node-options.js'
 export type { RuntimeOptions } from './options.js'
 export type { Runtime } from './runtime.js'
+export type { FormatRange } from './shard/formats.js'

@@ -7,7 +7,7 @@
  */
 import cluster from 'node:cluster'
 import { payments, transitOf } from '../../actors/index.js'
-import { durabilityFindings, nodeEnv } from '../../runtime/index.js'
+import { durabilityFindings, nodeEnv, type FormatRange } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
@@ -180,7 +180,17 @@ function nodeOptions(
     settings: timeZone === undefined ? {} : { timeZone },
     ...(shards === undefined ? {} : { shards }),
     ...(snapshotKib === undefined ? {} : { snapshotJournalBytes: snapshotKib * 1024 }),
+    ...formatsTried(),
   }
+}
+
+/**
+ * Tests of rolling upgrades let a node be of a release to come: it reads and writes formats that are
+ * laid out as today's and have another number.
+ */
+function formatsTried(): { formats?: FormatRange } {
+  const [oldest, newest] = (process.env['SUANPAN_TEST_FORMATS'] ?? '').split('-').map(Number)
+  return oldest === undefined || newest === undefined ? {} : { formats: [oldest, newest] }
 }
 
 /** Says what an operator must know of the servers, and refuses those that lose payments. */

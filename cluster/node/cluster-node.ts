@@ -19,13 +19,20 @@ import { Coordinator } from '../membership/coordinator.js'
 import type { ShardReport } from '../membership/member.js'
 import { Membership } from '../membership/membership.js'
 import { MapStore } from '../placement/map-store.js'
+import type { ShardMap } from '../placement/shard-map.js'
 import { ShardAssignments } from '../placement/shard-assignments.js'
 import { ClusterClient, type Members } from './cluster-client.js'
+import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
 import { clusterIdentity, type ClusterIdentity } from './identity.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
-import { nodeOptionsOf, requestTimeoutMsDefault, type ClusterNodeOptions } from './options.js'
+import {
+  formatsOf,
+  nodeOptionsOf,
+  requestTimeoutMsDefault,
+  type ClusterNodeOptions,
+} from './options.js'
 import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
@@ -79,6 +86,7 @@ export class ClusterNode {
     const identity = await patiently(env, options.report, () =>
       clusterIdentity(env, bucket, options.shards),
     )
+    await patiently(env, options.report, () => checkFormatOfCluster(bucket, formatsOf(options)))
     const node = new ClusterNode(env, options, bucket, identity)
     await node.start()
     return node
@@ -94,7 +102,7 @@ export class ClusterNode {
     this.options = options
     this.identity = identity
     const { cluster, name, lease, report } = options
-    const facts = { address: '', reads: [1, 1] as const, capacity: 1, shards: new Map() }
+    const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
     this.membership = new Membership({
       env,
       bucket,
@@ -213,6 +221,7 @@ export class ClusterNode {
     })
     this.configuration.start()
     this.assignments.onChange((map) => {
+      this.follow(map)
       const owners = map.shards.map(({ owner }) => owner)
       owners.forEach((owner, shard) => {
         if (owner !== this.owners[shard]) this.node.ownerChanged(shard)
@@ -226,6 +235,16 @@ export class ClusterNode {
     this.connect()
     this.coordinator.start()
     this.tell()
+  }
+
+  /** Writes what the cluster writes (F2). */
+  private follow(map: ShardMap): void {
+    try {
+      checkFormatOf(map, formatsOf(this.options))
+      this.node.useFormat(map.format)
+    } catch (error) {
+      this.options.fail(error)
+    }
   }
 
   private async joinAgain(): Promise<void> {

@@ -1,10 +1,12 @@
 /** What a node of a cluster is started with, and the defaults. */
 import type {
   ActorModule,
+  FormatRange,
   KeyTimeFormat,
   ShardNodeOptions,
   ShardStatus,
 } from '../../runtime/index.js'
+import { formatsRead } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { LeaseSettings } from '../membership/settings.js'
 import type { ClusterIdentity } from './identity.js'
@@ -41,6 +43,8 @@ export interface ClusterNodeOptions {
   readonly requestTimeoutMs?: number
   /** Journal bytes of a shard after which it is snapshotted. @default 16 MiB */
   readonly snapshotJournalBytes?: number
+  /** Formats this program reads and can write. @default all it knows; others only to try upgrades */
+  readonly formats?: FormatRange
   readonly lease?: Partial<LeaseSettings>
   /** What the process uses, for {@link ClusterNode.vitals}. */
   readonly processVitals?: () => ProcessVitals
@@ -69,5 +73,11 @@ export function nodeOptionsOf(
     mailboxMessages: options.mailboxMessages ?? mailboxMessagesDefault,
     requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMsDefault,
     snapshotJournalBytes: options.snapshotJournalBytes ?? snapshotJournalBytesDefault,
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
   }
+}
+
+/** The formats a node reads and can write. */
+export function formatsOf({ formats }: ClusterNodeOptions): FormatRange {
+  return formats ?? formatsRead
 }

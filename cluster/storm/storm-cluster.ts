@@ -21,6 +21,8 @@ export class StormNode {
   url: string | undefined
   /** What it said on stderr, its newest end. */
   said = ''
+  /** What its next process finds in its environment beside the usual. */
+  environment: Readonly<Record<string, string>> = {}
   readonly links: readonly LinkProxy[]
   private readonly main: string
   private child: ChildProcess | undefined
@@ -45,7 +47,11 @@ export class StormNode {
         // Small, so that minutes meet snapshots and cut journals.
         ...['--port', '0', '--json', '--shards', String(stormShards), '--snapshot-kib', '64'],
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+        env: { ...process.env, ...this.environment },
+      },
     )
     running.add(child)
     this.child = child

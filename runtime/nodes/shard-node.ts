@@ -16,6 +16,7 @@ import type {
   SilentPair,
 } from '../actor/client.js'
 import { Kinds } from '../actor/kinds.js'
+import { assert } from '../assert.js'
 import type { Env } from '../env/env.js'
 import { Fault } from '../errors.js'
 import { limits } from '../limits.js'
@@ -23,6 +24,7 @@ import { KeyedHash } from '../messaging/keyed-hash.js'
 import { RequestClient } from '../request-client.js'
 import type { Lane } from '../shard/lane.js'
 import { answerKinds } from '../shard/requests.js'
+import { formatsRead, type ShardFormats } from '../shard/formats.js'
 import { ShardState } from '../shard/shard-state.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
@@ -62,6 +64,7 @@ export class ShardNode {
   private readonly served = new Map<number, Served>()
   private readonly bounds: { mailboxMessagesMax: number; keysMax: number; openFrameBytes: number }
   private snapshotJournalBytes: number
+  private readonly formats: ShardFormats
   private taken = 0
   /** States read ahead of their hand-over, by shard. */
   private readonly prepared = new Map<number, ShardState>()
@@ -72,6 +75,8 @@ export class ShardNode {
     this.links = links
     this.kinds = new Kinds(options.actors)
     this.snapshotJournalBytes = options.snapshotJournalBytes
+    const reads = options.formats ?? formatsRead
+    this.formats = { reads, writes: reads[0] }
     this.bounds = {
       mailboxMessagesMax: options.mailboxMessages,
       keysMax: options.keysPerShardMax,
@@ -110,6 +115,13 @@ export class ShardNode {
     const { mailboxMessages, snapshotJournalBytes } = bounds
     if (mailboxMessages !== undefined) this.bounds.mailboxMessagesMax = mailboxMessages
     if (snapshotJournalBytes !== undefined) this.snapshotJournalBytes = snapshotJournalBytes
+  }
+
+  /** From now on frames and snapshots are written in this format. */
+  useFormat(format: number): void {
+    const [oldest, newest] = this.formats.reads
+    assert(oldest <= format && format <= newest, 'a node writes what it reads')
+    this.formats.writes = format
   }
 
   serves(shard: number): boolean {
@@ -360,8 +372,9 @@ export class ShardNode {
 
   private restore(shard: number, storage: ShardStorage): Promise<ShardState> {
     const { shards, keyRetentionMs } = this.options
+    const { kinds, formats } = this
     return restoreNewest(storage.snapshots, shard, () => {
-      return new ShardState({ shard, shards, kinds: this.kinds, keyRetentionMs })
+      return new ShardState({ shard, shards, kinds, keyRetentionMs, formats })
     })
   }
 }
