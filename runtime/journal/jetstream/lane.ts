@@ -83,7 +83,8 @@ export class JetStreamLane implements JournalLane {
     // A stream never ends early by itself, so nothing has to mark its end.
     this.failure = new Fault('closed')
     this.patience.stop()
-    return this.cutting ?? Promise.resolve()
+    // Nor is a cut waited for: what it takes away is behind snapshots, whoever owns the shard (L3).
+    return Promise.resolve()
   }
 
   /** Gives the shard up at once: what is in flight fails as fenced, whatever becomes of it. */
