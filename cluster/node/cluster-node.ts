@@ -77,18 +77,24 @@ export class ClusterNode {
   private sampled = 0
   private stopped = false
 
-  /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable */
+  /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable, NatsRefused */
   static async join(env: Env, options: ClusterNodeOptions): Promise<ClusterNode> {
     const { control, cluster, replicas } = options
     const bucket = await patiently(env, options.report, () =>
       control.bucket(`suanpan_${cluster}`, { replicas }),
     )
+    options.opened?.({ name: `KV_suanpan_${cluster}`, replicas: bucket.replicas })
     const identity = await patiently(env, options.report, () =>
       clusterIdentity(env, bucket, options.shards),
     )
     await patiently(env, options.report, () => checkFormatOfCluster(bucket, formatsOf(options)))
     const node = new ClusterNode(env, options, bucket, identity)
-    await node.start()
+    try {
+      await node.start()
+    } catch (error) {
+      node.stop()
+      throw error
+    }
     return node
   }
 
@@ -230,7 +236,9 @@ export class ClusterNode {
     })
     this.assignments.start()
     // A node whose id is dead joins under another; its shards were dropped by then.
-    this.membership.onLost(() => void this.joinAgain())
+    this.membership.onLost(() => {
+      this.joinAgain().catch((error: unknown) => this.options.fail(error))
+    })
     await this.membership.join()
     this.connect()
     this.coordinator.start()
@@ -314,13 +322,13 @@ export class ClusterNode {
   }
 
   private nodeLinks(): ShardNodeLinks {
-    const { nats, cluster, name, replicas, report, fail } = this.options
+    const { nats, cluster, name, replicas, opened, report, fail } = this.options
     const send = (place: number, channel: Channel, bytes: Uint8Array): void => {
       const member = this.places.idOf(place)
       if (member !== undefined) this.link?.send(member, channel, bytes)
     }
     return {
-      storages: jetStreamStorages(this.env, nats, { cluster, replicas, owner: name }),
+      storages: jetStreamStorages(this.env, nats, { cluster, replicas, owner: name, opened }),
       placeOf: (shard) => {
         const owner = this.owners[shard]
         if (owner === undefined || owner === this.membership.id) return undefined

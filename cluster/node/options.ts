@@ -3,6 +3,7 @@ import type {
   ActorModule,
   FormatRange,
   KeyTimeFormat,
+  OpenedStream,
   ShardNodeOptions,
   ShardStatus,
 } from '../../runtime/index.js'
@@ -50,6 +51,8 @@ export interface ClusterNodeOptions {
   readonly processVitals?: () => ProcessVitals
   /** Money on its way in these shards, by currency. */
   readonly transitOf?: (statuses: readonly ShardStatus[]) => Readonly<Record<string, string>>
+  /** Told of each stream that was opened, and how many copies it has. */
+  readonly opened?: (stream: OpenedStream) => void
   /** Told how long each answered request of a client here took, ms. */
   readonly answered?: (ms: number) => void
   readonly report: (event: string, detail: Record<string, unknown>) => void

@@ -131,8 +131,11 @@ export class Storm {
 
   private async blow(stopped: () => boolean): Promise<void> {
     await Promise.all(this.witnesses.map((witness) => witness.open()))
-    if (!(await this.load.open(this.cluster.urls[0]!)))
-      throw new Error('no account could be opened')
+    const deadline = performance.now() + patienceMs
+    while (!(await this.load.open(this.cluster.urls[0]!))) {
+      if (performance.now() > deadline) throw new Error('no account could be opened')
+      await this.pause(calmMs)
+    }
     const work = [
       ...this.witnesses.flatMap((witness) => [witness.write(), witness.read()]),
       ...Array.from({ length: clients }, () => this.pay()),

@@ -8,6 +8,7 @@ import {
   openShardJournal,
   readShardJournal,
   type JournalPosition,
+  type OpenedStream,
 } from '../journal/jetstream/index.js'
 import { replayFrame } from '../shard/replay.js'
 import type { ShardState } from '../shard/shard-state.js'
@@ -20,23 +21,27 @@ export interface JetStreamStorageOptions {
   readonly replicas: number
   /** Who opens journals, for people who read the streams. */
   readonly owner: string
+  /** Told of each stream once, when it was opened. */
+  readonly opened?: ((stream: OpenedStream) => void) | undefined
 }
 
 export function jetStreamStorages(
   env: Env,
   nats: Nats,
-  { cluster, replicas, owner }: JetStreamStorageOptions,
+  { cluster, replicas, owner, opened }: JetStreamStorageOptions,
 ): ShardStorages {
-  const snapshots = new StreamSnapshots(env, (shard) =>
-    nats.stream(`SNAP_${cluster}_${shard}`, { replicas }),
-  )
+  const open = async (name: string): Promise<StreamLog> => {
+    const log = await nats.stream(name, { replicas })
+    opened?.({ name, replicas: log.replicas })
+    return log
+  }
+  const snapshots = new StreamSnapshots(env, (shard) => open(`SNAP_${cluster}_${shard}`))
   const journals = new Map<number, StreamLog>()
   /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
   const reached = new WeakMap<ShardState, JournalPosition>()
   return {
     async of(shard, mayAnswer): Promise<ShardStorage> {
-      const name = `SHARD_${cluster}_${shard}`
-      const journal = journals.get(shard) ?? (await nats.stream(name, { replicas }))
+      const journal = journals.get(shard) ?? (await open(`SHARD_${cluster}_${shard}`))
       journals.set(shard, journal)
       return {
         snapshots,
