@@ -142,6 +142,7 @@ export type OpenRefusedCode =
   | 'data_dir_in_use'
   | 'damaged'
   | 'newer_format'
+  | 'older_format'
   | 'newer_version'
   | 'shards_differ'
   | 'journal_regressed'

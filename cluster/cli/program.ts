@@ -13,6 +13,7 @@ import { addQuarantine } from './commands/quarantine.js'
 import { addReplay } from './commands/replay.js'
 import { addStart } from './commands/start.js'
 import { addStatus } from './commands/status.js'
+import { addUpgrade } from './commands/upgrade.js'
 import { addVerify } from './commands/verify.js'
 import { examples } from './options.js'
 import { packageFile } from './package-file.js'
@@ -49,6 +50,7 @@ export function makeProgram(): Command {
   addCluster(program)
   addConfig(program)
   addTop(program)
+  addUpgrade(program)
   addDev(program)
   return program
 }

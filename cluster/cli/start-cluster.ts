@@ -7,8 +7,13 @@
  */
 import cluster from 'node:cluster'
 import { payments, transitOf } from '../../actors/index.js'
-import { durabilityFindings, nodeEnv } from '../../runtime/index.js'
-import type { Nats } from '../../transport/index.js'
+import {
+  durabilityFindings,
+  nodeEnv,
+  type FormatRange,
+  type OpenedStream,
+} from '../../runtime/index.js'
+import type { Nats, NatsFacts } from '../../transport/index.js'
 import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
 import { clusterOps } from '../node/cluster-ops.js'
@@ -119,8 +124,14 @@ async function open(
 ): Promise<Running> {
   const { connectNats } = await import('../../transport/nats/index.js')
   const { createGateway } = await import('../../transport/gateway/index.js')
-  const control = await connectNats(natsOptions(options, `suanpan ${name} control`))
-  const nats = await connectNats(natsOptions(options, `suanpan ${name}`))
+  const onProblem = (sentence: string): void => {
+    output.streams.stderr.write(`suanpan: ${sentence}\n`)
+  }
+  const control = await connectNats({
+    ...natsOptions(options, `suanpan ${name} control`),
+    onProblem,
+  })
+  const nats = await connectNats({ ...natsOptions(options, `suanpan ${name}`), onProblem })
   let fail: (error: Error) => void = () => undefined
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -130,7 +141,8 @@ async function open(
   // Whoever waits for it sees it; nobody has to.
   failed.catch(() => undefined)
   try {
-    await checkDurability(nats, options, output)
+    const facts = await nats.facts()
+    checkDurability(facts, [], options, output)
     const meter = new ProcessMeter()
     const node: ClusterNode = await ClusterNode.join(nodeEnv(), {
       ...nodeOptions(name, options),
@@ -141,6 +153,13 @@ async function open(
         meter.answered(ms)
       },
       transitOf,
+      opened: (stream) => {
+        try {
+          checkDurability(facts, [stream], options, output)
+        } catch (error) {
+          fail(error as Error)
+        }
+      },
       report: reporter(output, () => levels.node?.configuration.get('log.level') ?? 'info'),
       fail: (error) => {
         fail(error instanceof Error ? error : new Error(String(error)))
@@ -180,17 +199,33 @@ function nodeOptions(
     settings: timeZone === undefined ? {} : { timeZone },
     ...(shards === undefined ? {} : { shards }),
     ...(snapshotKib === undefined ? {} : { snapshotJournalBytes: snapshotKib * 1024 }),
+    ...formatsTried(),
   }
 }
 
-/** Says what an operator must know of the servers, and refuses those that lose payments. */
-async function checkDurability(
-  nats: Nats,
+/**
+ * Tests of rolling upgrades let a node be of a release to come: it reads and writes formats that are
+ * laid out as today's and have another number.
+ */
+function formatsTried(): { formats?: FormatRange } {
+  const [oldest, newest] = (process.env['SUANPAN_TEST_FORMATS'] ?? '').split('-').map(Number)
+  return oldest === undefined || newest === undefined ? {} : { formats: [oldest, newest] }
+}
+
+/**
+ * Says what an operator must know of the servers, and refuses those that lose payments.
+ * @param opened streams; without any all that the servers say of themselves
+ * @throws CommandFailed
+ */
+function checkDurability(
+  facts: NatsFacts,
+  opened: readonly OpenedStream[],
   options: ClusterStartOptions,
   output: Output,
-): Promise<void> {
+): void {
   const replicas = options.replicas ?? replicasDefault
-  for (const finding of durabilityFindings(await nats.facts(), { replicas }, [])) {
+  for (const finding of durabilityFindings(facts, { replicas }, opened)) {
+    if (opened.length > 0 && finding.code !== 'too_few_replicas') continue
     if (finding.severity === 'refuse' && options.allowUnsafeDurability !== true) {
       throw new CommandFailed(
         finding.code,

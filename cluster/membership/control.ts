@@ -55,6 +55,8 @@ export interface ShardStatus {
   readonly owner: string | null
   readonly next: string | null
   readonly ready: boolean
+  /** An operator put it there: balance leaves it. */
+  readonly pinned: boolean
   /** Newest durable ordinal its owner told; null when it did not. */
   readonly ordinal: number | null
   readonly load: number | null

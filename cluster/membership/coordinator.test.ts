@@ -96,6 +96,28 @@ describe('an operator', () => {
     expect(told?.detail).toMatchObject({ by: 'an operator', type: 'move', shard })
   })
 
+  it('B4: finds a shard where it was put, until shards are moved or spread anew', async () => {
+    const cluster = await clusterOf(2)
+    const [from, to] = cluster.nodes as [SimulatedNode, SimulatedNode]
+    const moved = from.assignments.owned().slice(0, 4)
+    for (const shard of moved) {
+      expect(codeOf(await ask(cluster, { type: 'move', shard, to: to.name }))).toBe('ok')
+      await cluster.until('there', () => to.owns(shard), 5_000)
+    }
+    await cluster.pass(20_000)
+    expect(to.assignments.owned()).toEqual(expect.arrayContaining(moved))
+    // The others went the other way instead: the nodes are even all the same.
+    expect(to.assignments.owned()).toHaveLength(8)
+    const [first] = moved as [number]
+    expect(codeOf(await ask(cluster, { type: 'move', shard: first, to: from.name }))).toBe('ok')
+    await cluster.until('back', () => from.owns(first), 5_000)
+    await cluster.pass(20_000)
+    expect(from.owns(first)).toBe(true)
+    expect(cluster.witness.map!.shards.filter(({ pinned }) => pinned)).toHaveLength(4)
+    expect(codeOf(await ask(cluster, { type: 'rebalance' }))).toBe('ok')
+    expect(cluster.witness.map!.shards.filter(({ pinned }) => pinned)).toEqual([])
+  })
+
   it('empties a node and gives it back', async () => {
     const cluster = await clusterOf(3)
     const node = cluster.nodes.find((each) => each !== cluster.coordinator)!

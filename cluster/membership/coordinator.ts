@@ -14,7 +14,7 @@ import { emptyMap, type ShardMap } from '../placement/shard-map.js'
 import { changeMap, type MapStep } from '../placement/transitions.js'
 import { Judge } from './judge.js'
 import { MapDuties, rebalanceDefaults, type RebalanceSettings } from './map-duties.js'
-import { nodePrefix } from './member.js'
+import { nodePrefix, type Member } from './member.js'
 import type { Membership } from './membership.js'
 import { Office } from './office.js'
 import { answerOperators } from './operator.js'
@@ -31,7 +31,7 @@ export interface CoordinatorOptions {
   readonly store: MapStore
   /** Shards of a new cluster; an old one keeps its number. @default 16 */
   readonly shards?: number
-  /** Journal format of a new cluster. @default 1 */
+  /** Journal format of a new cluster. @default the newest that all members read now */
   readonly format?: number
   /** Read anew for every decision. */
   readonly rebalance?: () => RebalanceSettings
@@ -171,10 +171,13 @@ export class Coordinator {
 
   /** Makes the map this term's own (C2), or the first one. @returns whether it is */
   private async takeMap(term: number): Promise<boolean> {
-    const { store, shards = 16, format = 1 } = this.options
+    const { store, shards = 16, membership } = this.options
     await store.change(
       (map) => {
-        if (map === undefined) return emptyMap(shards, term, format)
+        if (map === undefined) {
+          const format = this.options.format ?? newestReadBy(membership.view.alive())
+          return emptyMap(shards, term, format)
+        }
         const result = changeMap(map, [{ type: 'take_office', term }], () => false)
         return 'map' in result ? result.map : undefined
       },
@@ -211,6 +214,11 @@ export class Coordinator {
       }
     }
   }
+}
+
+/** The newest format that all of them read. */
+function newestReadBy(members: readonly Member[]): number {
+  return Math.min(...members.map(({ reads }) => reads[1]))
 }
 
 /** Ids the map speaks of. */

@@ -6,7 +6,7 @@
  * M2. The lease is over before the entry says so: `leave` gives it up first, and only then writes.
  */
 import type { Env } from '../../runtime/index.js'
-import type { KeyBucket } from '../../transport/index.js'
+import { NatsRefused, type KeyBucket } from '../../transport/index.js'
 import { LeasedKey } from './leased-key.js'
 import {
   decodeMember,
@@ -46,6 +46,8 @@ export class Membership {
   private since = 0
   private stopWatch: (() => void) | undefined
   private joined = false
+  /** Why NATS will never let this node in. */
+  private refused: NatsRefused | undefined
   private closed = false
   private readonly lostListeners = new Set<() => void>()
 
@@ -97,19 +99,36 @@ export class Membership {
     return () => this.lostListeners.delete(listener)
   }
 
-  /** Joins under a fresh id, and goes on trying until it worked or the membership is closed. */
+  /**
+   * Joins under a fresh id, and goes on trying until it worked or the membership is closed.
+   * @throws NatsRefused what does not pass by itself, such as a missing permission
+   */
   async join(): Promise<void> {
+    this.refused = undefined
     this.watch()
     while (!this.closed && !this.joined) {
       const key = this.begin()
       // A create whose reply was lost is found by asking again.
       while (this.current() === key && !key.over && !(await key.take(0))) {
+        this.giveUpWhenRefused(key)
         await pause(this.options.env, this.retryMs())
       }
       await this.findSlot(key)
+      this.giveUpWhenRefused(key)
       this.joined = this.key === key && !key.over && this.slotHeld !== undefined
     }
     this.key?.renewNow()
+  }
+
+  private giveUpWhenRefused(key: LeasedKey): void {
+    if (this.refused === undefined) return
+    key.stop()
+    throw this.refused
+  }
+
+  private trouble(error: Error): void {
+    if (error instanceof NatsRefused && !this.joined) this.refused = error
+    this.options.report?.('membership_trouble', { error: error.message })
   }
 
   /** Asks for being rid of all shards; placement gives no more. */
@@ -158,7 +177,7 @@ export class Membership {
   }
 
   private begin(): LeasedKey {
-    const { env, bucket, name, report } = this.options
+    const { env, bucket, name } = this.options
     const id = `${name}=${nonceOf(env)}`
     this.currentId = id
     this.slotHeld = undefined
@@ -176,14 +195,14 @@ export class Membership {
         },
       },
       onLost: () => this.lose(key),
-      onTrouble: (error) => report?.('membership_trouble', { error: error.message }),
+      onTrouble: (error) => this.trouble(error),
     })
     this.key = key
     return key
   }
 
   private async findSlot(key: LeasedKey): Promise<void> {
-    const { env, bucket, report } = this.options
+    const { env, bucket } = this.options
     const { attemptMs } = this.settings
     const id = this.currentId
     while (this.key === key && !key.over && this.slotHeld === undefined) {
@@ -193,9 +212,9 @@ export class Membership {
         if (this.view.get(id) !== undefined)
           slot = await claimSlot(env, bucket, id, (holder) => this.view.isDead(holder), attemptMs)
       } catch (error) {
-        report?.('membership_trouble', { error: (error as Error).message })
+        this.trouble(error as Error)
       }
-      if (this.current() !== key) return
+      if (this.current() !== key || this.refused !== undefined) return
       if (slot === undefined) await pause(env, this.retryMs())
       else this.slotHeld = slot
     }

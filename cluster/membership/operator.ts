@@ -83,7 +83,7 @@ class OperatorAnswers {
         return { ok: true, mapVersion: map.version, status: this.status(map, term) }
       case 'rebalance':
         this.office.duties.rebalanceOnce()
-        return this.decide((now) => this.office.duties.steps(now))
+        return this.decide((now) => this.rebalance(now))
       case 'move':
         return this.decide((now) => this.move(now, request.shard, request.to))
       case 'drain':
@@ -127,7 +127,17 @@ class OperatorAnswers {
     if (place.next !== undefined) return 'already_moving'
     const node = nodesOf(map, this.options.membership.view).find(({ id }) => id === member.id)
     if (node === undefined || node.draining) return 'node_not_up'
-    return [{ type: 'begin_move', shard, to: member.id }]
+    return [{ type: 'begin_move', shard, to: member.id, pin: true }]
+  }
+
+  /** Even nodes, whatever operators had pinned. */
+  private rebalance(map: ShardMap): readonly MapStep[] {
+    const pinned = [...map.shards.keys()].filter((shard) => map.shards[shard]?.pinned === true)
+    const shards = map.shards.map((place) => ({ ...place, pinned: false }))
+    return [
+      ...pinned.map((shard): MapStep => ({ type: 'unpin', shard })),
+      ...this.office.duties.steps({ ...map, shards }),
+    ]
   }
 
   private drain(map: ShardMap, node: string): readonly MapStep[] | ControlRefusal {
@@ -176,13 +186,14 @@ class OperatorAnswers {
         silentMs: Math.round(now - observedAt),
         shards: map.shards.filter(({ owner }) => owner === member.id).length,
       })),
-      shards: map.shards.map(({ owner, next, ready }, shard) => {
+      shards: map.shards.map(({ owner, next, ready, pinned }, shard) => {
         const told = owner === undefined ? undefined : membership.view.get(owner)?.shards.get(shard)
         return {
           shard,
           owner: owner ?? null,
           next: next ?? null,
           ready,
+          pinned,
           ordinal: told?.ordinal ?? null,
           load: told?.load ?? null,
         }

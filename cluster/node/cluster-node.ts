@@ -19,13 +19,20 @@ import { Coordinator } from '../membership/coordinator.js'
 import type { ShardReport } from '../membership/member.js'
 import { Membership } from '../membership/membership.js'
 import { MapStore } from '../placement/map-store.js'
+import type { ShardMap } from '../placement/shard-map.js'
 import { ShardAssignments } from '../placement/shard-assignments.js'
 import { ClusterClient, type Members } from './cluster-client.js'
+import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
 import { clusterIdentity, type ClusterIdentity } from './identity.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
-import { nodeOptionsOf, requestTimeoutMsDefault, type ClusterNodeOptions } from './options.js'
+import {
+  formatsOf,
+  nodeOptionsOf,
+  requestTimeoutMsDefault,
+  type ClusterNodeOptions,
+} from './options.js'
 import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
@@ -70,17 +77,24 @@ export class ClusterNode {
   private sampled = 0
   private stopped = false
 
-  /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable */
+  /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable, NatsRefused */
   static async join(env: Env, options: ClusterNodeOptions): Promise<ClusterNode> {
     const { control, cluster, replicas } = options
     const bucket = await patiently(env, options.report, () =>
       control.bucket(`suanpan_${cluster}`, { replicas }),
     )
+    options.opened?.({ name: `KV_suanpan_${cluster}`, replicas: bucket.replicas })
     const identity = await patiently(env, options.report, () =>
       clusterIdentity(env, bucket, options.shards),
     )
+    await patiently(env, options.report, () => checkFormatOfCluster(bucket, formatsOf(options)))
     const node = new ClusterNode(env, options, bucket, identity)
-    await node.start()
+    try {
+      await node.start()
+    } catch (error) {
+      node.stop()
+      throw error
+    }
     return node
   }
 
@@ -94,7 +108,7 @@ export class ClusterNode {
     this.options = options
     this.identity = identity
     const { cluster, name, lease, report } = options
-    const facts = { address: '', reads: [1, 1] as const, capacity: 1, shards: new Map() }
+    const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
     this.membership = new Membership({
       env,
       bucket,
@@ -223,6 +237,7 @@ export class ClusterNode {
     })
     this.configuration.start()
     this.assignments.onChange((map) => {
+      this.follow(map)
       const owners = map.shards.map(({ owner }) => owner)
       owners.forEach((owner, shard) => {
         const before = this.owners[shard]
@@ -233,11 +248,23 @@ export class ClusterNode {
     })
     this.assignments.start()
     // A node whose id is dead joins under another; its shards were dropped by then.
-    this.membership.onLost(() => void this.joinAgain())
+    this.membership.onLost(() => {
+      this.joinAgain().catch((error: unknown) => this.options.fail(error))
+    })
     await this.membership.join()
     this.connect()
     this.coordinator.start()
     this.tell()
+  }
+
+  /** Writes what the cluster writes (F2). */
+  private follow(map: ShardMap): void {
+    try {
+      checkFormatOf(map, formatsOf(this.options))
+      this.node.useFormat(map.format)
+    } catch (error) {
+      this.options.fail(error)
+    }
   }
 
   private async joinAgain(): Promise<void> {
@@ -307,13 +334,13 @@ export class ClusterNode {
   }
 
   private nodeLinks(): ShardNodeLinks {
-    const { nats, cluster, name, replicas, report, fail } = this.options
+    const { nats, cluster, name, replicas, opened, report, fail } = this.options
     const send = (place: number, channel: Channel, bytes: Uint8Array): void => {
       const member = this.places.idOf(place)
       if (member !== undefined) this.link?.send(member, channel, bytes)
     }
     return {
-      storages: jetStreamStorages(this.env, nats, { cluster, replicas, owner: name }),
+      storages: jetStreamStorages(this.env, nats, { cluster, replicas, owner: name, opened }),
       placeOf: (shard) => {
         const owner = this.owners[shard]
         if (owner === undefined || owner === this.membership.id) return undefined

@@ -1,10 +1,13 @@
 /** What a node of a cluster is started with, and the defaults. */
 import type {
   ActorModule,
+  FormatRange,
   KeyTimeFormat,
+  OpenedStream,
   ShardNodeOptions,
   ShardStatus,
 } from '../../runtime/index.js'
+import { formatsRead } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { LeaseSettings } from '../membership/settings.js'
 import type { ClusterIdentity } from './identity.js'
@@ -41,11 +44,15 @@ export interface ClusterNodeOptions {
   readonly requestTimeoutMs?: number
   /** Journal bytes of a shard after which it is snapshotted. @default 16 MiB */
   readonly snapshotJournalBytes?: number
+  /** Formats this program reads and can write. @default all it knows; others only to try upgrades */
+  readonly formats?: FormatRange
   readonly lease?: Partial<LeaseSettings>
   /** What the process uses, for {@link ClusterNode.vitals}. */
   readonly processVitals?: () => ProcessVitals
   /** Money on its way in these shards, by currency. */
   readonly transitOf?: (statuses: readonly ShardStatus[]) => Readonly<Record<string, string>>
+  /** Told of each stream that was opened, and how many copies it has. */
+  readonly opened?: (stream: OpenedStream) => void
   /** Told how long each answered request of a client here took, ms. */
   readonly answered?: (ms: number) => void
   readonly report: (event: string, detail: Record<string, unknown>) => void
@@ -69,5 +76,11 @@ export function nodeOptionsOf(
     mailboxMessages: options.mailboxMessages ?? mailboxMessagesDefault,
     requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMsDefault,
     snapshotJournalBytes: options.snapshotJournalBytes ?? snapshotJournalBytesDefault,
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
   }
+}
+
+/** The formats a node reads and can write. */
+export function formatsOf({ formats }: ClusterNodeOptions): FormatRange {
+  return formats ?? formatsRead
 }

@@ -34,7 +34,7 @@ export interface Attempts {
 const firstAttemptMs = 2_000
 /** ms between two attempts: the first, and the longest. */
 const firstPauseMs = 10
-const longestPauseMs = 200
+const longestPauseMs = 100
 
 export class PatientClient {
   private readonly env: Env

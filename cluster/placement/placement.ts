@@ -4,6 +4,7 @@
  *
  * B1. Equal nodes end within one shard of each other, or as near as the weights of shards allow.
  * B2. Nothing moves that need not: a node that joins only takes, one that leaves only gives.
+ * B4. Balance leaves pinned shards where they are, and evens out the others around them.
  * B3. A move must be worth it: what it evens out exceeds the shard by `slack`, so that noise in the
  *     load moves nothing, and no shard goes to and fro.
  */
@@ -24,6 +25,8 @@ export interface PlacementNode {
 export interface PlacedShard {
   readonly owner: string | undefined
   readonly next: string | undefined
+  /** Only a node that is being emptied gives it away. @default false */
+  readonly pinned?: boolean
 }
 
 export interface MoveLimits {
@@ -185,8 +188,8 @@ class MovePlan {
   private best(from: PlacementNode, to: PlacementNode): number | undefined {
     let found: number | undefined
     let highest = -Infinity
-    for (const [shard, { owner, next }] of this.shards.entries()) {
-      if (owner !== from.id || next !== undefined) continue
+    for (const [shard, { owner, next, pinned }] of this.shards.entries()) {
+      if (owner !== from.id || next !== undefined || pinned === true) continue
       const weight = this.loads.weightOf(shard)
       // Afterwards the taker must still be emptier than the giver was, by the slack.
       const after = this.loads.fullness(to, weight + slack)

@@ -7,9 +7,16 @@ const map: ShardMap = {
   format: 1,
   draining: ['b=1'],
   shards: [
-    { owner: 'a=1', ownedSince: 3, next: undefined, movingSince: 0, ready: false },
-    { owner: 'a=1', ownedSince: 3, next: 'b=1', movingSince: 7, ready: true },
-    { owner: undefined, ownedSince: 0, next: undefined, movingSince: 0, ready: false },
+    { owner: 'a=1', ownedSince: 3, next: undefined, movingSince: 0, ready: false, pinned: true },
+    { owner: 'a=1', ownedSince: 3, next: 'b=1', movingSince: 7, ready: true, pinned: false },
+    {
+      owner: undefined,
+      ownedSince: 0,
+      next: undefined,
+      movingSince: 0,
+      ready: false,
+      pinned: false,
+    },
   ],
 }
 

@@ -18,6 +18,8 @@ export interface ShardPlace {
   readonly movingSince: number
   /** The next one has read ahead: the owner may hand over. */
   readonly ready: boolean
+  /** An operator put it where it is, or where it goes: balance leaves it there. */
+  readonly pinned: boolean
 }
 
 export interface ShardMap {
@@ -58,6 +60,7 @@ const nowhere: ShardPlace = {
   next: undefined,
   movingSince: 0,
   ready: false,
+  pinned: false,
 }
 
 /** The first map of a cluster: nobody owns anything. */
@@ -75,10 +78,11 @@ export function emptyMap(shards: number, term: number, format = 1): ShardMap {
 }
 
 export function encodeMap(map: ShardMap): Uint8Array {
-  const shards = map.shards.map(({ owner, ownedSince, next, movingSince, ready }) => ({
+  const shards = map.shards.map(({ owner, ownedSince, next, movingSince, ready, pinned }) => ({
     ...(owner === undefined ? {} : { owner, ownedSince }),
     ...(next === undefined ? {} : { next, movingSince }),
     ...(ready ? { ready } : {}),
+    ...(pinned ? { pinned } : {}),
   }))
   return toBytes({ layout, ...map, shards })
 }
@@ -108,17 +112,17 @@ export function decodeMap(bytes: Uint8Array): ShardMap {
 function placeOf(value: unknown, shard: number, version: number): ShardPlace {
   const broken = new MapBroken('map_broken', `shard ${shard}`)
   if (!isFields(value)) throw broken
-  const { owner, ownedSince = 0, next, movingSince = 0, ready = false } = value
-  if (typeof ready !== 'boolean') throw broken
+  const { owner, ownedSince = 0, next, movingSince = 0, ready = false, pinned = false } = value
+  if (typeof ready !== 'boolean' || typeof pinned !== 'boolean') throw broken
   if (owner === undefined) {
-    if (next !== undefined || ready || ownedSince !== 0 || movingSince !== 0) throw broken
+    if (next !== undefined || ready || pinned || ownedSince !== 0 || movingSince !== 0) throw broken
     return nowhere
   }
   if (!isName(owner) || !isWhole(ownedSince, 1, version)) throw broken
   if (next === undefined) {
     if (ready || movingSince !== 0) throw broken
-    return { owner, ownedSince, next, movingSince, ready }
+    return { owner, ownedSince, next, movingSince, ready, pinned }
   }
   if (!isName(next) || next === owner || !isWhole(movingSince, ownedSince, version)) throw broken
-  return { owner, ownedSince, next, movingSince, ready }
+  return { owner, ownedSince, next, movingSince, ready, pinned }
 }

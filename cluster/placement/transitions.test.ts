@@ -11,7 +11,8 @@ const id = fc.constantFrom(...ids)
 const shard = fc.integer({ min: 0, max: shards })
 const step: fc.Arbitrary<MapStep> = fc.oneof(
   fc.record({ type: fc.constant('assign' as const), shard, to: id }),
-  fc.record({ type: fc.constant('begin_move' as const), shard, to: id }),
+  fc.record({ type: fc.constant('begin_move' as const), shard, to: id, pin: fc.boolean() }),
+  fc.record({ type: fc.constant('unpin' as const), shard }),
   fc.record({ type: fc.constant('cancel_move' as const), shard }),
   fc.record({ type: fc.constant('mark_ready' as const), shard, by: id }),
   fc.record({ type: fc.constant('hand_over' as const), shard, by: id }),
@@ -121,10 +122,26 @@ describe('a move', () => {
       next: undefined,
       movingSince: 0,
       ready: false,
+      pinned: false,
     })
   })
 
+  it('P7: a pin goes with the shard, until the next move, the end of this one, or the death of its owner', () => {
+    const pin = { type: 'begin_move', shard: 0, to: 'b=1', pin: true } as const
+    const pinned = done(owned, pin)
+    const readyThere = done(pinned, { type: 'mark_ready', shard: 0, by: 'b=1' })
+    const there = done(readyThere, { type: 'hand_over', shard: 0, by: 'a=1' })
+    expect(there.shards[0]).toMatchObject({ owner: 'b=1', pinned: true })
+    const pinOf = (map: ShardMap): boolean | undefined => map.shards[0]?.pinned
+    expect(pinOf(done(there, { type: 'unpin', shard: 0 }))).toBe(false)
+    expect(pinOf(done(there, { type: 'begin_move', shard: 0, to: 'c=1' }))).toBe(false)
+    expect(pinOf(done(pinned, { type: 'cancel_move', shard: 0 }))).toBe(false)
+    const assigned = changeMap(there, [{ type: 'assign', shard: 0, to: 'c=1' }], () => true)
+    expect('map' in assigned && pinOf(assigned.map)).toBe(false)
+  })
+
   it.each<[ShardMap, MapStep, string]>([
+    [owned, { type: 'unpin', shard: 0 }, 'not_pinned'],
     [emptyMap(1, 1), { type: 'begin_move', shard: 0, to: 'b=1' }, 'no_owner'],
     [owned, { type: 'begin_move', shard: 0, to: 'a=1' }, 'already_there'],
     [moving, { type: 'begin_move', shard: 0, to: 'c=1' }, 'already_moving'],

@@ -5,6 +5,8 @@
  * P2. A shard changes its owner in two ways only: its owner hands it over to one who is ready, or its
  *     owner is dead.
  * P3. One change makes one version; steps that change together are done all or not at all.
+ * P7. A pin is an operator's: it comes with their move, goes with the shard to its new owner, and ends
+ *     with the next move, when the move is called off, and when the owner dies.
  * P4. What is the coordinator's to do needs its term: one whose term has passed changes nothing.
  */
 import { assertNever } from '../../runtime/index.js'
@@ -15,9 +17,17 @@ export type MapStep =
   /** The coordinator gives a shard that nobody, or a dead member, owns to somebody. */
   | { readonly type: 'assign'; readonly shard: number; readonly to: string }
   /** The coordinator begins a move; nothing changes for the owner yet. */
-  | { readonly type: 'begin_move'; readonly shard: number; readonly to: string }
+  | {
+      readonly type: 'begin_move'
+      readonly shard: number
+      readonly to: string
+      /** An operator wants it there. */
+      readonly pin?: boolean
+    }
   /** The coordinator calls a move off. */
   | { readonly type: 'cancel_move'; readonly shard: number }
+  /** Balance may move the shard again. */
+  | { readonly type: 'unpin'; readonly shard: number }
   /** The next owner has read ahead. */
   | { readonly type: 'mark_ready'; readonly shard: number; readonly by: string }
   /** The owner has drained and sealed: the next one is the owner now. */
@@ -41,6 +51,7 @@ export type StepRefusal =
   | 'not_next'
   | 'not_owner'
   | 'not_ready'
+  | 'not_pinned'
   | 'already_draining'
   | 'not_draining'
   | 'term_passed'
@@ -67,9 +78,13 @@ function take(map: ShardMap, step: MapStep, isDead: IsDead): StepResult {
     case 'assign':
       return onShard(map, step.shard, (place) => assign(map, place, step.to, isDead))
     case 'begin_move':
-      return onShard(map, step.shard, (place) => beginMove(map, place, step.to))
+      return onShard(map, step.shard, (place) => beginMove(map, place, step.to, step.pin === true))
     case 'cancel_move':
       return onShard(map, step.shard, cancelMove)
+    case 'unpin':
+      return onShard(map, step.shard, (place) =>
+        place.pinned ? { ...place, pinned: false } : 'not_pinned',
+      )
     case 'mark_ready':
       return onShard(map, step.shard, (place) => markReady(place, step.by))
     case 'hand_over':
@@ -110,16 +125,16 @@ function assign(map: ShardMap, place: ShardPlace, to: string, isDead: IsDead): P
   return ownedBy(to, map.version)
 }
 
-function beginMove(map: ShardMap, place: ShardPlace, to: string): Placed {
+function beginMove(map: ShardMap, place: ShardPlace, to: string, pinned: boolean): Placed {
   if (place.owner === undefined) return 'no_owner'
   if (place.owner === to) return 'already_there'
   if (place.next !== undefined) return 'already_moving'
-  return { ...place, next: to, movingSince: map.version, ready: false }
+  return { ...place, next: to, movingSince: map.version, ready: false, pinned }
 }
 
 function cancelMove(place: ShardPlace): Placed {
   if (place.next === undefined) return 'not_moving'
-  return { ...place, next: undefined, movingSince: 0, ready: false }
+  return { ...place, next: undefined, movingSince: 0, ready: false, pinned: false }
 }
 
 function markReady(place: ShardPlace, by: string): Placed {
@@ -131,9 +146,16 @@ function handOver(map: ShardMap, place: ShardPlace, by: string): Placed {
   if (place.owner !== by) return 'not_owner'
   if (place.next === undefined) return 'not_moving'
   if (!place.ready) return 'not_ready'
-  return ownedBy(place.next, map.version)
+  return { ...ownedBy(place.next, map.version), pinned: place.pinned }
 }
 
 function ownedBy(owner: string, version: number): ShardPlace {
-  return { owner, ownedSince: version, next: undefined, movingSince: 0, ready: false }
+  return {
+    owner,
+    ownedSince: version,
+    next: undefined,
+    movingSince: 0,
+    ready: false,
+    pinned: false,
+  }
 }

@@ -13,8 +13,12 @@ interface StormWords {
   readonly nodes: number
   readonly seed: number
   readonly only?: StormFault
+  readonly script?: keyof typeof scripts
   readonly json?: boolean
 }
+
+/** Planned work instead of chance: once, however long it takes. */
+const scripts = { join: ['join_node'], rolling: ['rolling_restart'] } as const
 
 const seedMax = 2 ** 32 - 1
 const results = packageFile('cluster/storm/results.jsonl')
@@ -33,13 +37,18 @@ await new Command('storm')
       .argParser(whole(0, seedMax)),
   )
   .addOption(new Option('--only <fault>', 'this fault alone').choices(stormFaults))
+  .addOption(
+    new Option('--script <name>', 'planned work under load, once, instead of faults')
+      .choices(Object.keys(scripts))
+      .conflicts('only'),
+  )
   .addOption(jsonOption())
   .action(async (words: StormWords) => {
     process.exitCode = await storm(words)
   })
   .parseAsync()
 
-async function storm({ minutes, nodes, seed, only, json }: StormWords): Promise<number> {
+async function storm({ minutes, nodes, seed, only, script, json }: StormWords): Promise<number> {
   const at = new Date()
   const begun = performance.now()
   const say = (line: string): void => {
@@ -56,6 +65,7 @@ async function storm({ minutes, nodes, seed, only, json }: StormWords): Promise<
       nodes,
       chance: seeded(seed),
       ...(only === undefined ? {} : { script: Array<StormFault>(100_000).fill(only) }),
+      ...(script === undefined ? {} : { script: scripts[script] }),
       onFault: (fault, { violations }) => {
         say(`${fault} survived, ${violations} violations`)
       },

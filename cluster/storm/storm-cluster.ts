@@ -4,11 +4,15 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { LinkProxy, NatsServers } from '../../transport/nats/index.js'
+import { ask } from '../crash/client.js'
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+
+/** Shards of the cluster. */
+export const stormShards = 8
 
 /** One node: the name stays, the processes come and go. */
 export class StormNode {
@@ -17,6 +21,8 @@ export class StormNode {
   url: string | undefined
   /** What it said on stderr, its newest end. */
   said = ''
+  /** What its next process finds in its environment beside the usual. */
+  environment: Readonly<Record<string, string>> = {}
   readonly links: readonly LinkProxy[]
   private readonly main: string
   private child: ChildProcess | undefined
@@ -39,9 +45,13 @@ export class StormNode {
       [
         ...[this.main, 'start', '--nats', servers, '--cluster', 'storm', '--node', this.name],
         // Small, so that minutes meet snapshots and cut journals.
-        ...['--port', '0', '--json', '--shards', '8', '--snapshot-kib', '64'],
+        ...['--port', '0', '--json', '--shards', String(stormShards), '--snapshot-kib', '64'],
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+        env: { ...process.env, ...this.environment },
+      },
     )
     running.add(child)
     this.child = child
@@ -68,6 +78,13 @@ export class StormNode {
     })
   }
 
+  /** Number of shards it serves now. */
+  async served(): Promise<number> {
+    if (this.url === undefined) return 0
+    const answer = await ask(this.url, '/metrics')
+    return answer?.text.match(/^suanpan_shard_ordinal\{/gm)?.length ?? 0
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child?.kill(signal)
   }
@@ -84,28 +101,41 @@ export class StormNode {
 
 export class StormCluster {
   readonly servers: NatsServers
-  readonly nodes: readonly StormNode[]
+  readonly nodes: StormNode[] = []
+  private readonly main: string
 
-  private constructor(servers: NatsServers, nodes: readonly StormNode[]) {
+  private constructor(servers: NatsServers, main: string) {
     this.servers = servers
-    this.nodes = nodes
+    this.main = main
   }
 
   static async start(main: string, size: number): Promise<StormCluster> {
     const servers = await NatsServers.start({ servers: 3, advertise: false })
-    const nodes: StormNode[] = []
-    for (let i = 1; i <= size; i++) {
-      const links = await Promise.all(servers.ports.map((port) => LinkProxy.open(port)))
-      nodes.push(new StormNode(main, `node-${i}`, links))
-    }
-    const cluster = new StormCluster(servers, nodes)
+    const cluster = new StormCluster(servers, main)
     try {
-      await Promise.all(nodes.map((node) => node.start()))
+      for (let i = 1; i <= size; i++) await cluster.add()
+      await Promise.all(cluster.nodes.map((node) => node.start()))
     } catch (error) {
       await cluster.stop()
       throw error
     }
     return cluster
+  }
+
+  /** One more node, to be started. */
+  async add(): Promise<StormNode> {
+    const links = await Promise.all(this.servers.ports.map((port) => LinkProxy.open(port)))
+    const node = new StormNode(this.main, `node-${this.nodes.length + 1}`, links)
+    this.nodes.push(node)
+    return node
+  }
+
+  /** Ends the newest node in good order; it does not come back. */
+  async takeAway(): Promise<void> {
+    const node = this.nodes.at(-1)
+    await node?.end('SIGTERM')
+    await Promise.all(node?.links.map((link) => link.close()) ?? [])
+    this.nodes.pop()
   }
 
   /** Addresses that answer now, as far as is known. */

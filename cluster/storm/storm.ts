@@ -10,7 +10,9 @@
 import { AcknowledgementLog } from '../crash/acknowledgements.js'
 import { Checks, type Violation } from '../crash/checks.js'
 import { Load } from '../crash/load.js'
-import { StormCluster, type StormNode } from './storm-cluster.js'
+import { shardOfHome } from '../../runtime/index.js'
+import { Pulses } from './pulses.js'
+import { StormCluster, stormShards, type StormNode } from './storm-cluster.js'
 import { Witness } from './witnesses.js'
 
 export const stormFaults = [
@@ -24,6 +26,8 @@ export const stormFaults = [
   'cut_links',
   'stall_links',
   'slow_links',
+  'join_node',
+  'rolling_restart',
 ] as const
 export type StormFault = (typeof stormFaults)[number]
 
@@ -40,6 +44,10 @@ export interface StormTally {
   zombies: number
   /** By fault: s until every witness had a deposit acknowledged that was begun after it. */
   failoverSeconds: Partial<Record<StormFault, number[]>>
+  /** Requests of witnesses that were asked again with the same key. */
+  retries: number
+  /** By planned work: the longest pause of each shard, ms. */
+  pausesMs: Partial<Record<StormFault, number[]>>
 }
 
 export interface StormOptions {
@@ -53,7 +61,8 @@ export interface StormOptions {
   onViolation(sentence: string): void
 }
 
-const witnessCount = 12
+/** Two a shard, so that one slow client is no pause of its shard. */
+const witnessCount = 2 * stormShards
 const clients = 6
 const requestTimeoutMs = 4_000
 /** ms between two faults, at least and at most. */
@@ -66,31 +75,44 @@ const patienceMs = 60_000
 export class Storm {
   readonly tally: StormTally = {
     ...{ faults: {}, acknowledged: 0, unknown: 0, lost: 0, doubled: 0, violations: 0 },
-    ...{ reads: 0, staleReads: 0, zombies: 0, failoverSeconds: {} },
+    ...{ reads: 0, staleReads: 0, zombies: 0, failoverSeconds: {}, retries: 0, pausesMs: {} },
   }
   private readonly options: StormOptions
   private readonly cluster: StormCluster
   private readonly log = new AcknowledgementLog()
   private readonly load: Load
   private readonly witnesses: Witness[]
+  private readonly pulses = new Pulses(stormShards)
   private ends = false
 
   private constructor(options: StormOptions, cluster: StormCluster) {
     this.options = options
     this.cluster = cluster
     this.load = new Load(this.log, options.chance, 'storm')
-    this.witnesses = Array.from(
-      { length: witnessCount },
-      (_, i) =>
-        new Witness(
-          `witness-${i}`,
-          () => this.cluster.urls,
-          () => this.stopped(),
-          ({ sentence }) => {
-            this.tally.staleReads++
-            this.violation(sentence)
-          },
-        ),
+    this.witnesses = Array.from({ length: witnessCount }, (_, i) =>
+      this.witness(i % stormShards, i),
+    )
+  }
+
+  /** A witness that lives in a shard. */
+  private witness(shard: number, number: number): Witness {
+    let name = ''
+    for (let tries = 0; name === '' || shardOfHome(`account/${name}`, stormShards) !== shard;) {
+      name = `witness-${number}-${tries++}`
+    }
+    return new Witness(
+      name,
+      shard,
+      () => this.cluster.urls,
+      () => this.stopped(),
+      {
+        stale: ({ sentence }) => {
+          this.tally.staleReads++
+          this.violation(sentence)
+        },
+        refused: (sentence) => this.violation(sentence),
+        acknowledged: (at, ms) => this.pulses.beat(at, ms),
+      },
     )
   }
 
@@ -109,8 +131,11 @@ export class Storm {
 
   private async blow(stopped: () => boolean): Promise<void> {
     await Promise.all(this.witnesses.map((witness) => witness.open()))
-    if (!(await this.load.open(this.cluster.urls[0]!)))
-      throw new Error('no account could be opened')
+    const deadline = performance.now() + patienceMs
+    while (!(await this.load.open(this.cluster.urls[0]!))) {
+      if (performance.now() > deadline) throw new Error('no account could be opened')
+      await this.pause(calmMs)
+    }
     const work = [
       ...this.witnesses.flatMap((witness) => [witness.write(), witness.read()]),
       ...Array.from({ length: clients }, () => this.pay()),
@@ -146,6 +171,7 @@ export class Storm {
     tally.acknowledged =
       this.log.known.length + this.witnesses.reduce((sum, one) => sum + one.acknowledged, 0)
     tally.unknown = this.log.everUnknown
+    tally.retries = this.witnesses.reduce((sum, one) => sum + one.retries, 0)
     tally.reads = this.witnesses.reduce((sum, one) => sum + one.reads, 0)
   }
 
@@ -217,8 +243,50 @@ export class Storm {
       case 'slow_links':
         await this.breakLinks(node, fault)
         await this.recovered(fault, began)
+        break
+      case 'join_node':
+        await this.measured(fault, () => this.join())
+        break
+      case 'rolling_restart':
+        await this.measured(fault, () => this.restartAll())
     }
     this.options.onFault(fault, this.tally)
+  }
+
+  /** Work that was planned stops nothing: the longest pause of each shard is kept. */
+  private async measured(fault: StormFault, work: () => Promise<void>): Promise<void> {
+    await this.recovered(fault, performance.now())
+    this.pulses.begin(performance.now())
+    await work()
+    const before = this.tally.pausesMs[fault]
+    this.tally.pausesMs[fault] = this.pulses
+      .pauses(performance.now())
+      .map((ms, shard) => Math.max(ms, before?.[shard] ?? 0))
+  }
+
+  /** One node more takes its share, and gives it back. */
+  private async join(): Promise<void> {
+    const node = await this.cluster.add()
+    const share = Math.floor(stormShards / this.cluster.nodes.length)
+    const deadline = performance.now() + patienceMs
+    await node.start()
+    while ((await node.served()) < share) {
+      if (performance.now() > deadline) {
+        this.violation(`${node.name} has joined and did not get ${share} shards.`)
+        break
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    await this.pause(calmMs)
+    await this.cluster.takeAway()
+  }
+
+  private async restartAll(): Promise<void> {
+    for (const node of this.cluster.nodes) {
+      await node.end('SIGTERM')
+      await node.start()
+      await this.pause(calmMs)
+    }
   }
 
   /** Paused with requests at work, resumed after others have served what it owned (S2). */

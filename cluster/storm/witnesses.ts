@@ -22,8 +22,22 @@ export interface Staleness {
   readonly sentence: string
 }
 
+/** Told what a witness sees. */
+export interface WitnessWatch {
+  /** A read showed what could not be (W1, W2). */
+  stale(staleness: Staleness): void
+  /** A deposit was refused for good, though nothing is wrong with it. */
+  refused(sentence: string): void
+  /** A deposit was acknowledged. */
+  acknowledged(shard: number, at: number): void
+}
+
 export class Witness {
   readonly name: string
+  /** Shard its account lives in. */
+  readonly shard: number
+  /** Requests that had to be asked again: refused for the moment, or without an answer. */
+  retries = 0
   /** Deposits begun, and acknowledged. */
   begun = 0
   acknowledged = 0
@@ -34,18 +48,20 @@ export class Witness {
   newest = { begun: 0, acknowledged: 0 }
   private readonly stopped: () => boolean
   private readonly urls: () => readonly string[]
-  private readonly report: (staleness: Staleness) => void
+  private readonly watch: WitnessWatch
 
   constructor(
     name: string,
+    shard: number,
     urls: () => readonly string[],
     stopped: () => boolean,
-    report: (staleness: Staleness) => void,
+    watch: WitnessWatch,
   ) {
     this.name = name
+    this.shard = shard
     this.urls = urls
     this.stopped = stopped
-    this.report = report
+    this.watch = watch
   }
 
   /** Opens the account; asked again until it is there. */
@@ -62,6 +78,7 @@ export class Witness {
       if (!(await this.until('/v1/deposits', { body, key }, [201]))) return
       this.acknowledged++
       this.newest = { begun, acknowledged: performance.now() }
+      this.watch.acknowledged(this.shard, this.newest.acknowledged)
     }
   }
 
@@ -84,7 +101,7 @@ export class Witness {
     this.reads++
     const { available } = JSON.parse(answer.text) as { available: number }
     if (available < least || available > most) {
-      this.report({
+      this.watch.stale({
         witness: this.name,
         node: url,
         sentence: `${url} showed ${available} for ${this.name}, where at least ${least} and at most ${most} could be`,
@@ -105,7 +122,11 @@ export class Witness {
       const url = urls[(this.name.length + turn) % Math.max(1, urls.length)]
       const answer = url === undefined ? undefined : await ask(url, path, post, writeTimeoutMs)
       if (answer !== undefined && statuses.includes(answer.status)) return true
+      if (answer !== undefined && answer.status < 500) {
+        this.watch.refused(`${this.name} was answered ${answer.status}: ${answer.text}`)
+      }
       if (this.stopped()) return false
+      this.retries++
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

@@ -2,9 +2,15 @@
  * The storages of a cluster's shards on JetStream: a stream for the journal and one for the snapshots
  * of each shard.
  */
-import type { Nats } from '../../transport/index.js'
+import type { Nats, StreamLog } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
-import { openShardJournal, Patience, readShardJournal } from '../journal/jetstream/index.js'
+import {
+  openShardJournal,
+  Patience,
+  readShardJournal,
+  type JournalPosition,
+  type OpenedStream,
+} from '../journal/jetstream/index.js'
 import { replayFrame } from '../shard/replay.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { StreamSnapshots } from '../snapshot/stream-snapshots.js'
@@ -16,29 +22,41 @@ export interface JetStreamStorageOptions {
   readonly replicas: number
   /** Who opens journals, for people who read the streams. */
   readonly owner: string
+  /** Told of each stream once, when it was opened. */
+  readonly opened?: ((stream: OpenedStream) => void) | undefined
 }
 
 export function jetStreamStorages(
   env: Env,
   nats: Nats,
-  { cluster, replicas, owner }: JetStreamStorageOptions,
+  { cluster, replicas, owner, opened }: JetStreamStorageOptions,
 ): ShardStorages {
-  const snapshots = new StreamSnapshots(env, (shard) =>
-    nats.stream(`SNAP_${cluster}_${shard}`, { replicas }),
-  )
+  const open = async (name: string): Promise<StreamLog> => {
+    const log = await nats.stream(name, { replicas })
+    opened?.({ name, replicas: log.replicas })
+    return log
+  }
+  const snapshots = new StreamSnapshots(env, (shard) => open(`SNAP_${cluster}_${shard}`))
+  const journals = new Map<number, StreamLog>()
+  /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
+  const reached = new WeakMap<ShardState, JournalPosition>()
   return {
     async of(shard, mayAnswer): Promise<ShardStorage> {
-      const journal = await nats.stream(`SHARD_${cluster}_${shard}`, { replicas })
+      const journal = journals.get(shard) ?? (await open(`SHARD_${cluster}_${shard}`))
+      journals.set(shard, journal)
       return {
         snapshots,
         async read(state: ShardState): Promise<void> {
-          await readShardJournal(env, journal, { shard, after: state.ordinal }, (frame) => {
+          const after = reached.get(state) ?? state.ordinal
+          const end = await readShardJournal(env, journal, { shard, after }, (frame) => {
             replayFrame(state, frame)
           })
+          reached.set(state, end)
         },
         async open(state: ShardState, wanted: () => boolean): Promise<OwnedJournal> {
+          const after = reached.get(state) ?? state.ordinal
           const patience = new Patience(env, wanted)
-          const scope = { shard, after: state.ordinal, owner, mayAnswer, patience }
+          const scope = { shard, after, owner, mayAnswer, patience }
           const lane = await openShardJournal(env, journal, scope, (frame) => {
             replayFrame(state, frame)
           })

@@ -2,6 +2,7 @@
 import type { Address } from '../actor/address.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import type { KeyTimeFormat } from '../messaging/key-time.js'
+import type { FormatRange } from '../shard/formats.js'
 import type { ShardStorages } from './shard-storage.js'
 
 /** What a node runs with: the same on all nodes of a cluster. */
@@ -20,6 +21,8 @@ export interface ShardNodeOptions {
   readonly requestTimeoutMs: number
   /** Journal bytes of a shard after which it is snapshotted. */
   readonly snapshotJournalBytes: number
+  /** Formats this node reads; it writes the oldest until it is told another. @default all of this code */
+  readonly formats?: FormatRange
 }
 
 /** What a node needs of its surroundings. What is sent to a place may get lost, be repeated or reordered. */

@@ -16,6 +16,7 @@ import type {
   SilentPair,
 } from '../actor/client.js'
 import { Kinds } from '../actor/kinds.js'
+import { assert } from '../assert.js'
 import type { Env } from '../env/env.js'
 import { Fault } from '../errors.js'
 import { limits } from '../limits.js'
@@ -23,6 +24,7 @@ import { KeyedHash } from '../messaging/keyed-hash.js'
 import { RequestClient } from '../request-client.js'
 import type { Lane } from '../shard/lane.js'
 import { answerKinds } from '../shard/requests.js'
+import { formatsRead, type ShardFormats } from '../shard/formats.js'
 import { ShardState } from '../shard/shard-state.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
@@ -64,6 +66,7 @@ export class ShardNode {
   private readonly served = new Map<number, Served>()
   private readonly bounds: { mailboxMessagesMax: number; keysMax: number; openFrameBytes: number }
   private snapshotJournalBytes: number
+  private readonly formats: ShardFormats
   private taken = 0
   /** States read ahead of their hand-over, by shard. */
   private readonly prepared = new Map<number, ShardState>()
@@ -74,6 +77,8 @@ export class ShardNode {
     this.links = links
     this.kinds = new Kinds(options.actors)
     this.snapshotJournalBytes = options.snapshotJournalBytes
+    const reads = options.formats ?? formatsRead
+    this.formats = { reads, writes: reads[0] }
     this.bounds = {
       mailboxMessagesMax: options.mailboxMessages,
       keysMax: options.keysPerShardMax,
@@ -112,6 +117,13 @@ export class ShardNode {
     const { mailboxMessages, snapshotJournalBytes } = bounds
     if (mailboxMessages !== undefined) this.bounds.mailboxMessagesMax = mailboxMessages
     if (snapshotJournalBytes !== undefined) this.snapshotJournalBytes = snapshotJournalBytes
+  }
+
+  /** From now on frames and snapshots are written in this format. */
+  useFormat(format: number): void {
+    const [oldest, newest] = this.formats.reads
+    assert(oldest <= format && format <= newest, 'a node writes what it reads')
+    this.formats.writes = format
   }
 
   serves(shard: number): boolean {
@@ -157,9 +169,12 @@ export class ShardNode {
    */
   async open(shard: number, ordinal: number, wanted = (): boolean => true): Promise<void> {
     if (this.served.has(shard)) return
+    const { clock } = this.env
+    const begun = clock.monotonic()
     const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
     const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
     this.prepared.delete(shard)
+    const restored = clock.monotonic()
     const { lane: journal, epoch, abandon } = await storage.open(state, wanted)
     if (state.ordinal < ordinal) {
       abandon()
@@ -185,6 +200,11 @@ export class ShardNode {
     this.served.set(shard, { lane, snapshotter, epoch, abandon })
     this.host.begin(lane)
     this.links.opened(shard)
+    this.links.report('shard_opened', {
+      ...{ shard, epoch, ordinal: state.ordinal },
+      restoreMs: Math.round(restored - begun),
+      journalMs: Math.round(clock.monotonic() - restored),
+    })
   }
 
   /**
@@ -372,8 +392,9 @@ export class ShardNode {
 
   private restore(shard: number, storage: ShardStorage): Promise<ShardState> {
     const { shards, keyRetentionMs } = this.options
+    const { kinds, formats } = this
     return restoreNewest(storage.snapshots, shard, () => {
-      return new ShardState({ shard, shards, kinds: this.kinds, keyRetentionMs })
+      return new ShardState({ shard, shards, kinds, keyRetentionMs, formats })
     })
   }
 }

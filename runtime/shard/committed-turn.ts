@@ -8,6 +8,7 @@ import type { EventHandler } from '../actor/kinds.js'
 import { hashWords, type RecordKind } from '../messaging/idempotency-table.js'
 import { Message } from '../messaging/message.js'
 import type { DurableTimer } from './durable-timers.js'
+import { checkFormat, formatsRead, type FormatRange } from './formats.js'
 
 /** What started a turn. */
 export type Cause =
@@ -65,20 +66,16 @@ export interface CommittedTurn {
 
 /** What a frame says of its shard beside the turns. */
 export interface FrameMeta {
+  /** Format of the body, see `formats.ts`. */
+  readonly format: number
   /** The next number `sequence()` gives. */
   readonly sequence: number
 }
 
-const bodyVersion = 2
 const causes = { request: 0, message: 1, timer: 2, waiting: 3 } as const
 
-/** Facts about a frame body, beside its turns: version, next sequence, turns, names of events. */
-type BodyFacts = readonly [
-  version: number,
-  sequence: number,
-  count: number,
-  tags: readonly string[],
-]
+/** Facts about a frame body, beside its turns: format, next sequence, turns, names of events. */
+type BodyFacts = readonly [format: number, sequence: number, count: number, tags: readonly string[]]
 
 /** An event on its way into a frame. */
 export interface DraftedEvent {
@@ -149,7 +146,7 @@ export class FrameBody {
 
   /** The frame's bytes; the body is empty again afterwards. */
   take(meta: FrameMeta): Uint8Array {
-    const facts: BodyFacts = [bodyVersion, meta.sequence, this.count, this.tags]
+    const facts: BodyFacts = [meta.format, meta.sequence, this.count, this.tags]
     this.count = 0
     const bytes = this.row.take(facts)
     // Names are carried along, so that they are looked up once: bounded, not exact.
@@ -170,20 +167,18 @@ export class FrameBody {
 /** Names of events a frame carries along from the ones before. */
 const tagsKept = 48
 
-/** A body of a version this code does not know. */
-export class NewerBody extends Error {}
-
-/** Reads a frame body back. @throws NewerBody, RangeError */
+/** Reads a frame body back. @throws FormatUnread, RangeError */
 export function readFrameBody(
   bytes: Uint8Array,
   shard: number,
+  reads: FormatRange = formatsRead,
 ): FrameMeta & { turns: CommittedTurn[] } {
   const { facts, values } = openRow(bytes)
-  const [version, sequence, count, tags] = facts as BodyFacts
-  if (version > bodyVersion) throw new NewerBody(`frame body version ${version}`)
+  const [format, sequence, count, tags] = facts as BodyFacts
+  checkFormat(`A frame of shard ${shard}`, format, reads)
   const turns: CommittedTurn[] = []
   for (let i = 0; i < count; i++) turns.push(readTurn(values, tags, shard))
-  return { sequence, turns }
+  return { format, sequence, turns }
 }
 
 function writeCause(row: RowWriter, cause: Cause): void {

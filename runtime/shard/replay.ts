@@ -6,12 +6,14 @@ import { kindOf } from '../actor/address.js'
 import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
 import { OpenRefused } from '../errors.js'
 import type { Frame } from '../journal/journal.js'
-import { NewerBody, readFrameBody, type JournaledEvent } from './committed-turn.js'
+import { readFrameBody, type JournaledEvent } from './committed-turn.js'
+import { FormatUnread, type FormatRange } from './formats.js'
 import { AppliedChange, type ShardState } from './shard-state.js'
 
 /**
  * Applies the next frame. Frames the state already holds (from a snapshot) are passed over.
- * @throws OpenRefused `damaged` for a gap, `newer_version` for what this code does not know
+ * @throws OpenRefused `damaged` for a gap, `newer_version`, `newer_format` and
+ *   `older_format` for what this code does not know
  */
 export function replayFrame(state: ShardState, frame: Frame): void {
   const last = frame.firstOrdinal + frame.count - 1
@@ -22,7 +24,7 @@ export function replayFrame(state: ShardState, frame: Frame): void {
       `Shard ${frame.shard} has no journal between ordinals ${state.ordinal + 1} and ${frame.firstOrdinal - 1}.`,
     )
   }
-  const body = readBody(frame)
+  const body = readBody(frame, state.formats.reads)
   for (const turn of body.turns) {
     const changes = turn.events.map((event) => evolve(state, event))
     state.commit(turn, changes, frame.time, 0)
@@ -31,15 +33,12 @@ export function replayFrame(state: ShardState, frame: Frame): void {
   state.sequence = body.sequence
 }
 
-function readBody(frame: Frame): ReturnType<typeof readFrameBody> {
+function readBody(frame: Frame, reads: FormatRange): ReturnType<typeof readFrameBody> {
   try {
-    return readFrameBody(frame.body, frame.shard)
+    return readFrameBody(frame.body, frame.shard, reads)
   } catch (error) {
-    if (!(error instanceof NewerBody)) throw error
-    throw new OpenRefused(
-      'newer_format',
-      `Shard ${frame.shard}, ordinal ${frame.firstOrdinal}: ${error.message} is newer than this program; install the newer one.`,
-    )
+    if (!(error instanceof FormatUnread)) throw error
+    throw new OpenRefused(error.code, `${error.message} (ordinal ${frame.firstOrdinal})`)
   }
 }
 

@@ -19,6 +19,7 @@ import { ShapedCodec } from '../../transport/index.js'
 import type { Position } from './arena.js'
 import type { CommittedTurn, KeyInsert } from './committed-turn.js'
 import { DurableTimers } from './durable-timers.js'
+import { formatsAlone, type ShardFormats } from './formats.js'
 import { HistoryLog, type HistoryHead } from './history-log.js'
 import { PackedStore, type StoredActor } from './packed-store.js'
 import { Quarantine } from './quarantine.js'
@@ -88,6 +89,8 @@ export interface ShardStateOptions {
   readonly kinds: Kinds
   /** ms a key is remembered, in shard time. */
   readonly keyRetentionMs: number
+  /** @default those of a program on its own */
+  readonly formats?: ShardFormats
 }
 
 export class ShardState {
@@ -95,6 +98,7 @@ export class ShardState {
   readonly shards: number
   readonly kinds: Kinds
   readonly keyRetentionMs: number
+  readonly formats: ShardFormats
   readonly actors = new Map<Address, Activation>()
   readonly store = new PackedStore()
   readonly keys = new IdempotencyTable()
@@ -122,6 +126,7 @@ export class ShardState {
     this.shards = options.shards
     this.kinds = options.kinds
     this.keyRetentionMs = options.keyRetentionMs
+    this.formats = options.formats ?? formatsAlone
     this.outbox = new Outbox(options.shards)
     this.cursors = new Float64Array(options.shards)
     this.tally = options.kinds.tally?.initial(options.shard, options.shards)

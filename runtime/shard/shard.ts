@@ -227,7 +227,7 @@ export class Shard {
       firstOrdinal: this.state.ordinal - count + 1,
       count,
       time: this.frameTime,
-      body: this.body.take({ sequence: this.state.sequence }),
+      body: this.body.take({ format: this.state.formats.writes, sequence: this.state.sequence }),
     }
     return { frame, messages: this.state.outbox.cutFrame(), sources: this.takeSources() }
   }

@@ -3,18 +3,19 @@
  *
  * N1. The cut is taken at once, between two frames; the blocks are made from it little by little
  *     while the shard goes on. States are immutable, so nothing is copied but references.
- * N2. A snapshot of a newer version of any kind is refused by name, never read in part.
+ * N2. A snapshot of a newer version of any kind, or of another format than is read, is refused by name,
+ *     never read in part.
  */
 import { Activation, type ShardState } from '../shard/shard-state.js'
 import type { OutboxDump } from '../messaging/outbox.js'
 import type { KeyChunkDump } from '../messaging/idempotency-table.js'
 import type { DurableTimer } from '../shard/durable-timers.js'
 import type { QuarantineEntry } from '../shard/quarantine.js'
+import { checkFormat, FormatUnread } from '../shard/formats.js'
 import { HistoryLog } from '../shard/history-log.js'
 import { OpenRefused } from '../errors.js'
 import { pack, ShapedCodec, unpack } from '../../transport/index.js'
 
-const format = 1
 const actorsPerBlock = 512
 const storeSlotsPerBlock = 2_048
 
@@ -149,13 +150,22 @@ export class SnapshotRestore {
   }
 }
 
+/** @throws OpenRefused newer_format, older_format */
+function checkSnapshotFormat({ format, shard }: Meta, { formats }: ShardState): void {
+  try {
+    checkFormat(`A snapshot of shard ${shard}`, format, formats.reads)
+  } catch (error) {
+    throw error instanceof FormatUnread ? new OpenRefused(error.code, error.message) : error
+  }
+}
+
 function rowOf(actor: Activation): ActorRow {
   return [actor.address, actor.kind.version, actor.version, actor.history, actor.state]
 }
 
 function metaOf(state: ShardState): Meta {
   return {
-    format,
+    format: state.formats.writes,
     shard: state.shard,
     shards: state.shards,
     ordinal: state.ordinal,
@@ -175,12 +185,7 @@ function metaOf(state: ShardState): Meta {
 }
 
 function restoreMeta(state: ShardState, meta: Meta): void {
-  if (meta.format > format) {
-    throw new OpenRefused(
-      'newer_format',
-      `A snapshot of shard ${meta.shard} has format ${meta.format}; this program knows ${format}. Install the newer program.`,
-    )
-  }
+  checkSnapshotFormat(meta, state)
   if (meta.shard !== state.shard || meta.shards !== state.shards) {
     throw new OpenRefused(
       'damaged',

@@ -22,6 +22,7 @@ const openRefusedCodes: readonly string[] = [
   'data_dir_in_use',
   'damaged',
   'newer_format',
+  'older_format',
   'newer_version',
   'shards_differ',
   'journal_regressed',

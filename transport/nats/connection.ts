@@ -87,6 +87,11 @@ export class Connection {
     if (!this.flushing) void this.flush()
   }
 
+  /** Asks for any number of answers to a subject; lost when the connection is down. */
+  ask(subject: string, bytes: Uint8Array, reply: string): void {
+    if (this.connected) this.client.publish(subject, bytes, { reply })
+  }
+
   async close(): Promise<void> {
     if (this.connected) {
       const flushed = this.client.flush().catch(() => undefined)

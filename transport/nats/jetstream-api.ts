@@ -117,11 +117,12 @@ export class JetStreamApi {
     what: string,
     question: object | undefined,
     absent: readonly number[],
+    timeoutMs = this.connection.requestTimeoutMs,
   ): Promise<T | undefined> {
     const { connection } = this
     const bytes = question === undefined ? nothing : utf8.encode(JSON.stringify(question))
     try {
-      const reply = await connection.request(`$JS.API.${what}`, bytes, connection.requestTimeoutMs)
+      const reply = await connection.request(`$JS.API.${what}`, bytes, timeoutMs)
       const answer = reply.json<T & { error?: ApiError }>()
       if (answer.error === undefined) return answer
       if (absent.includes(answer.error.err_code)) return undefined

@@ -6,6 +6,7 @@
  * C11. Consumers live in memory, and the server removes one that nobody listens to: none is left over.
  */
 import { nanos, type Msg, type Subscription } from '@nats-io/transport-node'
+import { placeOf } from './delivered.js'
 import type { JetStreamApi } from './jetstream-api.js'
 
 export interface KeyWatchOptions {
@@ -130,14 +131,6 @@ export class KeyWatch {
     const lines = headers === undefined ? '' : linesOf(message)
     this.options.onMessage(message.subject, message.data, place.sequence, lines)
   }
-}
-
-/** Stream and consumer sequence, from `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<n>.<s>.<c>.<time>.<pending>[.<token>]`. */
-function placeOf(reply: string | undefined): { sequence: number; delivered: number } | undefined {
-  const tokens = reply?.split('.') ?? []
-  if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || tokens.length < 9) return undefined
-  const at = tokens.length === 9 ? 5 : 7
-  return { sequence: Number(tokens[at]), delivered: Number(tokens[at + 1]) }
 }
 
 function linesOf(message: Msg): string {

@@ -124,6 +124,13 @@ describe('on a real server', () => {
     })
     const log = await nats.observer.stream('SHARD_pay_0', { replicas: 1 })
     await expect(log.at(1)).rejects.toMatchObject({ code: 'nats_permission' })
+    const long = await nats.node.stream('SHARD_pay_1', { replicas: 1 })
+    for (let i = 0; i < 100; i++) await long.append(bytes(String(i)), i)
+    const read: string[] = []
+    // An operator may make no consumer, so the bulk is read one by one (C12).
+    const ofLong = await nats.operator.stream('SHARD_pay_1', { replicas: 1 })
+    await ofLong.read(1, 100, (_, body) => read.push(Buffer.from(body).toString()))
+    expect(read).toEqual(Array.from({ length: 100 }, (_, i) => String(i)))
     const end = nats.node.bus.subscribe('sp.pay.node.b.calls', ({ respond }) =>
       respond(bytes('ok')),
     )

@@ -45,6 +45,9 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
           `sp.${cluster}.>`,
           '$JS.API.STREAM.CREATE.*',
           '$JS.API.STREAM.MSG.GET.*',
+          // Reading a journal in bulk.
+          '$JS.API.CONSUMER.CREATE.*',
+          '$JS.API.CONSUMER.MSG.NEXT.*.*',
           '$JS.API.STREAM.PURGE.*',
           // Answers to whoever asked.
           ...natsRoles.map((asker) => `${inboxPrefixOf(asker)}.>`),

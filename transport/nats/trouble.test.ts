@@ -76,6 +76,23 @@ describe('C2: a connection that breaks', () => {
     await other.close()
   })
 
+  it('ends a long read where it is, without a gap, and it can go on from there', async () => {
+    const count = 1_500
+    for (let i = 0; i < count; i++) await log.append(bytes(String(i)), i)
+    const read: string[] = []
+    const take = (sequence: number, body: Uint8Array): void => {
+      expect(sequence).toBe(read.length + 1)
+      read.push(Buffer.from(body).toString())
+      if (sequence === 700) proxy.cut()
+    }
+    await expect(log.read(1, count, take)).rejects.toMatchObject({ code: 'nats_unreachable' })
+    expect(read.length).toBeGreaterThanOrEqual(700)
+    proxy.mend()
+    await back()
+    await log.read(read.length + 1, count, take)
+    expect(read).toEqual(Array.from({ length: count }, (_, i) => String(i)))
+  })
+
   it('is slow when the link is slow, and nothing else', async () => {
     proxy.delayMs = 50
     expect(await log.append(bytes('a'), 0)).toMatchObject({ outcome: 'appended' })

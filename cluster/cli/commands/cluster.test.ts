@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectNats } from '../../../transport/nats/index.js'
 import { packageFile } from '../package-file.js'
 import { StormCluster } from '../../storm/storm-cluster.js'
 import type { ClusterStatus } from '../../membership/control.js'
@@ -40,7 +41,6 @@ describe('a cluster, steered from the command line', () => {
   })
 
   it('moves a shard, and empties and fills a node', async () => {
-    await json('config', 'set', 'rebalance.enabled', 'false')
     const [first] = (await json<Shards>('shards')).filter(({ shard }) => shard === 3)
     const nodes = await json<Nodes>('nodes')
     const other = nodes.find(({ id }) => id !== first!.owner)!
@@ -49,9 +49,32 @@ describe('a cluster, steered from the command line', () => {
     const emptied = await json<Nodes>('nodes')
     expect(emptied.find(({ name }) => name === 'node-1')).toMatchObject({ state: 'draining' })
     await json('undrain', 'node-1')
-    await json('config', 'set', 'rebalance.enabled', 'true')
     const even = await json<Shards>('rebalance')
     expect(new Set(even.map(({ owner }) => owner)).size).toBe(2)
+  })
+
+  it('says how the whole cluster is', async () => {
+    expect(await json('status')).toMatchObject({
+      ...{ cluster: 'storm', ready: true, nodes: 2, nodesAnswering: 2, shards: 8 },
+    })
+    const words = await suanpan('status')
+    expect(words).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 nodes, coordinator'),
+    })
+    // A node that is named is asked itself.
+    const node = await json('status', '--url', cluster.urls[0]!)
+    expect(node).toMatchObject({ url: cluster.urls[0], audit: { conserved: true } })
+  })
+
+  it('ends a start on streams with fewer copies than asked for', async () => {
+    const nats = await connectNats({ servers: cluster.servers.addresses })
+    await nats.bucket('suanpan_thin', { replicas: 1 })
+    await nats.close()
+    const ended = await suanpan('start', '--cluster', 'thin', '--port', '0')
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain('KV_suanpan_thin is kept on 1 server(s)')
+    expect(ended.stderr).toContain('(too_few_replicas)')
   })
 
   it('keeps settings, with the history of who changed what', async () => {
@@ -79,6 +102,7 @@ describe('a cluster, steered from the command line', () => {
     [['config', 'set', 'rebalance.moves_max', 'many'], 'invalid_setting', 2],
     [['config', 'get', 'rebalance.speed'], 'unknown_setting', 2],
     [['nodes', '--nats', 'http://x'], 'usage', 2],
+    [['status', '--cluster', 'another'], 'no_coordinator', 1],
     [['start', '--processes', '3'], 'usage', 2],
     [['nodes', '--cluster', 'another'], 'no_coordinator', 1],
     [['config', 'get', '--cluster', 'another'], 'nats_settings', 1],

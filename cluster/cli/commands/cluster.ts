@@ -176,10 +176,14 @@ export function nodesTable(status: ClusterStatus): string {
 }
 
 function shardsTable(status: ClusterStatus): string {
-  const rows = status.shards.map(({ shard, owner, next, ready, ordinal, load }) => [
+  const rows = status.shards.map(({ shard, owner, next, ready, pinned, ordinal, load }) => [
     String(shard),
     nameOf(status, owner),
-    next === null ? '' : `→ ${nameOf(status, next)}${ready ? ' (ready)' : ''}`,
+    next === null
+      ? pinned
+        ? 'pinned'
+        : ''
+      : `→ ${nameOf(status, next)}${ready ? ' (ready)' : ''}`,
     ordinal === null ? '' : count(ordinal),
     load === null ? '' : count(load),
   ])

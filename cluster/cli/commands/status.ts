@@ -1,29 +1,41 @@
-/** `suanpan status`: how a running node is, from its HTTP API alone. */
+/** `suanpan status`: how a running node is, from its HTTP API alone; with `--nats`, a whole cluster. */
 import type { Command } from 'commander'
 import type { AuditView } from '../../../actors/index.js'
 import { parseMetrics, sumOfMetric } from '../http/metrics.js'
 import { NodeClient } from '../http/node-client.js'
 import { auditRows } from '../http/show.js'
+import { withNats, type NatsWords } from '../nats-options.js'
 import { examples, withNode, type NodeOptions } from '../options.js'
 import { bytes, count, Output, pairsTable } from '../output.js'
 import { CommandFailed } from '../problem.js'
+import { runClusterStatus } from './cluster-status.js'
 
 export function addStatus(program: Command): void {
-  withNode(
+  const command = withNode(
     program
       .command('status')
-      .summary('health, readiness, audit and load of a running node')
+      .summary('health, readiness, audit and load of a running node or cluster')
       .description(
         'Asks a running node how it is: alive, ready, money conserved, shards and requests.\n' +
+          'With --nats it asks a whole cluster: nodes, coordinator, shards and what they hold.\n' +
           'Exits 1 when it is not ready or money is not conserved.',
       ),
   )
+  withNats(command, false)
     .addHelpText(
       'after',
-      examples('suanpan status', 'suanpan status --url http://10.0.0.7:7400 --json'),
+      examples(
+        'suanpan status',
+        'suanpan status --url http://10.0.0.7:7400 --json',
+        'suanpan status --nats nats://10.0.0.7:4222',
+      ),
     )
-    .action(async (options: NodeOptions) => {
-      await runStatus(options, new Output(options.json === true))
+    .action(async (options: NodeOptions & NatsWords) => {
+      const output = new Output(options.json === true)
+      // Whoever names a node means that one, whatever the environment says.
+      const aNode = options.nats === undefined || command.getOptionValueSource('url') === 'cli'
+      if (aNode) await runStatus(options, output)
+      else await runClusterStatus(options, output)
     })
 }
 

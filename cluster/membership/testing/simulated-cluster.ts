@@ -119,6 +119,7 @@ export class SimulatedNode {
       membership: this.membership,
       store: this.store,
       shards: this.cluster.shards,
+      format: 1,
       sweepMs: 8_000,
       rebalance: () => ({ ...rebalanceDefaults, moveMsMax: 5_000 }),
       report,

@@ -275,6 +275,32 @@ describe('a lane', () => {
     await expect(world.settle(reading)).rejects.toThrow(MessageMissing)
   })
 
+  it('goes on when what was cut meanwhile was not needed', async () => {
+    const source = new FrameSource()
+    const { lane } = await open(one)
+    await write(lane, source, 200)
+    const log = await logOf(two)
+    let cut = false
+    const cutting = Object.create(log, {
+      read: {
+        value: (...words: Parameters<StreamLog['read']>) => {
+          if (!cut) world.service.stream(name).purge(100)
+          cut = true
+          return log.read(...words)
+        },
+      },
+    }) as StreamLog
+    const ordinals: number[] = []
+    const scope = { shard, after: 300 }
+    await world.settle(
+      readShardJournal(two.process.env, cutting, scope, (frame) =>
+        ordinals.push(frame.firstOrdinal),
+      ),
+    )
+    expect(cut).toBe(true)
+    expect(ordinals[0]).toBe(scope.after + 1)
+  })
+
   it('is given up in the middle of an append that nobody answers', async () => {
     const { lane } = await open(one)
     world.service.startElection()

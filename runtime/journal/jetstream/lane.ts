@@ -17,6 +17,12 @@ import { Patience } from './patience.js'
 import { lastUpTo } from './read-journal.js'
 import { appendSettled } from './settle.js'
 
+/**
+ * A message costs at least as much to read back as so many bytes: snapshots come by what a successor
+ * would have to read, so many small frames count too.
+ */
+const messageCostBytes = 1_024
+
 export interface LaneOptions {
   readonly shard: number
   /** Whether what no append went before may leave now. */
@@ -77,7 +83,8 @@ export class JetStreamLane implements JournalLane {
     // A stream never ends early by itself, so nothing has to mark its end.
     this.failure = new Fault('closed')
     this.patience.stop()
-    return this.cutting ?? Promise.resolve()
+    // Nor is a cut waited for: what it takes away is behind snapshots, whoever owns the shard (L3).
+    return Promise.resolve()
   }
 
   /** Gives the shard up at once: what is in flight fails as fenced, whatever becomes of it. */
@@ -106,7 +113,7 @@ export class JetStreamLane implements JournalLane {
     }
     if (this.failure !== undefined) throw this.failure
     this.place = message.next
-    this.bytesAppended += message.bytes.length
+    this.bytesAppended += Math.max(message.bytes.length, messageCostBytes)
     if (wish > 0) this.cut(wish)
   }
 

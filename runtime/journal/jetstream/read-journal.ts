@@ -11,6 +11,9 @@ import type { Frame } from '../journal.js'
 import { beginning, behind, checkFits, damaged, frameOf, type JournalPosition } from './frames.js'
 import { Patience } from './patience.js'
 
+/** So many messages are read sooner than the place is found among them, one question after the other. */
+const shortStream = 256
+
 /** What to read. */
 export interface ReadScope {
   readonly shard: number
@@ -60,7 +63,11 @@ export async function readUpTo(
         }),
       )
     } catch (error) {
-      throw error instanceof MessageMissing ? await explained(log, error, patience) : error
+      const why = error instanceof MessageMissing ? await explained(log, error, patience) : error
+      // What was cut off meanwhile may be what is not needed anyway.
+      const needless = typeof after === 'number' && place.ordinal < after
+      if (!(why instanceof MessageMissing) || !needless) throw why
+      place = await placeBefore(log, shard, wanted, last, patience)
     }
   }
   return place
@@ -109,7 +116,8 @@ async function placeWithin(
     if (last === 0) return beginning
     throw damaged(log.name, last, 'it was purged, and it was the newest')
   }
-  const sequence = await lastUpTo(log, shard, ordinal, bounds, patience)
+  const sequence =
+    last - first < shortStream ? first - 1 : await lastUpTo(log, shard, ordinal, bounds, patience)
   if (sequence >= first) return placeBehind(log, shard, sequence, patience)
   if (first === 1) return beginning
   const oldest = frameOf(log.name, shard, first, await message(log, first, patience))

@@ -21,6 +21,12 @@ export interface DurabilityFinding {
   readonly severity: 'refuse' | 'warn'
 }
 
+/** A stream or bucket that was opened, and how many copies it has. */
+export interface OpenedStream {
+  readonly name: string
+  readonly replicas: number
+}
+
 /** The first server that syncs the Raft log too when it is told to sync always. */
 const oldest = [2, 10, 23] as const
 /** The first server of the usual line without the security holes found in 2026. */
@@ -32,7 +38,7 @@ const payloadBytesMin = 1024 * 1024
 export function durabilityFindings(
   facts: NatsFacts,
   asked: { readonly replicas: number },
-  opened: readonly { readonly name: string; readonly replicas: number }[],
+  opened: readonly OpenedStream[],
 ): readonly DurabilityFinding[] {
   return [
     ...ofVersion(facts),
@@ -61,7 +67,7 @@ function* ofVersion({ serverVersion }: NatsFacts): Generator<DurabilityFinding> 
 function* ofReplicas(
   facts: NatsFacts,
   asked: { readonly replicas: number },
-  opened: readonly { readonly name: string; readonly replicas: number }[],
+  opened: readonly OpenedStream[],
 ): Generator<DurabilityFinding> {
   for (const { name, replicas } of opened) {
     if (replicas >= asked.replicas) continue

@@ -1,0 +1,92 @@
+/**
+ * `suanpan status --nats URL`: how a whole cluster is, from its coordinator and its nodes.
+ *
+ * S1. Ready means that every shard has an owner that is alive and was heard lately.
+ */
+import type { ClusterStatus } from '../../membership/control.js'
+import { leaseDefaults, silenceMs } from '../../membership/settings.js'
+import type { NodeVitals } from '../../node/vitals.js'
+import { withCluster } from '../cluster-session.js'
+import type { NatsWords } from '../nats-options.js'
+import { bytes, count, counted, pairsTable, type Output } from '../output.js'
+import { CommandFailed } from '../problem.js'
+import { nameOf } from './cluster.js'
+
+/** @throws CommandFailed not_ready after the status was printed; no_coordinator */
+export async function runClusterStatus(words: NatsWords, output: Output): Promise<void> {
+  await withCluster(words, async (session) => {
+    const status = await session.status()
+    const alive = status.nodes.filter(({ state }) => state !== 'dead')
+    const vitals = await Promise.all(alive.map(({ id }) => session.vitalsOf(id)))
+    const answered = vitals.filter((one) => one !== undefined)
+    const look = lookOf(words.cluster, status, answered)
+    output.result(look, () => inWords(look))
+    if (look.notReady !== undefined) throw new CommandFailed('not_ready', look.notReady)
+  })
+}
+
+type Look = ReturnType<typeof lookOf>
+
+function lookOf(cluster: string, status: ClusterStatus, vitals: readonly NodeVitals[]) {
+  const { nodes, shards } = status
+  const notReady = whyNotReady(status)
+  const ofShards = vitals.flatMap((node) => node.shards)
+  const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
+  return {
+    cluster,
+    ready: notReady === undefined,
+    ...(notReady === undefined ? {} : { notReady }),
+    coordinator: nameOf(status, status.coordinator),
+    term: status.term,
+    mapVersion: status.mapVersion,
+    format: status.format,
+    nodes: nodes.filter(({ state }) => state !== 'dead').length,
+    nodesAnswering: vitals.length,
+    shards: shards.length,
+    shardsMoving: shards.filter(({ next }) => next !== null).length,
+    shardsPinned: shards.filter(({ pinned }) => pinned).length,
+    ordinals: sum(ofShards.map(({ ordinal }) => ordinal)),
+    actors: sum(ofShards.map(({ actors }) => actors)),
+    idempotencyKeys: sum(ofShards.map(({ idempotencyKeys }) => idempotencyKeys)),
+    outboxMessages: sum(ofShards.map(({ outboxMessages }) => outboxMessages)),
+    mailboxMessages: sum(ofShards.map(({ mailbox }) => mailbox)),
+    residentBytes: sum(vitals.map(({ rssBytes }) => rssBytes ?? 0)),
+  }
+}
+
+function whyNotReady({ nodes, shards }: ClusterStatus): string | undefined {
+  const longest = silenceMs(leaseDefaults)
+  const heard = new Set(
+    nodes
+      .filter(({ state, silentMs }) => state !== 'dead' && silentMs <= longest)
+      .map(({ id }) => id),
+  )
+  const waiting = shards.filter(({ owner }) => owner === null || !heard.has(owner))
+  if (waiting.length === 0) return undefined
+  const numbers = waiting.map(({ shard }) => shard).join(', ')
+  return `${counted(waiting.length, 'shard')} without an owner that answers: ${numbers}; look at "suanpan nodes".`
+}
+
+function inWords(look: Look): string {
+  const silent = look.nodes - look.nodesAnswering
+  const rows: (readonly [string, string])[] = [
+    ['ready', look.notReady === undefined ? 'yes' : `no: ${look.notReady}`],
+    [
+      'nodes',
+      `${counted(look.nodes, 'node')}, coordinator ${look.coordinator} in term ${look.term}` +
+        (silent === 0 ? '' : `; ${silent} did not answer`),
+    ],
+    [
+      'shards',
+      `${count(look.shards)}, ${look.shardsMoving} moving, ${look.shardsPinned} pinned, ${count(look.ordinals)} ordinals`,
+    ],
+    ['map', `version ${look.mapVersion}, format ${look.format}`],
+    ['actors', `${count(look.actors)}, ${count(look.idempotencyKeys)} idempotency keys`],
+    [
+      'waiting',
+      `${count(look.mailboxMessages)} in mailboxes, ${count(look.outboxMessages)} in outboxes`,
+    ],
+    ['memory', `${bytes(look.residentBytes)} resident`],
+  ]
+  return `Cluster "${look.cluster}"\n${pairsTable(rows)}`
+}
