@@ -113,7 +113,7 @@ export const durabilityMutants: readonly Mutant[] = [
     breaks: 'An owner that was succeeded does not look at the fence, and goes on giving answers.',
     file: 'runtime/journal/file/fence.ts',
     find: "    throw new Fault('fenced')",
-    replace: "    if (this.own === '') throw new Fault('fenced')",
+    replace: "    if (this.claim === '') throw new Fault('fenced')",
     oracle: 'acknowledged',
     fast: true,
   },
