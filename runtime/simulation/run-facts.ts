@@ -35,3 +35,21 @@ export function owedSentence(status: readonly ShardStatus[]): string {
   )
   return `no convergence: shards still have work (${each.join('; ')})`
 }
+
+interface TagParts {
+  readonly kind: string
+  readonly event: string
+  readonly kindVersion: number
+}
+
+const knownTags = new Map<string, TagParts>()
+
+/** What a journaled event's tag says: `kind@version.event`. */
+export function partsOf(tag: string): TagParts {
+  let parts = knownTags.get(tag)
+  if (parts === undefined) {
+    const [, kind = '', version = '', event = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(tag) ?? []
+    knownTags.set(tag, (parts = { kind, event, kindVersion: Number(version) }))
+  }
+  return parts
+}

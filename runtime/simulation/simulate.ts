@@ -11,14 +11,14 @@ import type { JournalFolder } from '../journal/file/index.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
 import { ActorView } from '../shard/shard-view.js'
 import { Clients } from './clients.js'
-import { damageKinds, tryDamage } from './damage.js'
+import { damageKinds, tryDamage, type DamageKind } from './damage.js'
 import type { FaultKind } from './faults.js'
 import { History, type WrittenFrame } from './history.js'
 import type { SimulatedNode } from './node.js'
 import type { CommittedTurnView, Oracle, OracleFactory } from './oracle.js'
 import { runtimeOracles } from './oracles/runtime-oracles.js'
 import { Random } from './random.js'
-import { hashesOf, keyOf, owedSentence } from './run-facts.js'
+import { hashesOf, keyOf, owedSentence, partsOf } from './run-facts.js'
 import { planOf, type Plan } from './swarm.js'
 import { dataDir, World } from './world.js'
 import type { Operation, Workload, WorkloadRun } from './workload.js'
@@ -103,6 +103,7 @@ class Run {
       kinds,
       keyRetentionMs,
       dataDir,
+      now: () => this.world.kernel.now,
       violation,
       sometimes,
       onFrame,
@@ -112,7 +113,7 @@ class Run {
       sometimes,
       opened: (folder) => this.opened(folder),
       gone: (node) => this.clients.lost(node),
-      beforePowerLoss: () => this.tryDamages(false, 1),
+      beforePowerLoss: () => this.tryDamage(this.damageRandom.pick(damageKinds), false),
     })
     this.world.kernel.onLine = options.onLine
     const route = new Random(seed, 'route')
@@ -223,9 +224,9 @@ class Run {
     status = await this.finish('status', node.status(), until)
     await this.finish('snapshot', node.snapshot(), until)
     await this.finish('close', node.close(), until)
-    await this.history.confirm(world.machine.image, world.kernel.now, undefined)
+    await this.history.confirm(world.machine.image, world.kernel.now, undefined, false)
     this.judgeEnd(status, silent)
-    await this.tryDamages(true, 2)
+    for (const kind of damageKinds) await this.tryDamage(kind, true)
   }
 
   private async reach(done: () => boolean, until: number, what: string): Promise<void> {
@@ -337,10 +338,7 @@ class Run {
         shard,
         ordinal: firstOrdinal + i,
         cause,
-        events: turn.events.map(({ tag, address, data }) => {
-          const [, kind = '', version = '', event = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(tag) ?? []
-          return { address, kind, event, kindVersion: Number(version), data }
-        }),
+        events: turn.events.map(({ tag, address, data }) => ({ address, ...partsOf(tag), data })),
         messages: turn.messages,
         keys: operation === undefined ? [] : [keyOf(operation, key!)],
       }
@@ -349,31 +347,24 @@ class Run {
     for (const oracle of this.oracles) oracle.committed?.(view)
   }
 
-  private async tryDamages(sealed: boolean, times: number): Promise<void> {
+  private async tryDamage(kind: DamageKind, sealed: boolean): Promise<void> {
     const { machine, kernel, counts } = this.world
     const { shards, keyRetentionMs } = this.plan
-    for (const kind of damageKinds) {
-      for (let i = 0; i < times; i++) {
-        const outcome = await tryDamage(
-          {
-            image: machine.image,
-            history: this.history,
-            kinds: this.kinds,
-            shards,
-            dataDir,
-            keyRetentionMs,
-            now: kernel.now,
-            random: this.damageRandom,
-            counts,
-            violation: (sentence) => this.violation(`${kind}: ${sentence}`),
-          },
-          kind,
-          sealed,
-        )
-        kernel.say(`${kind} on a copy of the disk: ${outcome}`)
-        this.sometimes(`${kind}: ${outcome}`)
-      }
+    const scope = {
+      image: machine.image,
+      history: this.history,
+      kinds: this.kinds,
+      shards,
+      dataDir,
+      keyRetentionMs,
+      now: kernel.now,
+      random: this.damageRandom,
+      counts,
+      violation: (sentence: string) => this.violation(`${kind}: ${sentence}`),
     }
+    const outcome = await tryDamage(scope, kind, sealed)
+    kernel.say(`${kind} on a copy of the disk: ${outcome}`)
+    this.sometimes(`${kind}: ${outcome}`)
   }
 
   private violation(sentence: string): void {

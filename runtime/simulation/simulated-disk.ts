@@ -3,7 +3,9 @@
  * with the process when that dies in the middle of it.
  */
 import type { Disk, DiskFile } from '../env/env.js'
-import { DiskError, type DiskImage, type FileContent } from './disk-image.js'
+import { makeFolderDurably, type FolderSteps } from '../env/make-folder.js'
+import { DiskError, type DiskImage } from './disk-image.js'
+import type { FileContent } from './file-content.js'
 import type { FaultCounts } from './faults.js'
 import type { Kernel, Owner } from './kernel.js'
 import type { Random } from './random.js'
@@ -28,7 +30,8 @@ export interface Machine {
   /** Draws of the disk only. */
   readonly random: Random
   /** Told of every write that may be there whole. */
-  readonly onWrite: (path: string, bytes: Uint8Array) => void
+  readonly onWrite: (path: string, bytes: Uint8Array, content: FileContent) => void
+  readonly onSync: (content: FileContent) => void
   readonly onRename: (to: string, content: FileContent) => void
 }
 
@@ -59,14 +62,23 @@ export class SimulatedDisk implements Disk {
       if (length === 0) continue
       content.write(bytes.subarray(0, length), position)
       // It may have come out whole: what is missing may be zeros.
-      onWrite(path, bytes)
+      onWrite(path, bytes, content)
       content.marks.push({ kind: 'torn_write', from: position, to: position + length })
     }
     this.underWay.clear()
   }
 
-  makeFolder(): Promise<void> {
-    return this.run('makeFolder', '', () => undefined)
+  makeFolder(path: string): Promise<void> {
+    const { image } = this.machine
+    const steps: FolderSteps = {
+      exists: (folder) => this.existsNow(folder),
+      make: (folder) =>
+        this.run('makeFolder', folder, () => {
+          if (!image.has(folder)) image.makeFolder(folder)
+        }),
+      syncFolder: (folder) => this.syncFolder(folder),
+    }
+    return makeFolderDurably(steps, path)
   }
 
   list(path: string): Promise<string[]> {
@@ -92,7 +104,7 @@ export class SimulatedDisk implements Disk {
   existsNow(path: string): boolean {
     const { image, counts } = this.machine
     image.meetName(path, counts)
-    return image.names.has(path)
+    return image.has(path)
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -138,6 +150,7 @@ export class SimulatedDisk implements Disk {
         this.run('sync', path, () => {
           this.failSync(path)
           image.syncFile(content)
+          this.machine.onSync(content)
         }),
       size: () => this.run('size', path, () => content.size),
       close: () => Promise.resolve(),
@@ -159,13 +172,13 @@ export class SimulatedDisk implements Disk {
       if (full || random.chance(weather.shortWrites)) {
         const length = random.whole(0, Math.max(0, write.bytes.length - 1))
         content.write(write.bytes.subarray(0, length), position)
-        onWrite(path, write.bytes)
+        onWrite(path, write.bytes, content)
         counts.add(full ? 'disk_full' : 'short_write')
         throw new DiskError(full ? 'ENOSPC' : 'EIO', path)
       }
       content.write(write.bytes, position)
       this.kernel.note(path, write.bytes)
-      onWrite(path, write.bytes)
+      onWrite(path, write.bytes, content)
     })
   }
 

@@ -30,6 +30,9 @@ export interface WorldListener {
   beforePowerLoss(): Promise<void>
 }
 
+/** Share of openings at which states are rebuilt from snapshots and tail, and compared: it is dear. */
+const rebuildShare = 0.4
+
 /** What a failing disk is reported as; ENOENT: a slow opener whose files its successor has removed. */
 const diskErrors = new Set(['journal_failed', 'EIO', 'ENOSPC', 'ENOENT'])
 
@@ -46,6 +49,7 @@ export class World {
   private readonly history: History
   private readonly listener: WorldListener
   private readonly random: Random
+  private readonly judging: Random
   private readonly processes = new Map<number, SimulatedProcess>()
   private readonly openings = new Set<SimulatedNode>()
   private nextPid = 1
@@ -61,6 +65,7 @@ export class World {
     this.history = history
     this.listener = listener
     this.random = new Random(plan.seed, 'faults')
+    this.judging = new Random(plan.seed, 'judging')
     this.machine = {
       image: new DiskImage(),
       weather: {
@@ -72,8 +77,11 @@ export class World {
       },
       counts: this.counts,
       random: new Random(plan.seed, 'disk'),
-      onWrite: (path, bytes) => {
-        history.wrote(path, bytes)
+      onWrite: (path, bytes, content) => {
+        history.wrote(path, bytes, content)
+      },
+      onSync: (content) => {
+        history.synced(content)
       },
       onRename: (path, content) => {
         history.renamed(path, content)
@@ -209,7 +217,8 @@ export class World {
           if (takeOver && others > 0 && this.nodes.some((one) => one !== node && one.serving)) {
             this.counts.add('take_over')
           }
-          await this.history.confirm(this.machine.image, this.kernel.now, folder.plan)
+          const rebuild = this.judging.chance(rebuildShare)
+          await this.history.confirm(this.machine.image, this.kernel.now, folder.plan, rebuild)
           this.listener.opened(folder)
         },
         peerBatch: (bytes) => {
@@ -289,6 +298,7 @@ export class World {
     for (const node of [...this.nodes]) this.remove(node)
     await this.listener.beforePowerLoss()
     this.machine.image.losePower(this.machine.random)
+    this.history.lostPower()
   }
 
   private pause(node: SimulatedNode): void {

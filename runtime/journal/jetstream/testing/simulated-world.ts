@@ -51,6 +51,7 @@ export class SimulatedWorld {
       random,
       onWrite: () => undefined,
       onRename: () => undefined,
+      onSync: () => undefined,
     }
     const process = new SimulatedProcess(this.kernel, machine, random, pid, () => 'unknown')
     return { process, nats: this.service.connect(process) }
