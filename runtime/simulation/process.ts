@@ -3,6 +3,7 @@
  * on, and its wall clock can be wrong; it never knows.
  */
 import type { Env, ProcessIdentity, TimerHandle } from '../env/env.js'
+import type { FaultCounts, FaultKind } from './faults.js'
 import type { Kernel, Owner } from './kernel.js'
 import type { Random } from './random.js'
 import { SimulatedDisk, type Machine } from './simulated-disk.js'
@@ -14,10 +15,13 @@ export class SimulatedProcess implements Owner {
   alive = true
   paused = false
   /** ms the wall clock is ahead. */
-  skewMs = 0
+  private skewMs = 0
+  /** The fault of the clock nobody has seen yet. */
+  private unseen: FaultKind | undefined
   readonly env: Env
   private readonly kernel: Kernel
   private readonly disk: SimulatedDisk
+  private readonly counts: FaultCounts
   private deferred: (() => void)[] = []
 
   /** @param others what becomes of other processes, by pid */
@@ -29,10 +33,11 @@ export class SimulatedProcess implements Owner {
     others: (identity: ProcessIdentity) => ReturnType<Env['processes']['fate']>,
   ) {
     this.kernel = kernel
+    this.counts = machine.counts
     this.disk = new SimulatedDisk(kernel, machine, this)
     this.env = {
       clock: {
-        now: () => Math.floor(beginning + kernel.now + this.skewMs),
+        now: () => this.wallClock(),
         monotonic: () => kernel.now,
       },
       chance: { next: () => random.next(), bytes: (length) => random.bytes(length) },
@@ -63,13 +68,34 @@ export class SimulatedProcess implements Owner {
     this.paused = true
   }
 
+  /** Puts the wall clock ahead, or back. The fault counts when the process looks at it. */
+  shiftClock(byMs: number, kind: FaultKind): void {
+    this.skewMs += byMs
+    this.unseen = kind
+  }
+
+  /** The wall clock is right again. */
+  setClock(): void {
+    this.skewMs = 0
+    this.unseen = undefined
+  }
+
   /** Goes on with everything that came due meanwhile, in its order. */
   resume(): void {
     this.paused = false
+    if (this.deferred.length > 0) this.counts.add('pause')
     for (const run of this.deferred.splice(0)) this.kernel.after(0, run, this)
   }
 
   defer(run: () => void): void {
     this.deferred.push(run)
+  }
+
+  private wallClock(): number {
+    if (this.unseen !== undefined) {
+      this.counts.add(this.unseen)
+      this.unseen = undefined
+    }
+    return Math.floor(beginning + this.kernel.now + this.skewMs)
   }
 }

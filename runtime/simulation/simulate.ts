@@ -50,7 +50,7 @@ export interface RunResult {
 }
 
 /** ms of virtual time the stormy phase may last, and what convergence may take after it. */
-const stormMs = 20_000
+const stormMs = 60_000
 const calmMs = 120_000
 const violationsMax = 10
 

@@ -18,6 +18,8 @@ export interface DiskWeather {
   slowness: number
   full: boolean
   syncErrors: 'none' | 'once' | 'for_ever'
+  /** Factor on latency of syncs: they are what a disk is slowest at. */
+  readonly syncFactor: number
   /** Chance that a write stops half way with an error. */
   shortWrites: number
 }
@@ -32,6 +34,8 @@ export interface Machine {
   /** Told of every write that may be there whole. */
   readonly onWrite: (path: string, bytes: Uint8Array, content: FileContent) => void
   readonly onSync: (content: FileContent) => void
+  /** A write of frames begins, or is done and not synced: the moments at which a crash tells most. */
+  readonly onDanger: (moment: 'writing' | 'written', owner: Owner) => void
   readonly onRename: (to: string, content: FileContent) => void
 }
 
@@ -166,6 +170,8 @@ export class SimulatedDisk implements Disk {
     const { random, weather, counts, onWrite } = this.machine
     const write = { path, content, bytes: Buffer.from(bytes), position }
     this.underWay.add(write)
+    const frames = position > 0 && path.includes('.seg')
+    if (frames) this.machine.onDanger('writing', this.owner)
     return this.run('write', path, () => {
       this.underWay.delete(write)
       const full = weather.full
@@ -179,6 +185,7 @@ export class SimulatedDisk implements Disk {
       content.write(write.bytes, position)
       this.kernel.note(path, write.bytes)
       onWrite(path, write.bytes, content)
+      if (frames) this.machine.onDanger('written', this.owner)
     })
   }
 
@@ -199,14 +206,15 @@ export class SimulatedDisk implements Disk {
   /** One operation: it takes effect when its time is over. */
   private run<T>(operation: string, path: string, apply: () => T): Promise<T> {
     const { random, weather, counts } = this.machine
-    const usual = random.exponential(weather.latencyMs)
-    const latency = usual * weather.slowness
-    if (weather.slowness > 1) counts.add('slow_disk')
+    const factor = operation === 'sync' ? weather.syncFactor : 1
+    const latency = random.exponential(weather.latencyMs) * factor * weather.slowness
+    const slow = weather.slowness > 1
     return new Promise((resolve, reject) => {
       this.kernel.after(
         latency,
         () => {
           this.kernel.note(operation)
+          if (slow) counts.add('slow_disk')
           try {
             resolve(apply())
           } catch (thrown) {

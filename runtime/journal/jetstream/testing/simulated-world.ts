@@ -46,12 +46,14 @@ export class SimulatedWorld {
         full: false,
         syncErrors: 'none' as const,
         shortWrites: 0,
+        syncFactor: 1,
       },
       counts: new FaultCounts(),
       random,
       onWrite: () => undefined,
       onRename: () => undefined,
       onSync: () => undefined,
+      onDanger: () => undefined,
     }
     const process = new SimulatedProcess(this.kernel, machine, random, pid, () => 'unknown')
     return { process, nats: this.service.connect(process) }
