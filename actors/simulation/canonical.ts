@@ -1,6 +1,7 @@
 /** Plain data as a text that is equal for equal data, whatever the order of fields. */
 export function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined'
+  if (value === undefined) return 'undefined'
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
   const fields = value as Readonly<Record<string, unknown>>
   let text = ''

@@ -113,7 +113,7 @@ export class FileContent {
     if (this.dirtyTo <= this.dirtyFrom && this.size === this.durableSize) return
     const after = Buffer.alloc(random.chance(0.5) ? this.size : this.durableSize)
     this.durable.copy(after, 0, 0, Math.min(after.length, this.durableSize))
-    const fate = random.pick(['none', 'some', 'some', 'all'] as const)
+    const fate = random.pick(['none', 'some', 'some', 'some', 'some', 'all'] as const)
     let lostBefore = false
     for (let at = floor(this.dirtyFrom); at < this.dirtyTo; at += sectorBytes) {
       const to = at + sectorBytes

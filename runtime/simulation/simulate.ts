@@ -29,6 +29,8 @@ export interface SimulateOptions {
   readonly workload: Workload
   /** Judges beside the kit's own. */
   readonly oracles?: readonly OracleFactory[]
+  /** A short load, whatever the seed has. @default false */
+  readonly short?: boolean
   /** Overrides parts of the plan the seed gives. */
   readonly plan?: Partial<Plan>
   /** Takes the lines of a readable trace. */
@@ -81,11 +83,13 @@ class Run {
   private readonly hashers = new Map<string, KeyedHash>()
   private openings = 0
   private finalSent = false
+  /** Virtual ms until which all must have converged. */
+  private calmUntil = Infinity
   private timersBeforeOpening = new Set<string>()
 
   constructor(options: SimulateOptions) {
     const { seed, workload } = options
-    this.plan = { ...planOf(seed), ...options.plan }
+    this.plan = { ...planOf(seed, options.short), ...options.plan }
     this.workload = workload
     this.kinds = new Kinds(workload.actors)
     this.damageRandom = new Random(seed, 'damage')
@@ -186,10 +190,10 @@ class Run {
 
   /** The calm phase: all is answered, nobody owes anything, both sides of every pair agree. */
   private async converge(): Promise<void> {
-    const until = this.world.kernel.now + calmMs
+    this.calmUntil = this.world.kernel.now + calmMs
     for (;;) {
       try {
-        await this.settle(until)
+        await this.settle()
         return
       } catch (error) {
         // The one that serves may be one that was succeeded and did not know yet: another follows.
@@ -199,47 +203,49 @@ class Run {
     }
   }
 
-  private async settle(until: number): Promise<void> {
+  private async settle(): Promise<void> {
     const { world, clients } = this
     const calm = (): boolean => clients.finished && world.sole !== undefined
-    await this.reach(calm, until, 'clients still wait, or nobody serves')
+    await this.reach(calm, 'clients still wait, or nobody serves')
     if (!this.finalSent) {
       this.finalSent = true
       for (const request of this.workloadRun.finalOperations?.() ?? []) clients.send(request)
     }
-    await this.reach(calm, until, 'final operations are not answered')
+    await this.reach(calm, 'final operations are not answered')
     const node = world.sole!
     let status: ShardStatus[] = []
     for (;;) {
-      status = await this.finish('status', node.status(), until)
+      status = await this.finish('status', node, node.status())
       if (status.every((shard) => shard.outboxMessages === 0 && shard.mailbox === 0)) break
-      if (world.kernel.now > until - 1_000) throw new Stuck(owedSentence(status))
-      await this.finish('waiting', world.kernel.wait(50), until)
+      if (world.kernel.now > this.calmUntil - 1_000) throw new Stuck(owedSentence(status))
+      await this.finish('waiting', node, world.kernel.wait(50))
     }
     const silent = await this.finish(
       'comparing pairs',
+      node,
       node.comparePairs(() => world.kernel.wait(50), 400),
-      until,
     )
-    status = await this.finish('status', node.status(), until)
-    await this.finish('snapshot', node.snapshot(), until)
-    await this.finish('close', node.close(), until)
+    status = await this.finish('status', node, node.status())
+    await this.finish('snapshot', node, node.snapshot())
+    await this.finish('close', node, node.close())
     await this.history.confirm(world.machine.image, world.kernel.now, undefined, false)
     this.judgeEnd(status, silent)
     for (const kind of damageKinds) await this.tryDamage(kind, true)
   }
 
-  private async reach(done: () => boolean, until: number, what: string): Promise<void> {
+  private async reach(done: () => boolean, what: string): Promise<void> {
     const { kernel } = this.world
-    const reached = await kernel.run(() => done() || this.hopeless, until)
+    const reached = await kernel.run(() => done() || this.hopeless, this.calmUntil)
     if (!reached || this.hopeless) throw new Stuck(`no convergence: ${what}`)
   }
 
-  private async finish<T>(what: string, promise: Promise<T>, until: number): Promise<T> {
-    let settled = false
-    const noted = promise.finally(() => (settled = true))
+  /** @throws Fault fenced when the node ends meanwhile: it was succeeded and did not know yet */
+  private async finish<T>(what: string, node: SimulatedNode, promise: Promise<T>): Promise<T> {
+    const waiting = { over: false }
+    const noted = promise.finally(() => (waiting.over = true))
     noted.catch(() => undefined)
-    await this.reach(() => settled, until, `"${what}" does not end`)
+    await this.reach(() => waiting.over || !node.process.alive, `"${what}" does not end`)
+    if (!waiting.over) throw new Fault('fenced')
     return noted
   }
 
@@ -325,7 +331,7 @@ class Run {
   }
 
   private committed(frame: WrittenFrame): void {
-    const { shard, epoch, firstOrdinal, count, time, group } = frame
+    const { shard, firstOrdinal } = frame
     const turns = frame.turns.map((turn, i): CommittedTurnView => {
       const { cause, key } = turn
       if (cause.type === 'timer' && this.timersBeforeOpening.has(`${shard}:${cause.id}`)) {
@@ -343,7 +349,7 @@ class Run {
         keys: operation === undefined ? [] : [keyOf(operation, key!)],
       }
     })
-    const view = { shard, epoch, firstOrdinal, count, time, group, turns }
+    const view = { ...frame, turns }
     for (const oracle of this.oracles) oracle.committed?.(view)
   }
 

@@ -50,7 +50,8 @@ export class Storm {
       world.takeOver()
     })
     this.oftenOne(faults.clockJump, (node) => {
-      const far = this.random.chance(0.3) ? 7_200_000 : 30_000
+      // Who begins with a clock that is hours ahead can't know; who lives when it jumps can.
+      const far = node.serving && this.random.chance(0.3) ? 7_200_000 : 30_000
       node.process.shiftClock(this.random.between(-far, far), 'clock_jump')
     })
     this.oftenOne(faults.partition, (node) => {
@@ -80,7 +81,9 @@ export class Storm {
   opening(node: SimulatedNode, struck: () => void): void {
     const { kernel } = this.world
     if (!this.raging || !this.random.chance(this.plan.faults.crashInRecovery)) return
-    kernel.after(this.random.between(0, 80) * this.plan.diskLatencyMs, struck)
+    kernel.after(this.random.between(0, 80) * this.plan.diskLatencyMs, () => {
+      if (this.raging) struck()
+    })
   }
 
   /** The clock a process begins with. */

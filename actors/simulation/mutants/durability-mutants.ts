@@ -29,7 +29,7 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'runtime/shard/lane.ts',
     find: 'return this.inFlight === undefined ? this.free : this.late',
     replace: 'return this.free',
-    oracle: 'linearizability',
+    oracle: 'reads',
   },
   {
     name: 'messages_before_durable',
@@ -132,6 +132,6 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'runtime/shard/clock-guard.ts',
     find: 'this.jumped = wall - expected > limits.clockStepMsMax',
     replace: 'this.jumped = wall - expected > Infinity',
-    oracle: 'expiry-in-time',
+    oracle: 'time-follows-clock',
   },
 ]
