@@ -7,6 +7,9 @@ import type { CommittedFrame, CommittedMessage, CommittedTurnView } from './kit.
 export interface Turn extends CommittedTurnView {
   /** Shard time, ms since 1970. */
   readonly time: number
+  /** Virtual ms when its frame was written, and when it was durable. */
+  readonly writtenAt: number
+  readonly durableAt: number
   /** The last turn of its frame. */
   readonly endsFrame: boolean
 }
@@ -44,8 +47,10 @@ export class CausalOrder {
   add(frame: CommittedFrame): void {
     const queue = this.waiting.get(frame.shard) ?? []
     this.waiting.set(frame.shard, queue)
+    const { time, writtenAt, durableAt } = frame
     frame.turns.forEach((turn, i) => {
-      queue.push({ ...turn, time: frame.time, endsFrame: i === frame.turns.length - 1 })
+      const endsFrame = i === frame.turns.length - 1
+      queue.push({ ...turn, time, writtenAt, durableAt, endsFrame })
     })
     while (this.visitSome());
   }

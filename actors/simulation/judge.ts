@@ -22,6 +22,7 @@ import { checkPaymentProgress } from './oracles/payment-progress.js'
 import { checkReads } from './oracles/reads.js'
 import { ReferenceOracle } from './oracles/reference.js'
 import { homeOf } from '../payment/derived-ids.js'
+import { StepsInFlight } from './oracles/steps-in-flight.js'
 import { ShadowBank } from './shadow-bank.js'
 
 /** The payment oracles, for the kit. Sentences begin with the name of the rule. */
@@ -36,6 +37,7 @@ class PaymentJudge implements Oracle {
   private readonly shadow = new ShadowBank()
   private readonly conservation = new ConservationOracle()
   private readonly linearizability = new AccountLinearizability()
+  private readonly steps = new StepsInFlight()
   private readonly reference: ReferenceOracle
   private readonly order: CausalOrder
   /** By shard: time of its last frame. */
@@ -91,6 +93,7 @@ class PaymentJudge implements Oracle {
     this.conservation.turn(turn, changes)
     this.reference.turn(turn, message, changes)
     this.linearizability.turn(changes, cause)
+    this.steps.turn(turn)
   }
 
   /** What holds whatever failed. */
@@ -98,6 +101,7 @@ class PaymentJudge implements Oracle {
     checkAnswers(operations, this.reference.model.answers)
     checkReads(operations, this.shadow, this.reference.paymentViews)
     checkPaymentProgress(operations)
+    this.steps.check(operations)
     this.linearizability.check(operations)
   }
 

@@ -36,6 +36,7 @@ interface Flags {
   readonly only?: number
   readonly workload: string
   readonly jobs: number
+  readonly short: boolean
   readonly json?: true
   readonly record: boolean
 }
@@ -46,7 +47,7 @@ const seedsToReachAll = 300
 const results = new URL('../../../runtime/simulation/results.jsonl', import.meta.url)
 
 if (isMainThread) await main()
-else await job(workerData as { name: string; from: number; seeds: number })
+else await job(workerData as Job)
 
 async function main(): Promise<void> {
   const flags = readFlags()
@@ -62,19 +63,20 @@ function readFlags(): Flags {
     .option('--only <seed>', 'run this seed twice and print its trace', whole)
     .option('--workload <name>', `one of: ${Object.keys(subjects).join(', ')}`, known, 'generic')
     .option('--jobs <n>', 'threads to run seeds on', whole, 1)
+    .option('--short', 'short loads only: what the tests run', false)
     .option('--json', 'print one JSON object at the end')
     .option('--no-record', 'add no line to the results file')
     .parse()
     .opts<Flags>()
 }
 
-async function repeat({ workload, json }: Flags, seed: number): Promise<number> {
+async function repeat({ workload, json, short }: Flags, seed: number): Promise<number> {
   const subject = subjects[workload]!
   const onLine = (line: string): void => {
     if (json !== true) console.log(line)
   }
-  const first = await simulate({ seed, ...subject, onLine })
-  const second = await simulate({ seed, ...subject })
+  const first = await simulate({ seed, ...subject, short, onLine })
+  const second = await simulate({ seed, ...subject, short })
   const same = first.hash === second.hash
   console.log(json === true ? JSON.stringify(first) : summaryOfRun(first))
   if (!same) console.error(`not deterministic: ${first.hash}, then ${second.hash}`)
@@ -84,7 +86,7 @@ async function repeat({ workload, json }: Flags, seed: number): Promise<number> 
 async function campaign(flags: Flags): Promise<number> {
   const began = performance.now()
   const parts = await Promise.all(
-    shares(flags).map((share) => inThread(flags.workload, share, progress(flags, began))),
+    shares(flags).map((share) => inThread(flags, share, progress(flags, began))),
   )
   const sum = parts.reduce(addCampaigns)
   const mustReach = flags.seeds < seedsToReachAll ? [] : branchesOf(flags.workload)
@@ -112,12 +114,12 @@ function shares({ from, seeds, jobs }: Flags): { from: number; seeds: number }[]
 }
 
 function inThread(
-  name: string,
+  { workload: name, short }: Flags,
   share: { from: number; seeds: number },
   onRun: (run: RunResult) => void,
 ): Promise<CampaignResult> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { name, ...share } })
+    const worker = new Worker(new URL(import.meta.url), { workerData: { name, short, ...share } })
     worker.on('message', (message: { run?: RunResult; result?: CampaignResult }) => {
       if (message.run !== undefined) onRun(message.run)
       if (message.result !== undefined) resolve(message.result)
@@ -126,19 +128,19 @@ function inThread(
   })
 }
 
-async function job({
-  name,
-  from,
-  seeds,
-}: {
-  name: string
-  from: number
-  seeds: number
-}): Promise<void> {
+interface Job {
+  readonly name: string
+  readonly short: boolean
+  readonly from: number
+  readonly seeds: number
+}
+
+async function job({ name, ...share }: Job): Promise<void> {
+  // Faults are made by the thousand, and nobody reads where; a failing seed is run again for that.
+  Error.stackTraceLimit = 0
   const result = await runCampaign({
     ...subjects[name]!,
-    from,
-    seeds,
+    ...share,
     mustReach: [],
     onRun: (run) => parentPort!.postMessage({ run }),
   })
@@ -162,8 +164,8 @@ function progress(flags: Flags, began: number): (run: RunResult) => void {
   }
 }
 
-function lineOf({ workload }: Flags, seed: number): string {
-  return `npm run simulate -- --workload ${workload} --only ${seed}`
+function lineOf({ workload, short }: Flags, seed: number): string {
+  return `npm run simulate -- --workload ${workload}${short ? ' --short' : ''} --only ${seed}`
 }
 
 function report(line: CampaignResult & { readonly seconds: number }): void {

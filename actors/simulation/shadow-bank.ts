@@ -32,6 +32,8 @@ export class ShadowBank {
   private readonly states = new Map<Address, unknown>()
   /** By account: its state after each of its events; the first is that of version 0. */
   private readonly versions = new Map<Address, AccountState[]>()
+  /** By account: when each of its versions was durable, in virtual ms. */
+  private readonly durable = new Map<Address, number[]>()
 
   state<State>(address: Address): State | undefined {
     return this.states.get(address) as State | undefined
@@ -40,6 +42,11 @@ export class ShadowBank {
   /** All states an account ever had, by version. */
   versionsOf(address: Address): readonly AccountState[] {
     return this.versions.get(address) ?? []
+  }
+
+  /** Virtual ms when a version of an account was durable. */
+  durableAt(address: Address, version: number): number {
+    return this.durable.get(address)?.[version] ?? 0
   }
 
   accounts(): IterableIterator<Address> {
@@ -63,8 +70,13 @@ export class ShadowBank {
       const change = { address, kind, key, event, data, before, after } as AccountChange
       changes.push(change)
       const versions = this.versions.get(address)
-      if (versions === undefined) this.versions.set(address, [change.before, change.after])
-      else versions.push(change.after)
+      if (versions === undefined) {
+        this.versions.set(address, [change.before, change.after])
+        this.durable.set(address, [0, turn.durableAt])
+        continue
+      }
+      versions.push(change.after)
+      this.durable.get(address)!.push(turn.durableAt)
     }
     return changes
   }

@@ -28,10 +28,15 @@ export const paymentWorkload: Workload = {
 /** What is known of a payment, from the newest answer about it. */
 interface KnownPayment {
   readonly id: string
+  readonly payer: string
   readonly amount: number
   readonly status: string
   readonly captured: number
+  readonly refunded: number
 }
+
+/** How often a client asks to close an account before it gives up. */
+const closingTries = 4
 
 class PaymentRun implements WorkloadRun {
   private readonly random: Random
@@ -48,9 +53,14 @@ class PaymentRun implements WorkloadRun {
   private readonly opening = new Set<string>()
   /** By client: what it asks next. */
   private readonly planned = new Map<number, OperationRequest>()
+  /** By client: how often it still asks to close. */
+  private readonly closing = new Map<number, number>()
+  private readonly closed = new Set<string>()
+  private readonly clients: number
 
   constructor(scope: WorkloadScope) {
     this.random = scope.random
+    this.clients = scope.clients
     this.shape = drawShape(this.random)
     this.make = new MakeRequest(this.random, this.shape)
     this.weighted = operationKinds.flatMap((kind) =>
@@ -75,13 +85,17 @@ class PaymentRun implements WorkloadRun {
       if (result?.type === 'answered') this.opened(request)
       else this.first.push(request)
     }
+    if (request.name === 'close') this.askedToClose(client, request, result?.type === 'answered')
     if (result?.type !== 'answered') return
-    if (request.name === 'pay' || request.address.startsWith('payment/')) {
+    if (request.name === 'withdraw' && this.closing.has(client))
+      this.emptied(client, request.address)
+    else if (request.name === 'pay' || request.address.startsWith('payment/')) {
       this.learn(result.value as KnownPayment)
     } else if (this.planned.get(client)?.name === 'close') {
       const { available } = result.value as { available: number }
       // Closing needs an empty account.
       if (available > 0) this.planned.set(client, this.emptying(request.address, available))
+      else this.emptied(client, request.address)
     }
   }
 
@@ -139,6 +153,9 @@ class PaymentRun implements WorkloadRun {
       case 'freeze':
         return make.command(from, random.chance(0.4) ? 'freeze' : 'unfreeze', null)
       case 'close':
+        // Some stay open, or there is nothing to see.
+        if (this.closed.size + 3 >= this.accounts.length) return make.query(from, 'view', null)
+        this.closing.set(client, closingTries)
         this.planned.set(client, make.command(from, 'close', null))
         return make.query(from, 'view', null)
       case 'limits':
@@ -184,6 +201,34 @@ class PaymentRun implements WorkloadRun {
 
   private emptying(address: string, amount: number): OperationRequest {
     return this.keyed(address, 'withdraw', { amount, currency: this.currencyOf(address) })
+  }
+
+  /** The account is empty; money on its way to it must keep it open. */
+  private emptied(client: number, address: string): void {
+    this.planned.set(client, this.make.command(address, 'close', null))
+    const other = (client + 1) % this.clients
+    const refundable = this.payments.filter(
+      ({ payer, captured, refunded }) => payer === address && captured > refunded,
+    )
+    if (refundable.length > 0 && this.random.chance(0.7)) {
+      const { id, amount } = this.random.pick(refundable)
+      const step = this.make.step('refund', amount)
+      this.planned.set(other, this.keyed(addressOf('payment', id), 'refund', step))
+    } else {
+      const payer = this.party(address)
+      const leg = { payer, payee: address, amount: 1, currency: this.currencyOf(payer) }
+      this.planned.set(other, this.keyed(payer, 'transfer', { legs: [leg] }))
+    }
+  }
+
+  private askedToClose(client: number, request: OperationRequest, done: boolean): void {
+    const left = (this.closing.get(client) ?? 0) - 1
+    if (done) this.closed.add(request.address)
+    if (done || left <= 0) this.closing.delete(client)
+    else {
+      this.closing.set(client, left)
+      this.planned.set(client, request)
+    }
   }
 
   private openAnother(): OperationRequest {

@@ -100,8 +100,7 @@ export class ClusterWorld {
     this.often(faults.clockJump, () =>
       this.onOne(({ process }) => {
         const far = random.chance(0.3) ? 7_200_000 : 30_000
-        process.skewMs += random.between(-far, far)
-        this.counts.add('clock_jump')
+        process.shiftClock(random.between(-far, far), 'clock_jump')
       }),
     )
     this.often(faults.leave, () => this.onOne((life) => this.leave(life, true)))
@@ -138,7 +137,7 @@ export class ClusterWorld {
     this.service.endElection()
     for (const { process } of this.lives) {
       this.service.mend(process)
-      process.skewMs = 0
+      process.setClock()
       if (process.paused) process.resume()
     }
     for (const { node } of this.lives) {
@@ -168,14 +167,14 @@ export class ClusterWorld {
     const process = new SimulatedProcess(
       kernel,
       undefined,
+      this.counts,
       new Random(plan.seed, `process ${pid}`),
       pid,
       () => 'running',
     )
     process.pace = 1 + random.between(-plan.clockDrift, plan.clockDrift)
     if (this.stormy && plan.clockSkewMs > 0) {
-      process.skewMs = random.between(-plan.clockSkewMs, plan.clockSkewMs)
-      this.counts.add('clock_skew')
+      process.shiftClock(random.between(-plan.clockSkewMs, plan.clockSkewMs), 'clock_skew')
     }
     const life: NodeLife = new NodeLife(name, process, this.service, this.options, {
       report: (event, detail) => {
@@ -233,7 +232,6 @@ export class ClusterWorld {
     const { process, name } = life
     const { leaseMs } = this.plan.lease
     const ms = this.random.exponential(leaseMs * 1.2)
-    this.counts.add('pause')
     this.kernel.say(`${name} is paused`)
     process.pause()
     this.kernel.after(ms, () => {

@@ -98,6 +98,7 @@ class ClusterRun {
     this.judge = new StreamJudge({
       ...{ seed, service, workload, oracles, shards, keyRetentionMs, violation, sometimes },
       journalOf: (shard) => `SHARD_${clusterName}_${shard}`,
+      now: () => kernel.now,
       snapshotsOf: (shard) => `SNAP_${clusterName}_${shard}`,
       onFence: (shard, epoch) => this.fenced(shard, epoch),
     })

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { availableParallelism, hostname } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type {
   Chance,
   Clock,
@@ -15,6 +15,7 @@ import type {
   ProcessIdentity,
   Timers,
 } from './env.js'
+import { makeFolderDurably, type FolderSteps } from './make-folder.js'
 
 const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
@@ -97,15 +98,24 @@ class NodeFile implements DiskFile {
 
 const openFlags = { read: 'r', readwrite: 'r+', create: 'wx+' } as const
 
-const disk: Disk = {
-  async makeFolder(path) {
-    const first = await fs.promises.mkdir(path, { recursive: true })
-    if (first === undefined) return
-    // A folder is there for certain when the one around it is synced; so are all that were made.
-    for (let made = path; made.length >= first.length; made = dirname(made)) {
-      await disk.syncFolder(dirname(made))
-    }
+const folderSteps: FolderSteps = {
+  exists: (path) => disk.existsNow(path),
+  make: async (path) => {
+    await fs.promises.mkdir(path).catch(unless('EEXIST'))
   },
+  // A folder that may not be read is none of ours: what is in it was there before.
+  syncFolder: (path) => disk.syncFolder(path).catch(unless('EACCES')),
+}
+
+/** Passes over an error of one code. */
+function unless(code: string): (error: unknown) => void {
+  return (error) => {
+    if ((error as NodeJS.ErrnoException).code !== code) throw error
+  }
+}
+
+const disk: Disk = {
+  makeFolder: (path) => makeFolderDurably(folderSteps, path),
   async list(path) {
     try {
       return (await fs.promises.readdir(path)).sort()

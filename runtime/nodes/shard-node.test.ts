@@ -60,7 +60,8 @@ class Pair {
     this.nats = service.connect({ alive: true, paused: false, defer: () => undefined })
     // Nodes of a cluster have no disk of their own.
     this.processes = [1, 2].map(
-      (pid) => new SimulatedProcess(kernel, {} as Machine, random, pid, () => 'running'),
+      (pid) =>
+        new SimulatedProcess(kernel, undefined, new FaultCounts(), random, pid, () => 'running'),
     )
     const nodes = this.processes.map((process, self) => {
       const other = 1 - self

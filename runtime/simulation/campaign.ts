@@ -13,6 +13,8 @@ export interface CampaignOptions {
   /** First seed. */
   readonly from: number
   readonly seeds: number
+  /** Short loads only. @default false */
+  readonly short?: boolean
   /** Rare branches that must have been reached. @default those of the oracles */
   readonly mustReach?: readonly string[]
   /** Told of each run that ended. */
@@ -60,11 +62,11 @@ export const runtimeBranches: readonly string[] = [
 
 /** Runs a campaign. It never throws for what a seed finds: that is in its result. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { workload, from, seeds, oracles = [] } = options
+  const { workload, from, seeds, oracles = [], short = false } = options
   const mustReach = options.mustReach ?? oracles.flatMap(({ sometimes }) => sometimes ?? [])
   let sum: CampaignResult = emptyCampaign(workload.name, from)
   for (let seed = from; seed < from + seeds; seed++) {
-    const run = await runSafely({ seed, workload, oracles })
+    const run = await runSafely({ seed, workload, oracles, short })
     sum = addRun(sum, run)
     options.onRun?.(run, sum)
   }

@@ -155,7 +155,10 @@ export class Clients<Node extends Asked> {
     if (attempt.result !== undefined) return
     attempt.completedAt = this.kernel.now
     attempt.result = result
-    this.kernel.say(`client ${attempt.client}: ${sentenceOf(attempt)}`)
+    this.kernel.note(noteOf(attempt, result))
+    if (this.kernel.onLine !== undefined) {
+      this.kernel.show(`client ${attempt.client}: ${sentenceOf(attempt)}`)
+    }
     this.run.completed?.(attempt)
     this.options.completed(attempt, attempt.node)
   }
@@ -192,6 +195,15 @@ function isOpen({ request, result }: Operation): boolean {
   if (request.type === 'command' && request.key === undefined) return false
   if (result === undefined) return true
   return result.type === 'fault' && !finalFaults.has(result.code)
+}
+
+/** What of an attempt goes into the trace; the bytes of answers are in it already. */
+function noteOf(
+  { client, request: { name, key = '' }, attempt }: Attempt<unknown>,
+  result: OperationResult,
+) {
+  const code = result.type === 'answered' ? '' : result.code
+  return `${client} ${name} ${key} ${attempt} ${result.type} ${code}`
 }
 
 /** An attempt in a line. */

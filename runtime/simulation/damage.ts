@@ -1,13 +1,15 @@
 /**
  * Faults that destroy what was durable: a flipped bit, a write in the wrong place, a sync that lied.
  * No journal survives them; it must say so. Each is tried on a copy of the disk, which is then opened:
- * it must be refused, or be whole, or the loss must be found by comparing with what was released.
+ * it must be refused, or be whole, or the loss must be found by comparing with what was released. One
+ * damaged snapshot is survived: the one before it is kept, and the journal from there on.
  */
 import { OpenRefused } from '../errors.js'
 import { openFolder } from '../journal/file/index.js'
 import { recoverShards } from '../threads/recover-shards.js'
 import type { Kinds } from '../actor/kinds.js'
 import type { DiskImage } from './disk-image.js'
+import type { FileContent } from './file-content.js'
 import type { FaultCounts } from './faults.js'
 import type { History } from './history.js'
 import { instantEnv } from './instant-env.js'
@@ -27,7 +29,7 @@ export interface DamageScope {
   violation(sentence: string): void
 }
 
-export const damageKinds = ['bit_rot', 'misdirected_write', 'lying_sync'] as const
+export const damageKinds = ['bit_rot', 'snapshot_rot', 'misdirected_write', 'lying_sync'] as const
 export type DamageKind = (typeof damageKinds)[number]
 
 /**
@@ -42,7 +44,10 @@ export async function tryDamage(
   const copy = scope.image.copy()
   if (!damage[kind](copy, scope.random)) return 'whole'
   const outcome = await open(scope, copy, sealed)
-  if (outcome !== 'whole') scope.counts.add(kind)
+  if (kind === 'snapshot_rot') {
+    if (outcome !== 'whole') scope.violation(`one bad snapshot of two, and the folder: ${outcome}`)
+    scope.counts.add(kind)
+  } else if (outcome !== 'whole') scope.counts.add(kind)
   return outcome
 }
 
@@ -80,10 +85,22 @@ const damage: Record<DamageKind, (image: DiskImage, random: Random) => boolean> 
     if (path === undefined) return false
     const content = image.get(path)
     // Where something stands, not in the zeros that wait for it.
-    const used = lengthWithoutZeros(content.data.subarray(0, content.size))
+    const used = lengthWithoutZeros(content.bytes)
     if (used === 0) return false
-    const at = random.whole(0, used - 1)
-    content.data[at]! ^= 1 << random.whole(0, 7)
+    flipBit(content, random.whole(0, used - 1), random)
+    return true
+  },
+  snapshot_rot: (image, random) => {
+    const byFolder = new Map<string, string[]>()
+    for (const [path] of image.files()) {
+      const [, folder] = /^(.*)\/[^/]+\.snap$/.exec(path) ?? []
+      if (folder !== undefined) byFolder.set(folder, [...(byFolder.get(folder) ?? []), path])
+    }
+    const twice = [...byFolder.values()].filter(({ length }) => length > 1)
+    if (twice.length === 0) return false
+    const newest = random.pick(twice).sort().at(-1)!
+    const content = image.get(newest)
+    flipBit(content, random.whole(0, content.size - 1), random)
     return true
   },
   misdirected_write: (image, random) => {
@@ -92,36 +109,30 @@ const damage: Record<DamageKind, (image: DiskImage, random: Random) => boolean> 
     if (from === undefined || to === undefined) return false
     const source = image.get(from)
     const target = image.get(to)
-    const used = lengthWithoutZeros(source.data.subarray(0, source.size))
+    const used = lengthWithoutZeros(source.bytes)
     const length = Math.min(512, used, target.size)
     if (length === 0) return false
-    const bytes = Buffer.from(source.data.subarray(used - length, used))
-    bytes.copy(target.data, random.whole(0, target.size - length))
+    const bytes = Buffer.from(source.bytes.subarray(used - length, used))
+    target.damage(bytes, random.whole(0, target.size - length))
     return true
   },
   lying_sync: (image, random) => {
     const lies = image.undos.splice(-random.whole(1, 3))
     if (lies.length === 0) return false
-    for (const { file, size, sectors } of lies.reverse()) {
-      file.durableSize = size
-      for (const [sector, before] of sectors) {
-        const at = sector * 512
-        if (at >= file.durable.length) continue
-        file.durable.fill(0, at, Math.min(at + 512, file.durable.length))
-        before.copy(file.durable, at)
-      }
-    }
-    for (const content of new Set(image.names.values())) {
-      content.data = Buffer.from(content.durable.subarray(0, content.durableSize))
-      content.size = content.durableSize
-    }
+    for (const lie of lies.reverse()) lie.file.undo(lie)
+    for (const [, content] of image.files()) content.forget()
     return true
   },
 }
 
 function pickPath(image: DiskImage, random: Random, suffix: string): string | undefined {
-  const paths = [...image.names.keys()].filter((path) => path.endsWith(suffix)).sort()
-  return paths.length === 0 ? undefined : random.pick(paths)
+  const paths: string[] = []
+  for (const [path] of image.files()) if (path.endsWith(suffix)) paths.push(path)
+  return paths.length === 0 ? undefined : random.pick(paths.sort())
+}
+
+function flipBit(content: FileContent, at: number, random: Random): void {
+  content.damage(Buffer.of(content.bytes[at]! ^ (1 << random.whole(0, 7))), at)
 }
 
 function lengthWithoutZeros(bytes: Buffer): number {

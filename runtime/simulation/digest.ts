@@ -1,57 +1,50 @@
 /**
- * A shard's state as bytes that are equal exactly when the journal says the same: for comparing a live
- * shard, its snapshot and a replay.
+ * Two states of a shard, compared by what the journal says: for a live shard, its snapshot, a replay.
  */
-import { pack } from '../../transport/index.js'
+import type { MessageFields } from '../messaging/message.js'
 import type { ShardState } from '../shard/shard-state.js'
 
 /**
  * Everything a journal decides. What it does not decide is left out: which idle actors are packed, and
  * which owed messages have been acknowledged.
- * @returns named parts, so that a difference can be told
  */
-export function digest(state: ShardState): Record<string, Uint8Array> {
-  const parts: Record<string, unknown> = {
-    position: [state.ordinal, state.time, state.sequence],
-    cursors: [...state.cursors],
-    sent: state.outbox.dump().lanes.map(([target, last]) => [target, last]),
-    timers: [state.timers.next, state.timers.all()],
-    quarantine: state.quarantine.all(),
-    refusals: state.refusals,
-    disagreements: state.disagreements,
-    tally: state.tally,
-    keys: [...state.keys.dump()],
-    actors: actorsOf(state),
-  }
-  return Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, pack(part)]))
+const parts: Readonly<Record<string, (state: ShardState) => unknown>> = {
+  position: (state) => [state.ordinal, state.time, state.sequence],
+  cursors: (state) => [...state.cursors],
+  sent: (state) => state.outbox.dump().lanes.map(([target, last]) => [target, last]),
+  timers: (state) => [state.timers.next, state.timers.all()],
+  quarantine: (state) => state.quarantine.all(),
+  refusals: (state) => state.refusals,
+  disagreements: (state) => state.disagreements,
+  tally: (state) => state.tally,
+  keys: (state) => [...state.keys.dump()],
+  actors: actorsOf,
 }
 
 /** @returns the name of the first part that differs */
 export function difference(one: ShardState, other: ShardState): string | undefined {
-  const a = digest(one)
-  const b = digest(other)
-  const differs = Object.keys(a).find((name) => !Buffer.from(a[name]!).equals(b[name]!))
-  return differs ?? owedDifference(one, other)
+  const differs = Object.entries(parts).find(([, part]) => !same(part(one), part(other)))
+  return differs?.[0] ?? owedDifference(one, other)
 }
 
 /** Messages owed on one side must be the same on the other, unless they are acknowledged there. */
 function owedDifference(one: ShardState, other: ShardState): string | undefined {
-  const owed = owedBy(other)
-  for (const [name, bytes] of owedBy(one)) {
-    const same = owed.get(name)
-    if (same !== undefined && !same.equals(bytes)) return `message ${name}`
+  const owed = new Map<string, MessageFields>()
+  for (const message of other.outbox.dump().messages) owed.set(nameOf(message), message)
+  for (const message of one.outbox.dump().messages) {
+    const theirs = owed.get(nameOf(message))
+    if (theirs === undefined || same(told(message), told(theirs))) continue
+    return `message ${one.shard}→${nameOf(message)}`
   }
   return undefined
 }
 
-function owedBy(state: ShardState): Map<string, Buffer> {
-  return new Map(
-    state.outbox.dump().messages.map((message) => {
-      const { target, number, address, command, input, from, then, context, stamp } = message
-      const name = `${state.shard}→${target} ${number}`
-      return [name, Buffer.from(pack([address, command, input, from, then, context, stamp]))]
-    }),
-  )
+function nameOf({ target, number }: MessageFields): string {
+  return `${target} ${number}`
+}
+
+function told({ address, command, input, from, then, context, stamp }: MessageFields): unknown {
+  return [address, command, input, from, then, context, stamp]
 }
 
 function actorsOf(state: ShardState): unknown[] {
@@ -67,4 +60,34 @@ function actorsOf(state: ShardState): unknown[] {
   return actors
     .sort((a, b) => (a.address < b.address ? -1 : 1))
     .map(({ address, version, history, state: own }) => [address, version, history, own])
+}
+
+/** True for plain data that is packed as the same bytes: numbers by value, fields in the same order. */
+function same(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true
+  if (typeof one !== 'object' || typeof other !== 'object') return false
+  if (one === null || other === null) return false
+  if (ArrayBuffer.isView(one) && ArrayBuffer.isView(other)) {
+    return Buffer.compare(bytesOf(one), bytesOf(other)) === 0
+  }
+  if (Array.isArray(one)) {
+    if (!Array.isArray(other) || one.length !== other.length) return false
+    return one.every((value, i) => same(value, other[i]))
+  }
+  if (!isPlain(one) || !isPlain(other)) return false
+  const names = Object.keys(one)
+  const theirs = Object.keys(other)
+  return (
+    names.length === theirs.length &&
+    names.every((name, i) => name === theirs[i] && same(one[name], other[name]))
+  )
+}
+
+function isPlain(value: object): value is Record<string, unknown> {
+  // Whatever else there may be would be compared as nothing.
+  return Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }

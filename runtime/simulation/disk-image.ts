@@ -3,118 +3,13 @@
  * time and failures are added by `simulated-disk.ts`.
  *
  * D1. Data is durable after its file's sync, a name after its folder's sync. A power loss keeps any
- *     part of the rest: each sector old or new, each name as it was or as it is.
+ *     part of the rest: each sector old or new, each name as it was or as it is. A folder that goes
+ *     takes with it what is in it, synced or not.
  * D2. Marks remember what a fault changed; it has bitten when somebody reads there.
  */
-import { dirname } from 'node:path'
-import type { FaultCounts, FaultKind } from './faults.js'
+import type { FaultCounts } from './faults.js'
+import { FileContent, type SyncUndo } from './file-content.js'
 import type { Random } from './random.js'
-
-export const sectorBytes = 512
-
-/** Bytes a fault changed. */
-interface Mark {
-  readonly kind: FaultKind
-  readonly from: number
-  readonly to: number
-}
-
-/** Content of a file, whatever its names are. */
-export class FileContent {
-  data: Buffer = Buffer.alloc(0)
-  size = 0
-  durable: Buffer = Buffer.alloc(0)
-  durableSize = 0
-  touchedAt = 0
-  readonly dirty = new Set<number>()
-  marks: Mark[] = []
-
-  read(position: number, length: number): Buffer {
-    return Buffer.from(this.data.subarray(position, Math.min(position + length, this.size)))
-  }
-
-  write(bytes: Uint8Array, position: number): void {
-    const end = position + bytes.length
-    if (end > this.data.length) {
-      const grown = Buffer.alloc(Math.max(end, this.data.length * 2))
-      this.data.copy(grown, 0, 0, this.size)
-      this.data = grown
-    }
-    this.data.set(bytes, position)
-    this.size = Math.max(this.size, end)
-    for (let s = Math.floor(position / sectorBytes); s * sectorBytes < end; s++) this.dirty.add(s)
-  }
-
-  /** Makes everything durable. @returns what undoes it */
-  sync(): SyncUndo {
-    const sectors = [...this.dirty].map((sector): [number, Buffer] => {
-      const at = sector * sectorBytes
-      return [sector, Buffer.from(this.durable.subarray(at, at + sectorBytes))]
-    })
-    const undo = { file: this, size: this.durableSize, sectors }
-    if (this.durable.length < this.size) {
-      const grown = Buffer.alloc(this.data.length)
-      this.durable.copy(grown)
-      this.durable = grown
-    }
-    for (const sector of this.dirty) {
-      const at = sector * sectorBytes
-      this.data.copy(this.durable, at, at, Math.min(at + sectorBytes, this.size))
-    }
-    this.durableSize = this.size
-    this.dirty.clear()
-    return undo
-  }
-
-  copy(): FileContent {
-    const copy = new FileContent()
-    copy.data = Buffer.from(this.data.subarray(0, this.size))
-    copy.durable = Buffer.from(this.durable.subarray(0, this.durableSize))
-    copy.size = this.size
-    copy.durableSize = this.durableSize
-    copy.touchedAt = this.touchedAt
-    for (const sector of this.dirty) copy.dirty.add(sector)
-    return copy
-  }
-
-  /** Power was lost: each unsynced sector is old or new. */
-  losePower(random: Random): void {
-    if (this.dirty.size === 0 && this.size === this.durableSize) return
-    const keepSize = random.chance(0.5)
-    const after = Buffer.alloc(keepSize ? this.size : this.durableSize)
-    this.durable.copy(after, 0, 0, Math.min(after.length, this.durableSize))
-    const fate = random.pick(['none', 'some', 'some', 'all'] as const)
-    let lostBefore = false
-    for (const sector of [...this.dirty].sort((a, b) => a - b)) {
-      const at = sector * sectorBytes
-      const to = Math.min(at + sectorBytes, after.length)
-      const differs = !sameBytes(this.data, this.durable, at, Math.min(at + sectorBytes, this.size))
-      if (fate === 'all' || (fate === 'some' && random.chance(0.5))) {
-        if (at < to) this.data.copy(after, at, at, to)
-        if (differs && lostBefore) this.marks.push({ kind: 'pages_reordered', from: at, to })
-      } else if (differs) {
-        lostBefore = true
-        this.marks.push({ kind: 'unsynced_data_lost', from: at, to: at + sectorBytes })
-      }
-    }
-    this.data = after
-    this.size = after.length
-    this.durable = Buffer.from(after)
-    this.durableSize = after.length
-    this.dirty.clear()
-  }
-}
-
-function sameBytes(a: Buffer, b: Buffer, from: number, to: number): boolean {
-  return a.subarray(from, to).equals(b.subarray(from, Math.min(to, b.length)))
-}
-
-/** What a sync overwrote, to play a sync that lied. */
-export interface SyncUndo {
-  readonly file: FileContent
-  readonly size: number
-  readonly sectors: readonly (readonly [sector: number, before: Buffer])[]
-}
 
 export class DiskError extends Error {
   constructor(
@@ -125,47 +20,86 @@ export class DiskError extends Error {
   }
 }
 
+/** Names in a folder: as they are, and as the last sync of the folder left them. */
+class Folder {
+  now = new Map<string, Named>()
+  durable = new Map<string, Named>()
+}
+
+type Named = FileContent | Folder
+
 /** Syncs that can be undone. */
 const undosKept = 6
 
 export class DiskImage {
-  names = new Map<string, FileContent>()
-  durableNames = new Map<string, FileContent>()
   /** The newest syncs, oldest first. */
   undos: SyncUndo[] = []
-  /** Names a power loss changed. */
+  /** Names a power loss changed, and folders it took. */
   readonly lostNames = new Set<string>()
+  readonly lostFolders = new Set<string>()
+  private root = new Folder()
+  /** By path: every folder there is now. */
+  private folders = new Map<string, Folder>([['/', this.root]])
+
+  has(path: string): boolean {
+    return this.folders.has(path) || this.folders.get(around(path))?.now.has(nameIn(path)) === true
+  }
 
   list(folder: string): string[] {
-    const found: string[] = []
-    for (const name of this.names.keys()) {
-      if (dirname(name) === folder) found.push(name.slice(folder.length + 1))
+    return [...(this.folders.get(folder)?.now.keys() ?? [])].sort()
+  }
+
+  /** All files with their paths. */
+  *files(): Generator<readonly [path: string, content: FileContent]> {
+    for (const [path, folder] of this.folders) {
+      for (const [name, found] of folder.now) {
+        if (found instanceof FileContent) yield [join(path, name), found]
+      }
     }
-    return found.sort()
   }
 
   get(path: string): FileContent {
-    const content = this.names.get(path)
-    if (content === undefined) throw new DiskError('ENOENT', path)
-    return content
+    const found = this.folders.get(around(path))?.now.get(nameIn(path))
+    if (found instanceof FileContent) return found
+    throw new DiskError('ENOENT', path)
   }
 
   create(path: string, now: number): FileContent {
-    if (this.names.has(path)) throw new DiskError('EEXIST', path)
+    if (this.has(path)) throw new DiskError('EEXIST', path)
     const content = new FileContent()
     content.touchedAt = now
-    this.names.set(path, content)
+    this.folderAround(path).now.set(nameIn(path), content)
     return content
   }
 
+  /** Puts a file where it is looked for, with the folders around it. */
+  place(path: string, content: FileContent): void {
+    const folder = around(path)
+    for (let at = 0; at >= 0 && folder !== '/';) {
+      at = folder.indexOf('/', at + 1)
+      const outer = at < 0 ? folder : folder.slice(0, at)
+      if (!this.has(outer)) this.makeFolder(outer)
+    }
+    this.folderAround(path).now.set(nameIn(path), content)
+  }
+
+  /** Makes one folder; the one around it must be there. */
+  makeFolder(path: string): void {
+    if (this.has(path)) throw new DiskError('EEXIST', path)
+    const folder = new Folder()
+    this.folderAround(path).now.set(nameIn(path), folder)
+    this.folders.set(path, folder)
+  }
+
   rename(from: string, to: string): void {
-    this.names.set(to, this.get(from))
-    this.names.delete(from)
+    const content = this.get(from)
+    this.folderAround(to).now.set(nameIn(to), content)
+    this.folderAround(from).now.delete(nameIn(from))
   }
 
   remove(path: string): void {
     this.get(path)
-    this.names.delete(path)
+    this.folderAround(path).now.delete(nameIn(path))
   }
 
   syncFile(content: FileContent): void {
@@ -173,29 +107,16 @@ export class DiskImage {
     if (this.undos.length > undosKept) this.undos.shift()
   }
 
-  syncFolder(folder: string): void {
-    for (const name of this.durableNames.keys()) {
-      if (dirname(name) === folder && !this.names.has(name)) this.durableNames.delete(name)
-    }
-    for (const [name, content] of this.names) {
-      if (dirname(name) === folder) this.durableNames.set(name, content)
-    }
+  syncFolder(path: string): void {
+    const folder = this.folders.get(path)
+    if (folder === undefined) throw new DiskError('ENOENT', path)
+    folder.durable = new Map(folder.now)
   }
 
   /** The machine lost power: what was not synced may be gone. */
   losePower(random: Random): void {
-    const names = new Map<string, FileContent>()
-    for (const path of new Set([...this.names.keys(), ...this.durableNames.keys()])) {
-      const now = this.names.get(path)
-      const before = this.durableNames.get(path)
-      const keepsNow = now === before || random.chance(0.5)
-      const found = keepsNow ? now : before
-      if (!keepsNow) this.lostNames.add(path)
-      if (found !== undefined) names.set(path, found)
-    }
-    this.names = names
-    this.durableNames = new Map(names)
-    for (const content of new Set(names.values())) content.losePower(random)
+    this.folders = new Map()
+    this.loseNames('/', this.root, random)
     this.undos = []
   }
 
@@ -210,28 +131,82 @@ export class DiskImage {
 
   /** Counts the lost names somebody looking for them meets. */
   meetName(path: string, counts: FaultCounts): void {
-    if (this.lostNames.delete(path)) counts.add('unsynced_name_lost')
+    if (this.lostNames.size > 0 && this.lostNames.delete(path)) counts.add('unsynced_name_lost')
+    if (this.lostFolders.size > 0 && this.lostFolders.delete(path)) {
+      counts.add('unsynced_folder_lost')
+    }
   }
 
   meetFolder(folder: string, counts: FaultCounts): void {
-    for (const path of this.lostNames) if (dirname(path) === folder) this.meetName(path, counts)
+    this.meetName(folder, counts)
+    for (const path of this.lostNames) if (around(path) === folder) this.meetName(path, counts)
   }
 
   /** A copy with the same content, durable and not, to try things on. */
   copy(): DiskImage {
     const image = new DiskImage()
-    const copies = new Map<FileContent, FileContent>()
-    const copyOf = (content: FileContent): FileContent => {
-      let copy = copies.get(content)
-      if (copy === undefined) copies.set(content, (copy = content.copy()))
-      return copy
-    }
-    for (const [path, content] of this.names) image.names.set(path, copyOf(content))
-    for (const [path, content] of this.durableNames) image.durableNames.set(path, copyOf(content))
+    const copies = new Map<Named, Named>()
+    image.root = copyOf(this.root, copies) as Folder
+    for (const [path, folder] of this.folders) image.folders.set(path, copies.get(folder) as Folder)
     image.undos = this.undos.flatMap((undo) => {
       const file = copies.get(undo.file)
-      return file === undefined ? [] : [{ ...undo, file }]
+      return file instanceof FileContent ? [{ ...undo, file }] : []
     })
     return image
   }
+
+  private folderAround(path: string): Folder {
+    const folder = this.folders.get(around(path))
+    if (folder === undefined) throw new DiskError('ENOENT', path)
+    return folder
+  }
+
+  private loseNames(path: string, folder: Folder, random: Random): void {
+    const kept = new Map<string, Named>()
+    this.folders.set(path, folder)
+    for (const name of new Set([...folder.now.keys(), ...folder.durable.keys()])) {
+      const now = folder.now.get(name)
+      const before = folder.durable.get(name)
+      const keepsNow = now === before || random.chance(0.5)
+      const found = keepsNow ? now : before
+      if (!keepsNow) {
+        const lost = now instanceof Folder ? this.lostFolders : this.lostNames
+        lost.add(join(path, name))
+      }
+      if (found === undefined) continue
+      kept.set(name, found)
+      if (found instanceof Folder) this.loseNames(join(path, name), found, random)
+      else found.losePower(random)
+    }
+    folder.now = kept
+    folder.durable = new Map(kept)
+  }
+}
+
+function copyOf(found: Named, copies: Map<Named, Named>): Named {
+  const known = copies.get(found)
+  if (known !== undefined) return known
+  if (found instanceof FileContent) {
+    const content = found.copy()
+    copies.set(found, content)
+    return content
+  }
+  const folder = new Folder()
+  copies.set(found, folder)
+  for (const [name, inside] of found.now) folder.now.set(name, copyOf(inside, copies))
+  for (const [name, inside] of found.durable) folder.durable.set(name, copyOf(inside, copies))
+  return folder
+}
+
+/** Path of the folder something is in. */
+function around(path: string): string {
+  return path.slice(0, Math.max(1, path.lastIndexOf('/')))
+}
+
+function nameIn(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+function join(folder: string, name: string): string {
+  return folder === '/' ? `/${name}` : `${folder}/${name}`
 }

@@ -5,7 +5,9 @@
  *
  * H1. A frame counts once an opener adopted it. From then on it must be there for good, bit for bit.
  * H2. What left – an answer, a message, an acknowledgement – is covered by a frame that counts.
- * H3. A snapshot is the state a replay of all frames gives at its ordinal; so is what a recovery
+ * H3. What leaves is durable at that moment, whether or not a crash follows: an answer's frame, a
+ *     message's, an acknowledgement's, a snapshot's.
+ * H4. A snapshot is the state a replay of all frames gives at its ordinal; so is what a recovery
  *     rebuilds from snapshot and tail.
  */
 import { framesOf, groupMagic, readGroupHeader } from '../journal/file/group.js'
@@ -21,13 +23,19 @@ import { recoverShards } from '../threads/recover-shards.js'
 import { readSnapshot } from '../snapshot/file-snapshots.js'
 import { SnapshotRestore } from '../snapshot/snapshot-blocks.js'
 import { difference } from './digest.js'
-import { DiskImage, type FileContent } from './disk-image.js'
+import { DiskImage } from './disk-image.js'
+import { DurableFacts, NewestNumbers, type PairNumber } from './durable-facts.js'
+import type { FileContent } from './file-content.js'
 import { instantEnv } from './instant-env.js'
 
 /** A frame as it was written. */
 export interface WrittenFrame extends ChainedFrame {
   readonly group: number
   readonly turns: readonly CommittedTurn[]
+  /** Virtual ms when it was first written. */
+  readonly writtenAt: number
+  /** Virtual ms when it was first certain to survive; Infinity before. */
+  durableAt: number
 }
 
 export interface HistoryOptions {
@@ -35,16 +43,12 @@ export interface HistoryOptions {
   readonly kinds: Kinds
   readonly keyRetentionMs: number
   readonly dataDir: string
+  /** Virtual ms. */
+  readonly now: () => number
   readonly violation: (sentence: string) => void
   readonly sometimes: (name: string) => void
   /** A frame counts from now on. */
   readonly onFrame: (frame: WrittenFrame) => void
-}
-
-interface PairNumber {
-  readonly source: number
-  readonly target: number
-  readonly number: number
 }
 
 interface NamedSnapshot {
@@ -63,12 +67,14 @@ export class History {
   readonly keyTurns = new Map<string, number>()
   private readonly options: HistoryOptions
   private readonly written = new Map<string, WrittenFrame>()
-  private readonly writtenKeys = new Set<string>()
+  /** Written and not synced, by file. */
+  private readonly unsynced = new Map<FileContent, WrittenFrame[]>()
+  private readonly durable = new DurableFacts()
   private groups = 0
   private readonly answered = new Map<string, string>()
-  /** By pair of shards: the newest message that left, and the newest acknowledged. */
-  private readonly left = new Map<string, PairNumber>()
-  private readonly acknowledged = new Map<string, PairNumber>()
+  /** The newest message that left, and the newest acknowledged. */
+  private readonly left = new NewestNumbers()
+  private readonly acknowledged = new NewestNumbers()
   private snapshots: NamedSnapshot[] = []
 
   constructor(options: HistoryOptions) {
@@ -78,7 +84,7 @@ export class History {
   }
 
   /** Looks at a write: groups of frames are remembered. */
-  wrote(path: string, bytes: Uint8Array): void {
+  wrote(path: string, bytes: Uint8Array, content: FileContent): void {
     // A segment keeps the temporary name it was opened by.
     if (!path.includes('.seg') || bytes.length < groupMagic.length) return
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -87,12 +93,35 @@ export class History {
     const frames = header === undefined ? undefined : framesOf(buffer, header)
     if (frames === undefined) return
     const group = ++this.groups
+    const unsynced = this.unsynced.get(content) ?? []
+    this.unsynced.set(content, unsynced)
+    for (const frame of frames)
+      unsynced.push(this.written.get(nameOf(frame)) ?? this.remember(frame, group))
+  }
+
+  private remember(frame: ChainedFrame, group: number): WrittenFrame {
+    const { turns } = readFrameBody(frame.body, frame.shard)
+    const writtenAt = this.options.now()
+    const written = { ...frame, group, turns, writtenAt, durableAt: Infinity }
+    this.written.set(nameOf(frame), written)
+    return written
+  }
+
+  /** Looks at a sync: what was written to the file is durable. */
+  synced(content: FileContent): void {
+    const frames = this.unsynced.get(content)
+    if (frames === undefined) return
+    this.unsynced.delete(content)
     for (const frame of frames) {
-      if (this.written.has(nameOf(frame))) continue
-      const { turns } = readFrameBody(frame.body, frame.shard)
-      this.written.set(nameOf(frame), { ...frame, group, turns })
-      for (const { key } of turns) if (key !== undefined) this.writtenKeys.add(key.hashes.join())
+      if (frame.durableAt !== Infinity) continue
+      frame.durableAt = this.options.now()
+      this.durable.learn(frame)
     }
+  }
+
+  /** Power was lost: what was written and not synced is nobody's until it is read again. */
+  lostPower(): void {
+    this.unsynced.clear()
   }
 
   /** Looks at a rename: snapshots are compared when their ordinal is reached. */
@@ -100,28 +129,46 @@ export class History {
     const match = /\/snapshots\/(\d+)\/(\d+)-\d+\.snap$/.exec(path)
     if (match === null) return
     const [shard, ordinal] = [Number(match[1]), Number(match[2])]
+    if (!this.durable.reaches(shard, ordinal)) {
+      this.options.violation(`${path} has its name before its ordinal is durable`)
+    }
     this.snapshots.push({ path, shard, ordinal, content: content.copy() })
   }
 
   /** A request with a key was answered: the effect must be in a frame that counts. */
   sawAnswer(hashes: readonly number[], what: string): void {
     const key = hashes.join()
-    if (this.writtenKeys.has(key)) this.answered.set(key, what)
-    else this.options.violation(`${what} was answered, but no frame that was written holds it`)
+    if (this.durable.keys.has(key)) this.answered.set(key, what)
+    else this.options.violation(`${what} was answered, but no durable frame holds it`)
   }
 
   /** A batch left for another thread. */
   sawBatch(bytes: Uint8Array): void {
     const { messages, acknowledgements } = readPeers(bytes)
-    for (const message of messages) keepNewest(this.left, message)
-    for (const acknowledgement of acknowledgements) keepNewest(this.acknowledged, acknowledgement)
+    const { violation } = this.options
+    for (const message of messages) {
+      this.left.add(message)
+      if (this.durable.sent.covers(message)) continue
+      violation(`${nameOfPair(message)} left before its frame was durable`)
+    }
+    for (const acknowledgement of acknowledgements) {
+      this.acknowledged.add(acknowledgement)
+      if (this.durable.applied.covers(acknowledgement)) continue
+      violation(`${nameOfPair(acknowledgement)} was acknowledged before its effect was durable`)
+    }
   }
 
   /**
    * Reads what counts now and compares it with everything that is known.
-   * @param plan of the opener, to rebuild states as its threads will
+   * @param plan of the opener
+   * @param rebuild whether to rebuild states as its threads will
    */
-  async confirm(image: DiskImage, now: number, plan: FolderPlan | undefined): Promise<void> {
+  async confirm(
+    image: DiskImage,
+    now: number,
+    plan: FolderPlan | undefined,
+    rebuild: boolean,
+  ): Promise<void> {
     const env = instantEnv(image, now)
     const byGroup: WrittenFrame[] = []
     const { scan, epoch } = await scanLineage(env.disk, this.options.dataDir, (frame) => {
@@ -134,7 +181,7 @@ export class History {
     this.judgeReleased()
     this.judgeSnapshots()
     // A slow opener that was overtaken has an older plan, and will serve nobody by it.
-    if (plan?.epoch === epoch) await this.judgeRecovery(image, now, plan)
+    if (plan?.epoch === epoch && rebuild) await this.judgeRecovery(image, now, plan)
   }
 
   /** What counted already must still be there as it was. */
@@ -210,7 +257,7 @@ export class History {
 
   private async restore({ path, shard, content }: NamedSnapshot): Promise<ShardState> {
     const image = new DiskImage()
-    image.names.set(path, content)
+    image.place(path, content)
     const state = this.empty(shard)
     const restore = new SnapshotRestore(state)
     await readSnapshot(instantEnv(image, 0).disk, path, (block) => {
@@ -226,12 +273,12 @@ export class History {
       if (!this.keyTurns.has(key)) violation(`${what} was answered, and its effect is lost`)
     }
     this.answered.clear()
-    for (const { source, target, number } of this.left.values()) {
+    for (const { source, target, number } of this.left.all()) {
       if (this.model[source]!.outbox.lastNumber(target) >= number) continue
       violation(`message ${number} of shard ${source} to ${target} left, and its frame is lost`)
     }
     this.left.clear()
-    for (const { source, target, number } of this.acknowledged.values()) {
+    for (const { source, target, number } of this.acknowledged.all()) {
       if (this.model[target]!.cursors[source]! >= number) continue
       violation(
         `shard ${target} acknowledged message ${number} of ${source}, and its frame is lost`,
@@ -284,11 +331,11 @@ export class History {
 
   /** True when messages or acknowledgements left that this state does not know. */
   private releasedBeyond(state: ShardState): boolean {
-    const sent = [...this.left.values()].some(
+    const sent = [...this.left.all()].some(
       ({ source, target, number }) =>
         source === state.shard && state.outbox.lastNumber(target) < number,
     )
-    const received = [...this.acknowledged.values()].some(
+    const received = [...this.acknowledged.all()].some(
       ({ source, target, number }) => target === state.shard && state.cursors[source]! < number,
     )
     return sent || received
@@ -314,9 +361,8 @@ export class History {
   }
 }
 
-function keepNewest(newest: Map<string, PairNumber>, { source, target, number }: PairNumber): void {
-  const pair = `${source}>${target}`
-  if ((newest.get(pair)?.number ?? 0) < number) newest.set(pair, { source, target, number })
+function nameOfPair({ source, target, number }: PairNumber): string {
+  return `message ${number} of shard ${source} to ${target}`
 }
 
 function nameOf({ shard, firstOrdinal, count, crc }: ChainedFrame): string {

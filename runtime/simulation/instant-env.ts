@@ -3,7 +3,8 @@
  * while the simulation stands still. It counts no faults and changes nothing unless asked to.
  */
 import type { Disk, DiskFile, Env } from '../env/env.js'
-import type { DiskImage, FileContent } from './disk-image.js'
+import type { DiskImage } from './disk-image.js'
+import type { FileContent } from './file-content.js'
 import { Random } from './random.js'
 
 /** @param now virtual ms */
@@ -36,11 +37,14 @@ function instantDisk(image: DiskImage, now: number): Disk {
       resolve(apply())
     })
   return {
-    makeFolder: () => Promise.resolve(),
+    makeFolder: (path) =>
+      done(() => {
+        if (!image.has(path)) image.makeFolder(path)
+      }),
     list: (path) => done(() => image.list(path)),
     open: (path, mode) =>
       done(() => fileOf(image, mode === 'create' ? image.create(path, now) : image.get(path))),
-    existsNow: (path) => image.names.has(path),
+    existsNow: (path) => image.has(path),
     rename: (from, to) =>
       done(() => {
         image.rename(from, to)

@@ -16,6 +16,12 @@ export interface Owner {
   defer(run: () => void): void
 }
 
+/**
+ * Steps that are queued together. Node runs all microtasks between two of them, but asks the system for
+ * news only once for all.
+ */
+const stepsAtOnce = 64
+
 /** A scheduled event. */
 export interface EventHandle {
   cancel(): void
@@ -75,8 +81,37 @@ export class Kernel {
   }
 
   /** Runs events until a condition holds. @returns false when there are no events or no time left */
-  async run(done: () => boolean, until = Infinity): Promise<boolean> {
-    await boundary()
+  run(done: () => boolean, until = Infinity): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      let queued = 0
+      let over = false
+      const step = (): void => {
+        queued--
+        if (over) return
+        try {
+          const reached = this.step(done, until)
+          if (reached === undefined) {
+            if (queued === 0) queue()
+            return
+          }
+          resolve(reached)
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
+        over = true
+      }
+      const queue = (): void => {
+        for (; queued < stepsAtOnce; queued++) setImmediate(step)
+      }
+      queue()
+    })
+  }
+
+  /**
+   * Runs events up to one that may have set off promise reactions.
+   * @returns as {@link run}; undefined to go on when the reactions have run
+   */
+  private step(done: () => boolean, until: number): boolean | undefined {
     while (!done()) {
       const event = this.heap[0]
       if (event === undefined || event.at > until) return false
@@ -92,7 +127,7 @@ export class Kernel {
       this.events++
       this.mix(event.order)
       event.run()
-      if (event.settles) await boundary()
+      if (event.settles) return undefined
     }
     return true
   }
@@ -107,6 +142,11 @@ export class Kernel {
   /** Makes a fact part of the trace, and of the readable one. */
   say(line: string): void {
     this.note(line)
+    this.show(line)
+  }
+
+  /** Makes a line part of the readable trace only. */
+  show(line: string): void {
     this.onLine?.(`${this.now.toFixed(3).padStart(12)} ms  ${line}`)
   }
 
@@ -151,9 +191,4 @@ function before(a: ScheduledEvent, b: ScheduledEvent): boolean {
 
 function hex(word: number): string {
   return (word >>> 0).toString(16).padStart(8, '0')
-}
-
-/** All microtasks have run when this resolves. */
-function boundary(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

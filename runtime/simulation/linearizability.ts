@@ -124,13 +124,13 @@ function checkPart<State, Input, Output>(
         done.set(mark.operation)
         if (mark.back !== undefined) owed--
         lift(mark)
-        if (stack.length > best.length) best = stack.map((step) => step.mark.operation)
         mark = head.next
         continue
       }
       mark = mark.next
       if (mark !== undefined) continue
     }
+    if (stack.length > best.length) best = stack.map((step) => step.mark.operation)
     const last = stack.pop()
     if (last === undefined) return stuckAt(part, operations, best)
     state = last.stateBefore

@@ -35,6 +35,9 @@ class Direction {
   /** The partition that cuts it off, if any. */
   cut: FaultKind | undefined
   private lastArrival = 0
+  private sent = 0
+  /** Number of the newest batch that has arrived. */
+  private newest = 0
   private waiting: Uint8Array[] = []
 
   constructor(
@@ -48,6 +51,7 @@ class Direction {
     const copy = Buffer.from(bytes)
     kernel.note('send', copy)
     const latency = random.exponential(weather.latencyMs)
+    this.sent++
     if (this.toClient !== undefined) {
       if (this.toClient && random.chance(weather.answerLoss)) counts.add('answer_loss')
       else this.inOrder(copy, latency)
@@ -62,15 +66,12 @@ class Direction {
       return
     }
     if (random.chance(weather.duplicate)) {
-      counts.add('message_duplicate')
-      this.arrive(copy, latency + random.exponential(weather.latencyMs * 20))
+      this.arrive(copy, latency + random.exponential(weather.latencyMs * 20), 'message_duplicate')
     }
     if (random.chance(weather.delay)) {
-      counts.add('message_delay')
-      this.arrive(copy, latency + random.exponential(200))
+      this.arrive(copy, latency + random.exponential(200), 'message_delay')
     } else if (random.chance(weather.reorder)) {
-      counts.add('message_reorder')
-      this.arrive(copy, latency + random.exponential(weather.latencyMs * 5))
+      this.arrive(copy, latency + random.exponential(weather.latencyMs * 5), 'message_reorder')
     } else this.inOrder(copy, latency)
   }
 
@@ -86,10 +87,15 @@ class Direction {
     this.arrive(bytes, this.lastArrival - kernel.now)
   }
 
-  private arrive(bytes: Uint8Array, delayMs: number): void {
+  private arrive(bytes: Uint8Array, delayMs: number, fault?: FaultKind): void {
+    const number = this.sent
     this.network.kernel.after(
       delayMs,
       () => {
+        // Reordered is what a later batch has overtaken.
+        const bit = fault !== 'message_reorder' || number < this.newest
+        if (fault !== undefined && bit) this.network.counts.add(fault)
+        this.newest = Math.max(this.newest, number)
         if (this.receive === undefined) this.waiting.push(bytes)
         else this.receive(bytes)
       },

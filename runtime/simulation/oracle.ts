@@ -57,6 +57,9 @@ export interface CommittedFrame {
   readonly count: number
   /** Shard time, ms since 1970. */
   readonly time: number
+  /** Virtual ms when it was first written, and when it was first certain to survive. */
+  readonly writtenAt: number
+  readonly durableAt: number
   /**
    * Frames with the same group number were written as one; all shards of a thread are in one group.
    * Grows in the order of writing, so it is an order in which the whole history can be replayed.

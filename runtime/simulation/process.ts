@@ -10,35 +10,49 @@ import { SimulatedDisk, type Machine } from './simulated-disk.js'
 /** Wall clock when a simulation begins: 2026-01-01. */
 export const beginning = 1_767_225_600_000
 
+/** What can befall a process by itself. */
+export type ProcessFault = 'pause' | 'clock_skew' | 'clock_jump'
+
+/** Where faults are counted once the process has seen them. */
+export interface ProcessFaultCounts {
+  add(kind: ProcessFault): void
+}
+
 export class SimulatedProcess implements Owner {
   alive = true
   paused = false
   /** ms the wall clock is ahead. */
-  skewMs = 0
+  private skewMs = 0
+  /** The fault of the clock nobody has seen yet. */
+  private unseen: Exclude<ProcessFault, 'pause'> | undefined
   /** How fast its monotonic clock runs; set before anything runs. */
   pace = 1
   readonly env: Env
   private readonly kernel: Kernel
   private readonly disk: SimulatedDisk | undefined
+  private readonly counts: ProcessFaultCounts
   private deferred: (() => void)[] = []
 
   /**
    * @param machine whose disk it has; undefined for a process without one
+   * @param counts of the faults it sees
    * @param others what becomes of other processes, by pid
    */
   constructor(
     kernel: Kernel,
     machine: Machine | undefined,
+    counts: ProcessFaultCounts,
     random: Random,
     pid: number,
     others: (identity: ProcessIdentity) => ReturnType<Env['processes']['fate']>,
   ) {
     this.kernel = kernel
+    this.counts = counts
     const disk = machine && new SimulatedDisk(kernel, machine, this)
     this.disk = disk
     this.env = {
       clock: {
-        now: () => Math.floor(beginning + kernel.now + this.skewMs),
+        now: () => this.wallClock(),
         monotonic: () => kernel.now * this.pace,
       },
       chance: { next: () => random.next(), bytes: (length) => random.bytes(length) },
@@ -72,13 +86,34 @@ export class SimulatedProcess implements Owner {
     this.paused = true
   }
 
+  /** Puts the wall clock ahead, or back. The fault counts when the process looks at it. */
+  shiftClock(byMs: number, kind: Exclude<ProcessFault, 'pause'>): void {
+    this.skewMs += byMs
+    this.unseen = kind
+  }
+
+  /** The wall clock is right again. */
+  setClock(): void {
+    this.skewMs = 0
+    this.unseen = undefined
+  }
+
   /** Goes on with everything that came due meanwhile, in its order. */
   resume(): void {
     this.paused = false
+    if (this.deferred.length > 0) this.counts.add('pause')
     for (const run of this.deferred.splice(0)) this.kernel.after(0, run, this)
   }
 
   defer(run: () => void): void {
     this.deferred.push(run)
+  }
+
+  private wallClock(): number {
+    if (this.unseen !== undefined) {
+      this.counts.add(this.unseen)
+      this.unseen = undefined
+    }
+    return Math.floor(beginning + this.kernel.now + this.skewMs)
   }
 }

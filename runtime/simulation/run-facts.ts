@@ -34,10 +34,7 @@ export function turnView(
     shard,
     ordinal,
     cause,
-    events: events.map(({ tag, address, data }) => {
-      const [, kind = '', version = '', event = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(tag) ?? []
-      return { address, kind, event, kindVersion: Number(version), data }
-    }),
+    events: events.map(({ tag, address, data }) => ({ address, ...partsOf(tag), data })),
     messages,
     keys: operation === undefined || key === undefined ? [] : [keyOf(operation, key)],
   }
@@ -54,4 +51,22 @@ export function owedSentence(status: readonly ShardStatus[]): string {
     ({ shard, outboxMessages, mailbox }) => `${shard}: ${outboxMessages} owed, ${mailbox} waiting`,
   )
   return `no convergence: shards still have work (${each.join('; ')})`
+}
+
+interface TagParts {
+  readonly kind: string
+  readonly event: string
+  readonly kindVersion: number
+}
+
+const knownTags = new Map<string, TagParts>()
+
+/** What a journaled event's tag says: `kind@version.event`. */
+export function partsOf(tag: string): TagParts {
+  let parts = knownTags.get(tag)
+  if (parts === undefined) {
+    const [, kind = '', version = '', event = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(tag) ?? []
+    knownTags.set(tag, (parts = { kind, event, kindVersion: Number(version) }))
+  }
+  return parts
 }

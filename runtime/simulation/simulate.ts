@@ -8,7 +8,7 @@ import { Fault } from '../errors.js'
 import type { JournalFolder } from '../journal/file/index.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
 import { Clients } from './clients.js'
-import { damageKinds, tryDamage } from './damage.js'
+import { damageKinds, tryDamage, type DamageKind } from './damage.js'
 import type { FaultKind } from './faults.js'
 import { History, type WrittenFrame } from './history.js'
 import type { SimulatedNode } from './node.js'
@@ -27,6 +27,8 @@ export interface SimulateOptions {
   readonly workload: Workload
   /** Judges beside the kit's own. */
   readonly oracles?: readonly OracleFactory[]
+  /** A short load, whatever the seed has. @default false */
+  readonly short?: boolean
   /** Overrides parts of the plan the seed gives. */
   readonly plan?: Partial<Plan>
   /** Takes the lines of a readable trace. */
@@ -48,7 +50,7 @@ export interface RunResult {
 }
 
 /** ms of virtual time the stormy phase may last, and what convergence may take after it. */
-const stormMs = 20_000
+const stormMs = 60_000
 const calmMs = 120_000
 const violationsMax = 10
 
@@ -79,11 +81,13 @@ class Run {
   private readonly hashers = new Map<string, KeyedHash>()
   private openings = 0
   private finalSent = false
+  /** Virtual ms until which all must have converged. */
+  private calmUntil = Infinity
   private timersBeforeOpening = new Set<string>()
 
   constructor(options: SimulateOptions) {
     const { seed, workload } = options
-    this.plan = { ...planOf(seed), ...options.plan }
+    this.plan = { ...planOf(seed, options.short), ...options.plan }
     this.workload = workload
     this.kinds = new Kinds(workload.actors)
     this.damageRandom = new Random(seed, 'damage')
@@ -101,6 +105,7 @@ class Run {
       kinds,
       keyRetentionMs,
       dataDir,
+      now: () => this.world.kernel.now,
       violation,
       sometimes,
       onFrame,
@@ -110,7 +115,7 @@ class Run {
       sometimes,
       opened: (folder) => this.opened(folder),
       gone: (node) => this.clients.lost(node),
-      beforePowerLoss: () => this.tryDamages(false, 1),
+      beforePowerLoss: () => this.tryDamage(this.damageRandom.pick(damageKinds), false),
     })
     this.world.kernel.onLine = options.onLine
     const route = new Random(seed, 'route')
@@ -183,10 +188,10 @@ class Run {
 
   /** The calm phase: all is answered, nobody owes anything, both sides of every pair agree. */
   private async converge(): Promise<void> {
-    const until = this.world.kernel.now + calmMs
+    this.calmUntil = this.world.kernel.now + calmMs
     for (;;) {
       try {
-        await this.settle(until)
+        await this.settle()
         return
       } catch (error) {
         // The one that serves may be one that was succeeded and did not know yet: another follows.
@@ -196,47 +201,49 @@ class Run {
     }
   }
 
-  private async settle(until: number): Promise<void> {
+  private async settle(): Promise<void> {
     const { world, clients } = this
     const calm = (): boolean => clients.finished && world.sole !== undefined
-    await this.reach(calm, until, 'clients still wait, or nobody serves')
+    await this.reach(calm, 'clients still wait, or nobody serves')
     if (!this.finalSent) {
       this.finalSent = true
       for (const request of this.workloadRun.finalOperations?.() ?? []) clients.send(request)
     }
-    await this.reach(calm, until, 'final operations are not answered')
+    await this.reach(calm, 'final operations are not answered')
     const node = world.sole!
     let status: ShardStatus[] = []
     for (;;) {
-      status = await this.finish('status', node.status(), until)
+      status = await this.finish('status', node, node.status())
       if (status.every((shard) => shard.outboxMessages === 0 && shard.mailbox === 0)) break
-      if (world.kernel.now > until - 1_000) throw new Stuck(owedSentence(status))
-      await this.finish('waiting', world.kernel.wait(50), until)
+      if (world.kernel.now > this.calmUntil - 1_000) throw new Stuck(owedSentence(status))
+      await this.finish('waiting', node, world.kernel.wait(50))
     }
     const silent = await this.finish(
       'comparing pairs',
+      node,
       node.comparePairs(() => world.kernel.wait(50), 400),
-      until,
     )
-    status = await this.finish('status', node.status(), until)
-    await this.finish('snapshot', node.snapshot(), until)
-    await this.finish('close', node.close(), until)
-    await this.history.confirm(world.machine.image, world.kernel.now, undefined)
+    status = await this.finish('status', node, node.status())
+    await this.finish('snapshot', node, node.snapshot())
+    await this.finish('close', node, node.close())
+    await this.history.confirm(world.machine.image, world.kernel.now, undefined, false)
     this.judgeEnd(status, silent)
-    await this.tryDamages(true, 2)
+    for (const kind of damageKinds) await this.tryDamage(kind, true)
   }
 
-  private async reach(done: () => boolean, until: number, what: string): Promise<void> {
+  private async reach(done: () => boolean, what: string): Promise<void> {
     const { kernel } = this.world
-    const reached = await kernel.run(() => done() || this.hopeless, until)
+    const reached = await kernel.run(() => done() || this.hopeless, this.calmUntil)
     if (!reached || this.hopeless) throw new Stuck(`no convergence: ${what}`)
   }
 
-  private async finish<T>(what: string, promise: Promise<T>, until: number): Promise<T> {
-    let settled = false
-    const noted = promise.finally(() => (settled = true))
+  /** @throws Fault fenced when the node ends meanwhile: it was succeeded and did not know yet */
+  private async finish<T>(what: string, node: SimulatedNode, promise: Promise<T>): Promise<T> {
+    const waiting = { over: false }
+    const noted = promise.finally(() => (waiting.over = true))
     noted.catch(() => undefined)
-    await this.reach(() => settled, until, `"${what}" does not end`)
+    await this.reach(() => waiting.over || !node.process.alive, `"${what}" does not end`)
+    if (!waiting.over) throw new Fault('fenced')
     return noted
   }
 
@@ -303,7 +310,7 @@ class Run {
   }
 
   private committed(frame: WrittenFrame): void {
-    const { shard, epoch, firstOrdinal, count, time, group } = frame
+    const { shard, firstOrdinal } = frame
     const turns = frame.turns.map((turn, i) => {
       const { cause, key } = turn
       if (cause.type === 'timer' && this.timersBeforeOpening.has(`${shard}:${cause.id}`)) {
@@ -314,35 +321,28 @@ class Run {
       const operation = key === undefined ? undefined : this.byHashes.get(key.hashes.join())
       return turnView(shard, firstOrdinal + i, turn, operation)
     })
-    const view = { shard, epoch, firstOrdinal, count, time, group, turns }
+    const view = { ...frame, turns }
     for (const oracle of this.oracles) oracle.committed?.(view)
   }
 
-  private async tryDamages(sealed: boolean, times: number): Promise<void> {
+  private async tryDamage(kind: DamageKind, sealed: boolean): Promise<void> {
     const { machine, kernel, counts } = this.world
     const { shards, keyRetentionMs } = this.plan
-    for (const kind of damageKinds) {
-      for (let i = 0; i < times; i++) {
-        const outcome = await tryDamage(
-          {
-            image: machine.image,
-            history: this.history,
-            kinds: this.kinds,
-            shards,
-            dataDir,
-            keyRetentionMs,
-            now: kernel.now,
-            random: this.damageRandom,
-            counts,
-            violation: (sentence) => this.violation(`${kind}: ${sentence}`),
-          },
-          kind,
-          sealed,
-        )
-        kernel.say(`${kind} on a copy of the disk: ${outcome}`)
-        this.sometimes(`${kind}: ${outcome}`)
-      }
+    const scope = {
+      image: machine.image,
+      history: this.history,
+      kinds: this.kinds,
+      shards,
+      dataDir,
+      keyRetentionMs,
+      now: kernel.now,
+      random: this.damageRandom,
+      counts,
+      violation: (sentence: string) => this.violation(`${kind}: ${sentence}`),
     }
+    const outcome = await tryDamage(scope, kind, sealed)
+    kernel.say(`${kind} on a copy of the disk: ${outcome}`)
+    this.sometimes(`${kind}: ${outcome}`)
   }
 
   private violation(sentence: string): void {

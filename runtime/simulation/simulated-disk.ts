@@ -3,7 +3,9 @@
  * with the process when that dies in the middle of it.
  */
 import type { Disk, DiskFile } from '../env/env.js'
-import { DiskError, type DiskImage, type FileContent } from './disk-image.js'
+import { makeFolderDurably, type FolderSteps } from '../env/make-folder.js'
+import { DiskError, type DiskImage } from './disk-image.js'
+import type { FileContent } from './file-content.js'
 import type { FaultCounts } from './faults.js'
 import type { Kernel, Owner } from './kernel.js'
 import type { Random } from './random.js'
@@ -16,6 +18,8 @@ export interface DiskWeather {
   slowness: number
   full: boolean
   syncErrors: 'none' | 'once' | 'for_ever'
+  /** Factor on latency of syncs: they are what a disk is slowest at. */
+  readonly syncFactor: number
   /** Chance that a write stops half way with an error. */
   shortWrites: number
 }
@@ -28,7 +32,10 @@ export interface Machine {
   /** Draws of the disk only. */
   readonly random: Random
   /** Told of every write that may be there whole. */
-  readonly onWrite: (path: string, bytes: Uint8Array) => void
+  readonly onWrite: (path: string, bytes: Uint8Array, content: FileContent) => void
+  readonly onSync: (content: FileContent) => void
+  /** A write of frames begins, or is done and not synced: the moments at which a crash tells most. */
+  readonly onDanger: (moment: 'writing' | 'written', owner: Owner) => void
   readonly onRename: (to: string, content: FileContent) => void
 }
 
@@ -59,14 +66,23 @@ export class SimulatedDisk implements Disk {
       if (length === 0) continue
       content.write(bytes.subarray(0, length), position)
       // It may have come out whole: what is missing may be zeros.
-      onWrite(path, bytes)
+      onWrite(path, bytes, content)
       content.marks.push({ kind: 'torn_write', from: position, to: position + length })
     }
     this.underWay.clear()
   }
 
-  makeFolder(): Promise<void> {
-    return this.run('makeFolder', '', () => undefined)
+  makeFolder(path: string): Promise<void> {
+    const { image } = this.machine
+    const steps: FolderSteps = {
+      exists: (folder) => this.existsNow(folder),
+      make: (folder) =>
+        this.run('makeFolder', folder, () => {
+          if (!image.has(folder)) image.makeFolder(folder)
+        }),
+      syncFolder: (folder) => this.syncFolder(folder),
+    }
+    return makeFolderDurably(steps, path)
   }
 
   list(path: string): Promise<string[]> {
@@ -92,7 +108,7 @@ export class SimulatedDisk implements Disk {
   existsNow(path: string): boolean {
     const { image, counts } = this.machine
     image.meetName(path, counts)
-    return image.names.has(path)
+    return image.has(path)
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -138,6 +154,7 @@ export class SimulatedDisk implements Disk {
         this.run('sync', path, () => {
           this.failSync(path)
           image.syncFile(content)
+          this.machine.onSync(content)
         }),
       size: () => this.run('size', path, () => content.size),
       close: () => Promise.resolve(),
@@ -153,19 +170,22 @@ export class SimulatedDisk implements Disk {
     const { random, weather, counts, onWrite } = this.machine
     const write = { path, content, bytes: Buffer.from(bytes), position }
     this.underWay.add(write)
+    const frames = position > 0 && path.includes('.seg')
+    if (frames) this.machine.onDanger('writing', this.owner)
     return this.run('write', path, () => {
       this.underWay.delete(write)
       const full = weather.full
       if (full || random.chance(weather.shortWrites)) {
         const length = random.whole(0, Math.max(0, write.bytes.length - 1))
         content.write(write.bytes.subarray(0, length), position)
-        onWrite(path, write.bytes)
+        onWrite(path, write.bytes, content)
         counts.add(full ? 'disk_full' : 'short_write')
         throw new DiskError(full ? 'ENOSPC' : 'EIO', path)
       }
       content.write(write.bytes, position)
       this.kernel.note(path, write.bytes)
-      onWrite(path, write.bytes)
+      onWrite(path, write.bytes, content)
+      if (frames) this.machine.onDanger('written', this.owner)
     })
   }
 
@@ -186,14 +206,15 @@ export class SimulatedDisk implements Disk {
   /** One operation: it takes effect when its time is over. */
   private run<T>(operation: string, path: string, apply: () => T): Promise<T> {
     const { random, weather, counts } = this.machine
-    const usual = random.exponential(weather.latencyMs)
-    const latency = usual * weather.slowness
-    if (weather.slowness > 1) counts.add('slow_disk')
+    const factor = operation === 'sync' ? weather.syncFactor : 1
+    const latency = random.exponential(weather.latencyMs) * factor * weather.slowness
+    const slow = weather.slowness > 1
     return new Promise((resolve, reject) => {
       this.kernel.after(
         latency,
         () => {
           this.kernel.note(operation)
+          if (slow) counts.add('slow_disk')
           try {
             resolve(apply())
           } catch (thrown) {

@@ -32,6 +32,8 @@ export interface StreamHistoryOptions {
   readonly shards: number
   readonly kinds: Kinds
   readonly keyRetentionMs: number
+  /** Virtual ms. */
+  readonly now: () => number
   /** Names of a shard's streams. */
   readonly journalOf: (shard: number) => string
   readonly snapshotsOf: (shard: number) => string
@@ -169,7 +171,8 @@ export class StreamHistory {
     }
     const broken = kinds.tally?.check(state.tally)
     if (broken !== undefined) violation(`shard ${shard}, ordinal ${state.ordinal}: ${broken}`)
-    onFrame({ ...frame, group: ++this.groups, turns })
+    const now = this.options.now()
+    onFrame({ ...frame, group: ++this.groups, turns, writtenAt: now, durableAt: now })
   }
 
   /** Everything here is done before the next event: nothing in it waits. */

@@ -96,13 +96,13 @@ export class StreamJudge {
   }
 
   private committed(frame: WrittenFrame): void {
-    const { shard, epoch, firstOrdinal, count, time, group } = frame
+    const { shard, firstOrdinal } = frame
     const turns = frame.turns.map((turn, i) => {
       if (turn.cause.type === 'message') this.options.sometimes('message applied')
       const operation = turn.key && this.byHashes.get(turn.key.hashes.join())
       return turnView(shard, firstOrdinal + i, turn, operation)
     })
-    const view = { shard, epoch, firstOrdinal, count, time, group, turns }
+    const view = { ...frame, turns }
     for (const oracle of this.oracles) oracle.committed?.(view)
   }
 }

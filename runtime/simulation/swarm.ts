@@ -46,14 +46,41 @@ export interface Plan {
   readonly reorder: number
   readonly answerLoss: number
   readonly shortWrites: number
+  /** Chance that a process dies when it begins to write frames. */
+  readonly killAtWrite: number
+  /** Chance that power is lost when frames are written and not synced. */
+  readonly powerLossAtWrite: number
+  /** Factor on the latency of syncs. */
+  readonly syncFactor: number
 }
 
-/** Draws the plan of a seed. */
-export function planOf(seed: number): Plan {
+/** How long a seed's load is, and how much rarer its crashes are: most find more in a short run. */
+interface Length {
+  readonly load: number
+  readonly calm: number
+}
+
+const short: Length = { load: 1, calm: 1 }
+const lengths: readonly Length[] = [
+  short,
+  short,
+  { load: 3, calm: 2 },
+  { load: 3, calm: 1 },
+  { load: 8, calm: 4 },
+]
+
+/**
+ * Draws the plan of a seed.
+ * @param isShort a short load whatever the seed has: for many seeds in little time
+ */
+export function planOf(seed: number, isShort = false): Plan {
   const random = new Random(seed, 'plan')
+  const more = new Random(seed, 'length')
+  const drawn = more.pick(lengths)
+  const { load, calm } = isShort ? short : drawn
   const threads = random.whole(1, 3)
   const on = (chance: number, min: number, max: number): number =>
-    random.chance(chance) ? random.between(min, max) : Infinity
+    random.chance(chance) ? random.between(min, max) * calm : Infinity
   const chanceOf = (chance: number, max: number): number =>
     random.chance(chance) ? random.between(max / 20, max) : 0
   return {
@@ -61,11 +88,11 @@ export function planOf(seed: number): Plan {
     threads,
     shards: random.whole(threads, 6),
     segmentBytes: 1024 * random.pick([4, 8, 16]),
-    snapshotJournalBytes: 1024 * random.pick([4, 8, 16, 64]),
+    snapshotJournalBytes: 1024 * calm * random.pick([4, 8, 16, 64]),
     mailboxMessages: random.pick([1, 4, 64, 1024]),
     keyRetentionMs: 86_400_000,
     clients: random.whole(2, 8),
-    operations: random.whole(60, 260),
+    operations: random.whole(60, 260) * load,
     thinkMs: random.between(0.5, 30),
     patienceMs: random.between(200, 3_000),
     diskLatencyMs: random.between(0.02, 2),
@@ -74,9 +101,9 @@ export function planOf(seed: number): Plan {
       kill: on(0.5, 200, 2_000),
       powerLoss: on(0.6, 200, 2_000),
       pause: on(0.4, 300, 2_000),
-      takeOver: on(0.3, 300, 2_000),
+      takeOver: on(0.45, 150, 1_500),
       clockJump: on(0.4, 100, 2_000),
-      partition: on(0.5, 50, 1_000),
+      partition: on(0.6, 50, 800),
       slowDisk: on(0.3, 300, 2_000),
       diskFull: on(0.2, 500, 3_000),
       syncError: on(0.3, 500, 3_000),
@@ -89,6 +116,9 @@ export function planOf(seed: number): Plan {
     delay: chanceOf(0.6, 0.3),
     reorder: chanceOf(0.6, 0.3),
     answerLoss: chanceOf(0.4, 0.1),
-    shortWrites: chanceOf(0.15, 0.01),
+    shortWrites: chanceOf(0.3, 0.02),
+    killAtWrite: more.chance(0.5) ? more.between(0.001, 0.02) / calm : 0,
+    powerLossAtWrite: more.chance(0.6) ? more.between(0.002, 0.05) / calm : 0,
+    syncFactor: more.pick([1, 1, 3, 10]),
   }
 }

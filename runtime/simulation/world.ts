@@ -6,7 +6,8 @@ import { Fault, OpenRefused } from '../errors.js'
 import type { Env, ProcessIdentity } from '../env/env.js'
 import type { JournalFolder } from '../journal/file/index.js'
 import { DiskImage } from './disk-image.js'
-import { FaultCounts } from './faults.js'
+import { CrashEvidence } from './evidence.js'
+import { FaultCounts, type FaultKind } from './faults.js'
 import type { History } from './history.js'
 import { Kernel } from './kernel.js'
 import type { Network } from './network.js'
@@ -14,6 +15,7 @@ import { SimulatedNode, type NodeOptions } from './node.js'
 import { SimulatedProcess } from './process.js'
 import { Random } from './random.js'
 import type { Machine } from './simulated-disk.js'
+import { Storm, type StormWorld } from './storm.js'
 import type { Plan } from './swarm.js'
 
 export const dataDir = '/data'
@@ -30,6 +32,9 @@ export interface WorldListener {
   beforePowerLoss(): Promise<void>
 }
 
+/** Share of openings at which states are rebuilt from snapshots and tail, and compared: it is dear. */
+const rebuildShare = 0.4
+
 /** What a failing disk is reported as; ENOENT: a slow opener whose files its successor has removed. */
 const diskErrors = new Set(['journal_failed', 'EIO', 'ENOSPC', 'ENOENT'])
 
@@ -38,14 +43,15 @@ export class World {
   readonly counts = new FaultCounts()
   readonly machine: Machine
   readonly nodes: SimulatedNode[] = []
-  /** True while faults happen. */
-  stormy = true
   private readonly plan: Plan
   private readonly options: Omit<NodeOptions, 'takeOver'>
   private readonly network: Network
   private readonly history: History
   private readonly listener: WorldListener
   private readonly random: Random
+  private readonly storm: Storm
+  private readonly evidence: CrashEvidence
+  private readonly judging: Random
   private readonly processes = new Map<number, SimulatedProcess>()
   private readonly openings = new Set<SimulatedNode>()
   private nextPid = 1
@@ -61,6 +67,7 @@ export class World {
     this.history = history
     this.listener = listener
     this.random = new Random(plan.seed, 'faults')
+    this.judging = new Random(plan.seed, 'judging')
     this.machine = {
       image: new DiskImage(),
       weather: {
@@ -68,17 +75,26 @@ export class World {
         slowness: 1,
         full: false,
         syncErrors: 'none',
+        syncFactor: plan.syncFactor,
         shortWrites: plan.shortWrites,
       },
       counts: this.counts,
       random: new Random(plan.seed, 'disk'),
-      onWrite: (path, bytes) => {
-        history.wrote(path, bytes)
+      onWrite: (path, bytes, content) => {
+        history.wrote(path, bytes, content)
+      },
+      onSync: (content) => {
+        history.synced(content)
+      },
+      onDanger: (moment, owner) => {
+        this.storm.danger(moment, owner)
       },
       onRename: (path, content) => {
         history.renamed(path, content)
       },
     }
+    this.evidence = new CrashEvidence(this.counts)
+    this.storm = new Storm(plan, this.stormWorld(), this.random)
     this.network = {
       kernel: this.kernel,
       counts: this.counts,
@@ -96,39 +112,7 @@ export class World {
 
   start(): void {
     this.watch()
-    const { faults } = this.plan
-    this.often(faults.kill, () => {
-      this.onOne((node) => {
-        this.kill(node)
-      })
-    })
-    this.often(faults.powerLoss, () => {
-      void this.losePower()
-    })
-    this.often(faults.pause, () => {
-      this.onOne((node) => {
-        this.pause(node)
-      })
-    })
-    this.often(faults.takeOver, () => {
-      this.launch(true)
-    })
-    this.often(faults.clockJump, () => {
-      this.onOne((node) => {
-        this.jumpClock(node)
-      })
-    })
-    this.often(faults.partition, () => {
-      this.onOne((node) => {
-        this.partition(node)
-      })
-    })
-    this.often(faults.cleanRestart, () => {
-      this.onOne((node) => {
-        this.closeCleanly(node)
-      })
-    })
-    this.diskTroubles()
+    this.storm.begin()
   }
 
   /** Nodes a client may reach: also those that do not know that they were succeeded. */
@@ -144,7 +128,7 @@ export class World {
 
   /** Ends all faults: from now on everything must converge. */
   heal(): void {
-    this.stormy = false
+    this.storm.raging = false
     const { weather } = this.network
     weather.loss = weather.duplicate = weather.delay = weather.reorder = weather.answerLoss = 0
     const disk = this.machine.weather
@@ -154,24 +138,30 @@ export class World {
     disk.shortWrites = 0
     for (const node of this.nodes) {
       for (const pair of node.pairs) pair.cut('both', undefined)
-      node.process.skewMs = 0
+      node.process.setClock()
       if (node.process.paused) node.process.resume()
     }
     this.kernel.say('all faults end')
   }
 
-  private often(mean: number, strike: () => void): void {
-    if (mean === Infinity) return
-    this.kernel.after(this.random.exponential(mean), () => {
-      if (!this.stormy) return
-      strike()
-      this.often(mean, strike)
-    })
-  }
-
-  private onOne(strike: (node: SimulatedNode) => void): void {
-    const nodes = this.nodes.filter(({ process }) => !process.paused)
-    if (nodes.length > 0) strike(this.random.pick(nodes))
+  private stormWorld(): StormWorld {
+    return {
+      kernel: this.kernel,
+      nodes: this.nodes,
+      disk: this.machine.weather,
+      kill: (node) => {
+        this.kill(node, 'kill')
+      },
+      losePower: () => {
+        void this.losePower('power_loss')
+      },
+      takeOver: () => {
+        this.launch(true)
+      },
+      closeCleanly: (node) => {
+        this.closeCleanly(node)
+      },
+    }
   }
 
   /** Starts an owner whenever nobody serves, as a supervisor would. */
@@ -190,16 +180,12 @@ export class World {
     const process = new SimulatedProcess(
       this.kernel,
       this.machine,
+      this.machine.counts,
       new Random(this.plan.seed, `process ${pid}`),
       pid,
       (identity) => this.fateOf(identity),
     )
     this.processes.set(pid, process)
-    const { clockSkewMs } = this.plan.faults
-    if (this.stormy && clockSkewMs > 0) {
-      process.skewMs = this.random.between(-clockSkewMs, clockSkewMs)
-      this.counts.add('clock_skew')
-    }
     const node: SimulatedNode = new SimulatedNode(
       process,
       { ...this.options, takeOver },
@@ -209,7 +195,9 @@ export class World {
           if (takeOver && others > 0 && this.nodes.some((one) => one !== node && one.serving)) {
             this.counts.add('take_over')
           }
-          await this.history.confirm(this.machine.image, this.kernel.now, folder.plan)
+          this.evidence.opened(folder.epoch, folder.report.clean)
+          const rebuild = this.judging.chance(rebuildShare)
+          await this.history.confirm(this.machine.image, this.kernel.now, folder.plan, rebuild)
           this.listener.opened(folder)
         },
         peerBatch: (bytes) => {
@@ -228,7 +216,10 @@ export class World {
     this.nodes.push(node)
     this.openings.add(node)
     this.kernel.say(`process ${pid} opens the folder${takeOver ? ', taking over' : ''}`)
-    if (this.stormy && this.random.chance(this.plan.faults.crashInRecovery)) this.crashOpening(node)
+    this.storm.setClock(node)
+    this.storm.opening(node, () => {
+      this.crashOpening(node)
+    })
     node.start().then(
       () => {
         this.openings.delete(node)
@@ -241,12 +232,9 @@ export class World {
   }
 
   private crashOpening(node: SimulatedNode): void {
-    this.kernel.after(this.random.between(0, 80) * this.plan.diskLatencyMs, () => {
-      if (!this.openings.has(node)) return
-      this.counts.add('crash_in_recovery')
-      if (this.random.chance(0.5)) this.kill(node)
-      else void this.losePower()
-    })
+    if (!this.openings.has(node)) return
+    if (this.random.chance(0.5)) this.kill(node, 'crash_in_recovery')
+    else void this.losePower('crash_in_recovery')
   }
 
   private openFailed(node: SimulatedNode, pid: number, error: unknown): void {
@@ -268,9 +256,9 @@ export class World {
     this.remove(node)
   }
 
-  private kill(node: SimulatedNode): void {
-    this.counts.add('kill')
+  private kill(node: SimulatedNode, kind: FaultKind): void {
     this.kernel.say(`process ${node.process.env.processes.self.pid} is killed`)
+    this.evidence.struck(kind, this.openings.has(node) ? 'opener' : 'owner')
     this.remove(node)
   }
 
@@ -283,41 +271,14 @@ export class World {
     this.listener.gone(node)
   }
 
-  private async losePower(): Promise<void> {
-    this.counts.add('power_loss')
+  private async losePower(kind: FaultKind): Promise<void> {
     this.kernel.say('power is lost')
+    if (this.reachable().length > 0) this.evidence.struck(kind, 'owner')
+    else if (this.openings.size > 0) this.evidence.struck(kind, 'opener')
     for (const node of [...this.nodes]) this.remove(node)
     await this.listener.beforePowerLoss()
     this.machine.image.losePower(this.machine.random)
-  }
-
-  private pause(node: SimulatedNode): void {
-    const { process } = node
-    this.kernel.say(`process ${process.env.processes.self.pid} is paused`)
-    process.pause()
-    this.kernel.after(this.random.exponential(500), () => {
-      if (!process.alive || !process.paused) return
-      this.counts.add('pause')
-      this.kernel.say(`process ${process.env.processes.self.pid} goes on`)
-      process.resume()
-    })
-  }
-
-  private jumpClock(node: SimulatedNode): void {
-    const far = this.random.chance(0.3) ? 7_200_000 : 30_000
-    node.process.skewMs += this.random.between(-far, far)
-    this.counts.add('clock_jump')
-  }
-
-  private partition(node: SimulatedNode): void {
-    if (node.pairs.length === 0) return
-    const pair = this.random.pick(node.pairs)
-    const oneWay = this.random.chance(0.5)
-    const direction = oneWay ? this.random.pick([0, 1] as const) : 'both'
-    pair.cut(direction, oneWay ? 'partition_one_way' : 'partition_two_way')
-    this.kernel.after(this.random.exponential(400), () => {
-      pair.cut(direction, undefined)
-    })
+    this.history.lostPower()
   }
 
   private closeCleanly(node: SimulatedNode): void {
@@ -333,36 +294,6 @@ export class World {
         if (node.process.alive) this.failed(node, -1, error as Error)
       },
     )
-  }
-
-  private diskTroubles(): void {
-    const { faults } = this.plan
-    const { weather } = this.machine
-    const forAWhile = (begin: () => void, end: () => void): void => {
-      begin()
-      this.kernel.after(this.random.exponential(200), end)
-    }
-    this.often(faults.slowDisk, () => {
-      forAWhile(
-        () => (weather.slowness = this.random.between(5, 50)),
-        () => (weather.slowness = 1),
-      )
-    })
-    this.often(faults.diskFull, () => {
-      forAWhile(
-        () => (weather.full = true),
-        () => (weather.full = false),
-      )
-    })
-    this.often(faults.syncError, () => {
-      if (this.random.chance(0.5)) weather.syncErrors = 'once'
-      else {
-        forAWhile(
-          () => (weather.syncErrors = 'for_ever'),
-          () => (weather.syncErrors = 'none'),
-        )
-      }
-    })
   }
 
   private fateOf({ pid }: ProcessIdentity): ReturnType<Env['processes']['fate']> {

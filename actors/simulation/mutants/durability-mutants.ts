@@ -27,9 +27,9 @@ export const durabilityMutants: readonly Mutant[] = [
     name: 'reply_while_in_flight',
     breaks: 'A query that saw a group in flight is answered before that group is durable.',
     file: 'runtime/shard/lane.ts',
-    find: 'return this.inFlight?.answers ?? this.free',
+    find: 'return this.inFlight === undefined ? this.free : this.late',
     replace: 'return this.free',
-    oracle: 'linearizability',
+    oracle: 'reads',
   },
   {
     name: 'messages_before_durable',
@@ -110,12 +110,20 @@ export const durabilityMutants: readonly Mutant[] = [
   },
   {
     name: 'fence_ignored',
-    breaks: 'An owner that was succeeded goes on giving answers.',
+    breaks: 'An owner that was succeeded does not look at the fence, and goes on giving answers.',
+    file: 'runtime/journal/file/fence.ts',
+    find: "    throw new Fault('fenced')",
+    replace: "    if (this.claim === '') throw new Fault('fenced')",
+    oracle: 'acknowledged',
+    fast: true,
+  },
+  {
+    name: 'fence_forgotten_after_sync',
+    breaks: 'An owner looks at the fence before it answers reads, but not when a group is durable.',
     file: 'runtime/journal/file/lane.ts',
     find: '    await file.sync()\n    this.fence.check()',
     replace: '    await file.sync()',
     oracle: 'acknowledged',
-    fast: true,
   },
   {
     name: 'clock_jump_believed',
@@ -124,6 +132,6 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'runtime/shard/clock-guard.ts',
     find: 'this.jumped = wall - expected > limits.clockStepMsMax',
     replace: 'this.jumped = wall - expected > Infinity',
-    oracle: 'expiry-in-time',
+    oracle: 'time-follows-clock',
   },
 ]

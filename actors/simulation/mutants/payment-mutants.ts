@@ -138,7 +138,7 @@ export const paymentMutants: readonly Mutant[] = [
     file: 'actors/payment/payment.ts',
     find: '      if (view.self.pending !== null) return view.park(view.key)\n',
     replace: '',
-    oracle: 'settled-stays',
+    oracle: 'steps-in-flight',
   },
   {
     name: 'transfer_undo_forgets_payee',

@@ -3,7 +3,7 @@
  * account that respects real time and explains every read.
  */
 import type { AccountView } from '../../bank.js'
-import { canonical } from '../canonical.js'
+import { canonicalOnce } from '../canonical.js'
 import { Violation } from '../committed.js'
 import { isDefinite, returnOf } from '../history.js'
 import { checkLinearizable, type Attempt, type Operation, type SequentialModel } from '../kit.js'
@@ -58,7 +58,7 @@ export class AccountLinearizability {
   check(attempts: readonly Attempt[]): void {
     const answered = answersIn(attempts)
     const changes = this.caused.map(({ account, by, cause }): AccountOperation => {
-      const returned = cause === undefined ? undefined : answered.get(canonical(cause.request))
+      const returned = cause === undefined ? undefined : answered.get(canonicalOnce(cause.request))
       const input: Input = { account, type: 'change', by }
       return {
         input,
@@ -89,7 +89,7 @@ function answersIn(attempts: readonly Attempt[]): Map<string, number> {
   const answered = new Map<string, number>()
   for (const attempt of attempts) {
     if (attempt.request.key === undefined || !isDefinite(attempt.result)) continue
-    const request = canonical(attempt.request)
+    const request = canonicalOnce(attempt.request)
     answered.set(request, Math.min(answered.get(request) ?? Infinity, returnOf(attempt)))
   }
   return answered

@@ -2,7 +2,7 @@
  * Answers against what was committed: what was acknowledged is there, what was refused was not done,
  * the same key gives the first answer for ever, and another request never gets it.
  */
-import { canonical } from '../canonical.js'
+import { canonical, canonicalOnce } from '../canonical.js'
 import { Violation } from '../committed.js'
 import { isDefinite, keyName, returnOf } from '../history.js'
 import type { Attempt } from '../kit.js'
@@ -102,7 +102,8 @@ function checkSticky(key: string, tries: readonly Attempt[]): void {
 }
 
 function sameRequest(a: Attempt, b: Attempt): boolean {
-  return canonical(a.request.input) === canonical(b.request.input)
+  const [one, other] = [a.request.input, b.request.input]
+  return one === other || canonicalOnce(one) === canonicalOnce(other)
 }
 
 function textOf({ result }: Attempt): string {

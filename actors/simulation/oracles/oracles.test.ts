@@ -13,6 +13,7 @@ import { checkOverdraft } from './overdraft.js'
 import { checkPaymentProgress } from './payment-progress.js'
 import { checkReads } from './reads.js'
 import { ReferenceOracle } from './reference.js'
+import { StepsInFlight } from './steps-in-flight.js'
 
 const alice = 'account/alice'
 const shop = 'merchant/shop'
@@ -59,6 +60,8 @@ function turn({ events = [], ...fields }: TurnFields): Turn {
     messages: [],
     keys: [],
     time: 1_000,
+    writtenAt: 0,
+    durableAt: 0,
     endsFrame: true,
     events: events.map(([address, event, data]) => ({
       address,
@@ -207,9 +210,9 @@ describe('progress of payments', () => {
 })
 
 describe('reads', () => {
-  it('finds a view that no committed turn led to', () => {
+  it('finds a view that no committed turn led to, or one shown before it was durable', () => {
     const shadow = new ShadowBank()
-    shadow.apply(turn({ events: [opened(alice), deposited(alice, 100)] }))
+    shadow.apply(turn({ durableAt: 2, events: [opened(alice), deposited(alice, 100)] }))
     const view: AccountView = {
       id: 'alice',
       kind: 'account',
@@ -222,14 +225,33 @@ describe('reads', () => {
       available: 100,
       version: 2,
     }
-    const check = (seen: AccountView) =>
+    const check = (seen: AccountView, seenAt = 2) =>
       findingOf(() => {
-        checkReads([attempt(request('view', null), [1, 2], answered(seen))], shadow, new Map())
+        checkReads([attempt(request('view', null), [1, seenAt], answered(seen))], shadow, new Map())
       })
     expect(check(view)).toBe('')
+    expect(check(view, 1.9)).toBe('reads')
     expect(check({ ...view, version: 3 })).toBe('reads')
     expect(check({ ...view, creditsPosted: 90, available: 90 })).toBe('reads')
     expect(check({ ...view, available: 90 })).toBe('reads')
+  })
+})
+
+describe('steps in flight', () => {
+  it('finds a payment that was read between the begin and the end of a step', () => {
+    const steps = new StepsInFlight()
+    const asked = request('view', null, undefined, 'payment/1')
+    const check = (at: readonly [number, number]) =>
+      findingOf(() => {
+        steps.check([attempt(asked, at, answered({}))])
+      })
+    steps.turn(turn({ durableAt: 10, events: [['payment/1', 'captureStarted', {}]] }))
+    steps.turn(turn({ writtenAt: 20, events: [['payment/1', 'captured', {}]] }))
+    expect(check([10, 19])).toBe('steps-in-flight')
+    expect(check([9, 19])).toBe('')
+    expect(check([10, 20])).toBe('')
+    steps.turn(turn({ durableAt: 30, events: [['payment/1', 'refundStarted', {}]] }))
+    expect(check([30, 40])).toBe('steps-in-flight')
   })
 })
 
@@ -321,6 +343,8 @@ describe('causal order', () => {
     firstOrdinal: turns[0]?.ordinal ?? 1,
     count: turns.length,
     time: 1_000,
+    writtenAt: 0,
+    durableAt: 0,
     group: 1,
     turns,
   })

@@ -1,10 +1,11 @@
 /**
- * Reads against the journal: every view a client got is one the committed turns really led to. A read
- * of something that was lost in a crash afterwards shows here.
+ * Reads against the journal: every view a client got is one the committed turns really led to, and was
+ * durable when it was shown. What a crash afterwards would have taken back shows here, crash or not.
  */
 import type { AccountView, BalanceView, PaymentView } from '../../bank.js'
 import { canonical } from '../canonical.js'
 import { Violation } from '../committed.js'
+import { returnOf } from '../history.js'
 import type { Attempt } from '../kit.js'
 import type { ShadowBank } from '../shadow-bank.js'
 
@@ -14,7 +15,8 @@ export function checkReads(
   shadow: ShadowBank,
   paymentViews: ReadonlyMap<string, ReadonlySet<string>>,
 ): void {
-  for (const { request, result } of attempts) {
+  for (const attempt of attempts) {
+    const { request, result } = attempt
     if (result?.type !== 'answered') continue
     const { type, address, name } = request
     const { value } = result
@@ -22,6 +24,7 @@ export function checkReads(
       if (type === 'query') checkPayment(value as PaymentView, paymentViews)
     } else if (name === 'view' || administrative.has(name)) {
       checkAccount(address, value as AccountView, shadow)
+      checkDurable(address, (value as AccountView).version, returnOf(attempt), shadow)
     } else if (name === 'balanceAt') {
       checkBalance(address, value as BalanceView, shadow)
     } else if (name === 'recount' && value !== '') {
@@ -50,6 +53,16 @@ function checkAccount(address: string, view: AccountView, shadow: ShadowBank): v
   throw new Violation(
     'reads',
     `${address} was read as ${canonical(view)}; committed version ${view.version} is ${canonical(state)}.`,
+  )
+}
+
+/** Nobody sees what is not certain to survive. */
+function checkDurable(address: string, version: number, seenAt: number, shadow: ShadowBank): void {
+  const durableAt = shadow.durableAt(address, version)
+  if (durableAt <= seenAt) return
+  throw new Violation(
+    'reads',
+    `Version ${version} of ${address} was shown at ${seenAt} ms; it was durable at ${durableAt} ms.`,
   )
 }
 

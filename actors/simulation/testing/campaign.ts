@@ -30,6 +30,7 @@ async function firstFinding(from: number, seeds: number): Promise<FirstFinding |
     try {
       const { violations } = await simulate({
         seed,
+        short: true,
         workload: paymentWorkload,
         oracles: [paymentOracles],
       })

@@ -22,7 +22,7 @@ import { limits } from '../../limits.js'
 import type { RecoveryReport } from '../journal.js'
 import { carryLastGroups } from './carry.js'
 import { headRows } from './chains.js'
-import { Fence } from './fence.js'
+import { Fence, type Claim } from './fence.js'
 import { listFolder, readLineage, type Lineage } from './lineage.js'
 import {
   epochPaths,
@@ -90,7 +90,8 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
   await disk.makeFolder(folders.journal(dataDir))
   await disk.makeFolder(folders.epochs(dataDir))
   await disk.syncFolder(dataDir)
-  const epoch = await acquireEpoch(env, dataDir, options.takeOver ?? false)
+  const claim = await acquireEpoch(env, dataDir, options.takeOver ?? false)
+  const { epoch } = claim
   const heartbeat = new Heartbeat(env, dataDir, epoch)
   try {
     const found = await readManifest(env, dataDir)
@@ -98,18 +99,14 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
     const lineage = await readLineage(disk, dataDir, found)
     const manifest = await settleManifest(env, options, lineage.manifest, found)
     const segments = await adopt(env, dataDir, epoch, manifest, lineage)
-    const plan = planOf(
-      { dataDir, epoch, shards: manifest.shards, segmentBytes },
-      lineage,
-      segments,
-    )
+    const plan = planOf({ ...claim, shards: manifest.shards, segmentBytes }, lineage, segments)
     await removeStrays(env, plan)
     return new OpenFolder(env, manifest, plan, lineage.report, heartbeat)
   } catch (error) {
     heartbeat.stop()
     // The reason of the failure matters more than a note that could not be written.
     await releaseEpoch(env, dataDir, epoch).catch(() => undefined)
-    throw isFenced(env, dataDir, epoch) ? overtaken(dataDir, error) : error
+    throw isFenced(env, claim) ? overtaken(dataDir, error) : error
   }
 }
 
@@ -117,14 +114,14 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
  * What an error of an opener means: one that was overtaken sees files go that its successor let go,
  * and must not call that damage.
  */
-export function openerError(env: Env, { dataDir, epoch }: FolderPlan, error: unknown): unknown {
+export function openerError(env: Env, plan: FolderPlan, error: unknown): unknown {
   if (error instanceof Fault) return error
-  return isFenced(env, dataDir, epoch) ? overtaken(dataDir, error) : error
+  return isFenced(env, plan) ? overtaken(plan.dataDir, error) : error
 }
 
-function isFenced(env: Env, dataDir: string, epoch: number): boolean {
+function isFenced(env: Env, claim: Claim): boolean {
   try {
-    new Fence(env.disk, dataDir, epoch).check()
+    new Fence(env.disk, claim).check()
     return false
   } catch (error) {
     return error instanceof Fault
@@ -174,10 +171,11 @@ class OpenFolder implements JournalFolder {
     const ends = lanes.map(({ lane, index, offset, crc }) => ({ lane, index, offset, crc }))
     const all = opened.every((file) => ends.some(({ lane }) => lane === file.lane))
     assert(all, 'a folder is closed when all its lanes are sealed')
-    new Fence(disk, dataDir, epoch).check()
+    new Fence(disk, this.plan).check()
     const record: CloseRecord = { format: recordFormat, epoch, lanes: ends }
     await writeRecord(disk, epochPaths.closed(dataDir, epoch), record)
     for (const { lane } of ends) await disk.remove(epochPaths.sealing(dataDir, epoch, lane))
+    await disk.remove(this.plan.claim)
     await disk.syncFolder(folders.epochs(dataDir))
   }
 
@@ -272,7 +270,7 @@ async function adopt(
 }
 
 function planOf(
-  scope: Pick<FolderPlan, 'dataDir' | 'epoch' | 'shards' | 'segmentBytes'>,
+  scope: Claim & Pick<FolderPlan, 'shards' | 'segmentBytes'>,
   { heads, base }: Lineage,
   segments: readonly ScannedSegment[],
 ): FolderPlan {
@@ -295,7 +293,7 @@ function planOf(
 async function removeStrays(env: Env, plan: FolderPlan): Promise<void> {
   const { disk } = env
   const { dataDir, epoch } = plan
-  const fence = new Fence(disk, dataDir, epoch)
+  const fence = new Fence(disk, plan)
   const kept = new Set(plan.segments.map(segmentName))
   const stray: string[] = []
   for (const name of await disk.list(folders.journal(dataDir))) {

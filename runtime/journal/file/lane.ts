@@ -59,7 +59,7 @@ export async function openLane(
     const first = await createSegment(env, dataDir, { ...name, size, shards: plan.shards })
     const record: LaneRecord = { format: recordFormat, epoch, lane, shards: [...shards] }
     await writeRecord(env.disk, epochPaths.lane(dataDir, epoch, lane), record)
-    new Fence(env.disk, dataDir, epoch).check()
+    new Fence(env.disk, plan).check()
     return new LaneOnFile(env, plan, lane, shards, first)
   } catch (error) {
     throw faultOf(error)
@@ -101,7 +101,7 @@ class LaneOnFile implements FileLane {
     this.env = env
     this.plan = plan
     this.lane = lane
-    this.fence = new Fence(env.disk, plan.dataDir, plan.epoch)
+    this.fence = new Fence(env.disk, plan)
     this.retention = new Retention(env, plan, lane, this.fence)
     for (const shard of shards) this.heads.set(shard, plan.heads[shard] ?? noFrame)
     this.segment = first

@@ -3,6 +3,7 @@
  *
  *   manifest                                   what the folder is
  *   epochs/0000000007                          epoch 7 has an owner: its identity. This file is the fence
+ *   epochs/0000000007.claim-3f09…              whose epoch 7 is: while it is there, no successor has cleaned up
  *   epochs/0000000007.adopted                  what epoch 7 took over; makes it part of the lineage
  *   epochs/0000000007.lane-00000               lane 0 was opened, for these shards
  *   epochs/0000000007.truncated-00000          what lane 0 let go behind snapshots
@@ -38,7 +39,7 @@ export const manifestPath = (dataDir: string): string => join(dataDir, 'manifest
 
 /** What an epoch's file is about; lanes have their own. */
 export type EpochFileKind =
-  'owner' | 'adopted' | 'closed' | 'released' | 'lane' | 'truncated' | 'sealing'
+  'owner' | 'claim' | 'adopted' | 'closed' | 'released' | 'lane' | 'truncated' | 'sealing'
 
 /** A file in the folder of epochs. */
 export interface EpochFile {
@@ -54,6 +55,9 @@ const inEpochs = (dataDir: string, epoch: number, suffix: string): string =>
 /** Paths of an epoch's files. */
 export const epochPaths = {
   owner: (dataDir: string, epoch: number): string => inEpochs(dataDir, epoch, ''),
+  /** @param mark 16 hex digits no other opener has */
+  claim: (dataDir: string, epoch: number, mark: string): string =>
+    inEpochs(dataDir, epoch, `.claim-${mark}`),
   adopted: (dataDir: string, epoch: number): string => inEpochs(dataDir, epoch, '.adopted'),
   closed: (dataDir: string, epoch: number): string => inEpochs(dataDir, epoch, '.closed'),
   released: (dataDir: string, epoch: number): string => inEpochs(dataDir, epoch, '.released'),
@@ -68,9 +72,11 @@ export const epochPaths = {
 /** @returns undefined for names that are none of ours, such as temporary ones */
 export function parseEpochFile(name: string): EpochFile | undefined {
   const match =
-    /^(\d{10})(?:\.(?:(adopted|closed|released)|(lane|truncated|sealing)-(\d{5})))?$/.exec(name)
+    /^(\d{10})(?:\.(?:(adopted|closed|released)|(lane|truncated|sealing)-(\d{5})|(claim)-[\da-f]{16}))?$/.exec(
+      name,
+    )
   if (match === null) return undefined
-  const kind = (match[2] ?? match[3] ?? 'owner') as EpochFileKind
+  const kind = (match[2] ?? match[3] ?? match[5] ?? 'owner') as EpochFileKind
   const lane = match[4] === undefined ? undefined : Number(match[4])
   return { epoch: Number(match[1]), kind, lane, name }
 }

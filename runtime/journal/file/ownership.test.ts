@@ -119,6 +119,29 @@ describe('a data folder', () => {
     expect(next.acknowledged.get(0)).toBe(6)
   })
 
+  it('Z2: a slow opener that puts an epoch’s file back does not give the epoch back its owner', async () => {
+    const base = new JournalEnv()
+    await (await FolderOwner.open(base)).append([0])
+    base.fates.set(3, 'paused').set(4, 'paused')
+    let sleeper: FolderOwner | undefined
+    const open = base.disk.open.bind(base.disk)
+    base.disk.open = async (path, mode) => {
+      if (path.endsWith('/0000000002') && mode === 'create') {
+        base.disk.open = open
+        // Epoch 2 is another's, and he is succeeded twice, before the slow one comes to it.
+        sleeper = await FolderOwner.open(base.otherProcess(3))
+        await FolderOwner.open(base.otherProcess(4))
+        await FolderOwner.open(base.otherProcess(5))
+      }
+      return open(path, mode)
+    }
+    const slow = FolderOwner.open(base.otherProcess(2))
+    await expect(slow).rejects.toMatchObject({ code: 'data_dir_in_use' })
+    expect(base.disk.paths()).toContain('/data/epochs/0000000002')
+    expect(() => sleeper!.lanes[0]!.isOwner()).toThrow('Another process owns')
+    await expect(sleeper!.append([0])).rejects.toMatchObject({ code: 'fenced' })
+  })
+
   it('tells apart another number of shards, with both numbers', async () => {
     const { owner, second } = await owned('gone')
     const opening = openFolder(second, { dataDir, shards: 8 })

@@ -13,11 +13,13 @@
  *
  * O3. Safety never rests on this table but on the fence (Z1): an owner that was succeeded finds the
  *     newer epoch file after its next sync and releases nothing.
- * O4. Two openers at once: exclusive creation of the epoch file decides.
+ * O4. Two openers at once: exclusive creation of the epoch file decides. Whoever wins makes its claim
+ *     (Z2) before it looks whether others came in between.
  */
 import { dirname } from 'node:path'
 import type { Env, TimerHandle } from '../../env/env.js'
 import { OpenRefused } from '../../errors.js'
+import type { Claim } from './fence.js'
 import { epochPaths, folders } from './names.js'
 import { listFolder } from './lineage.js'
 import { encodeRecord, readOwner, recordFormat, writeRecord, type OwnerRecord } from './records.js'
@@ -31,24 +33,24 @@ const watchMs = 500
 
 /**
  * Becomes the owner: creates the next epoch's file, exclusively.
- * @returns the new epoch
+ * @returns the new epoch, claimed
  * @throws OpenRefused data_dir_in_use
  */
-export async function acquireEpoch(env: Env, dataDir: string, takeOver: boolean): Promise<number> {
+export async function acquireEpoch(env: Env, dataDir: string, takeOver: boolean): Promise<Claim> {
   const { epochFiles, segments } = await listFolder(env.disk, dataDir)
   const owners = epochFiles.filter(({ kind }) => kind === 'owner')
   const last = newest(owners)
   if (last > 0 && !takeOver) await assertFree(env, dataDir, last)
   // Numbers are never used twice, whatever is left of an epoch.
   const epoch = Math.max(newest(epochFiles), newest(segments)) + 1
-  await createOwnerFile(env, dataDir, epoch)
+  const claim = await createOwnerFile(env, dataDir, epoch)
   const later = newest((await listFolder(env.disk, dataDir)).epochFiles)
   if (later > epoch) {
     // We were so slow that others came in between; our number is an old one. Its file stays: it may be
     // the very one that fences the owner before us. The next opener removes it with that owner's.
     throw justOpened(dataDir)
   }
-  return epoch
+  return { dataDir, epoch, claim }
 }
 
 /** What is known of the owner of an epoch. */
@@ -128,7 +130,8 @@ async function isSilent(env: Env, path: string): Promise<boolean> {
   return true
 }
 
-async function createOwnerFile(env: Env, dataDir: string, epoch: number): Promise<void> {
+/** @returns the path of the claim */
+async function createOwnerFile(env: Env, dataDir: string, epoch: number): Promise<string> {
   const { disk } = env
   const path = epochPaths.owner(dataDir, epoch)
   const record: OwnerRecord = { format: recordFormat, epoch, ...env.processes.self }
@@ -141,8 +144,12 @@ async function createOwnerFile(env: Env, dataDir: string, epoch: number): Promis
   } finally {
     await file.close()
   }
+  const mark = Buffer.from(env.chance.bytes(8)).toString('hex')
+  const claim = epochPaths.claim(dataDir, epoch, mark)
+  await (await disk.open(claim, 'create')).close()
   await disk.syncFolder(folders.epochs(dataDir))
   await disk.syncFolder(dirname(folders.epochs(dataDir)))
+  return claim
 }
 
 function justOpened(dataDir: string): OpenRefused {

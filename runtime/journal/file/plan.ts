@@ -2,6 +2,7 @@
  * What opening a data folder found, as plain data that goes to every shard thread.
  */
 import type { ShardHead, ShardHeadRow } from './chains.js'
+import type { Claim } from './fence.js'
 import type { AdoptedSegment } from './records.js'
 
 /** A segment to read, with the newest frame of each shard in it. */
@@ -9,9 +10,7 @@ export interface SegmentPlan extends AdoptedSegment {
   readonly heads: readonly ShardHeadRow[]
 }
 
-export interface FolderPlan {
-  readonly dataDir: string
-  readonly epoch: number
+export interface FolderPlan extends Claim {
   readonly shards: number
   readonly segmentBytes: number
   /** Segments to read, in order: each shard's frames stand in the order of its ordinals. */

@@ -3,12 +3,14 @@
  * of everything that writes files.
  *
  * M1. A file's data is durable after its sync; a name is durable after its folder's sync. Before, a
- *     crash keeps any part of it: each sector old or new, each name there or not.
+ *     crash keeps any part of it: each sector old or new, each name there or not. A folder that goes
+ *     takes with it what is in it.
  * M2. After a crash or a planned failure nothing works any more on this disk object; the disk after the
  *     crash is another one.
  */
 import { dirname } from 'node:path'
 import type { Disk, DiskFile } from '../../env/env.js'
+import { makeFolderDurably } from '../../env/make-folder.js'
 
 interface Content {
   data: Buffer
@@ -44,10 +46,19 @@ export class MemoryDisk implements Disk {
   now = 0
   private names = new Map<string, Content>()
   private durableNames = new Map<string, Content>()
+  private folders = new Set(['/'])
+  private durableFolders = new Set(['/'])
   private dead = false
 
-  makeFolder(): Promise<void> {
-    return Promise.resolve()
+  makeFolder(path: string): Promise<void> {
+    return makeFolderDurably(
+      {
+        exists: (folder) => this.existsNow(folder),
+        make: (folder) => this.run('makeFolder', folder, () => this.folders.add(folder)),
+        syncFolder: (folder) => this.syncFolder(folder),
+      },
+      path,
+    )
   }
 
   async list(path: string): Promise<string[]> {
@@ -62,6 +73,7 @@ export class MemoryDisk implements Disk {
   async open(path: string, mode: 'read' | 'readwrite' | 'create'): Promise<DiskFile> {
     this.assertAlive()
     if (mode === 'create') {
+      if (!this.folders.has(dirname(path))) throw new DiskError('ENOENT', path)
       this.change('create', path)
       if (this.names.has(path)) throw new DiskError('EEXIST', path)
       const empty = Buffer.alloc(0)
@@ -74,7 +86,7 @@ export class MemoryDisk implements Disk {
 
   existsNow(path: string): boolean {
     this.assertAlive()
-    return this.names.has(path)
+    return this.names.has(path) || this.folders.has(path)
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -99,6 +111,9 @@ export class MemoryDisk implements Disk {
       for (const [name, content] of this.names) {
         if (dirname(name) === path) this.durableNames.set(name, content)
       }
+      for (const folder of this.folders) {
+        if (dirname(folder) === path) this.durableFolders.add(folder)
+      }
     })
   }
 
@@ -117,6 +132,12 @@ export class MemoryDisk implements Disk {
   afterCrash(survives: Survival): MemoryDisk {
     const disk = new MemoryDisk()
     disk.now = this.now
+    // Folders are made from the outside in, so those around one come before it.
+    for (const folder of this.folders) {
+      const survived = this.durableFolders.has(folder) || survives()
+      if (survived && disk.folders.has(dirname(folder))) disk.folders.add(folder)
+    }
+    disk.durableFolders = new Set(disk.folders)
     const contents = new Map<Content, Content>()
     const survivor = (content: Content): Content => {
       let copy = contents.get(content)
@@ -130,7 +151,7 @@ export class MemoryDisk implements Disk {
       const now = this.names.get(path)
       const before = this.durableNames.get(path)
       const found = now === before || survives() ? now : before
-      if (found === undefined) continue
+      if (found === undefined || !disk.folders.has(dirname(path))) continue
       disk.names.set(path, survivor(found))
       disk.durableNames.set(path, survivor(found))
     }

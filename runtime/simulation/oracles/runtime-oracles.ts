@@ -4,6 +4,7 @@
  */
 import { pack } from '../../../transport/index.js'
 import type { CommittedFrame, EndView, OracleFactory } from '../oracle.js'
+import { beginning } from '../process.js'
 import type { Operation } from '../workload.js'
 
 const keyOf = ({ request }: Operation): string =>
@@ -31,6 +32,24 @@ export const denseOrdinals: OracleFactory = {
       },
     }
   },
+}
+
+/** Further ahead of the true time than this, shard time has believed a clock that jumped. */
+const aheadMsMax = 30 * 60_000
+
+/** Shard time follows the clock, but no clock that jumps far ahead: what is held would expire. */
+export const timeFollowsClock: OracleFactory = {
+  name: 'time follows the clock',
+  create: ({ violation }) => ({
+    name: 'time follows the clock',
+    committed: ({ shard, firstOrdinal, time, writtenAt }) => {
+      const ahead = time - beginning - writtenAt
+      if (ahead <= aheadMsMax) return
+      violation(
+        `shard ${shard}, ordinal ${firstOrdinal}: shard time is ${Math.round(ahead / 60_000)} minutes ahead`,
+      )
+    },
+  }),
 }
 
 /** A key takes effect once, and what was definitely refused by the runtime never did. */
@@ -122,6 +141,7 @@ function attemptsByKey(operations: readonly Operation[]): Map<string, Operation[
 /** What every run is judged by. */
 export const runtimeOracles: readonly OracleFactory[] = [
   denseOrdinals,
+  timeFollowsClock,
   appliedOnce,
   sameAnswer,
   pairsAgree,

@@ -46,13 +46,19 @@ export class SimulatedWorld {
         full: false,
         syncErrors: 'none' as const,
         shortWrites: 0,
+        syncFactor: 1,
       },
       counts: new FaultCounts(),
       random,
       onWrite: () => undefined,
       onRename: () => undefined,
+      onSync: () => undefined,
+      onDanger: () => undefined,
     }
-    const process = new SimulatedProcess(this.kernel, machine, random, pid, () => 'unknown')
+    const process = new SimulatedProcess(
+      ...([this.kernel, machine, machine.counts, random, pid] as const),
+      () => 'unknown',
+    )
     return { process, nats: this.service.connect(process) }
   }
 
