@@ -37,7 +37,7 @@ export class MemberView {
 
   /** A member that is not dead, by its id or, when only one has it, by its name. */
   find(idOrName: string): Member | undefined {
-    const alive = [...this.seen.values()].map(({ member }) => member).filter(isAlive)
+    const alive = this.alive()
     const named = alive.filter(({ name }) => name === idOrName)
     return alive.find(({ id }) => id === idOrName) ?? (named.length === 1 ? named[0] : undefined)
   }
@@ -53,6 +53,12 @@ export class MemberView {
 
   isDead(id: string): boolean {
     return this.seen.get(id)?.member.state === 'dead'
+  }
+
+  /** The newest durable ordinal of a shard that anybody ever told of; 0 when nobody did. */
+  ordinalOf(shard: number): number {
+    const told = [...this.seen.values()].map(({ member }) => member.shards.get(shard)?.ordinal ?? 0)
+    return Math.max(0, ...told)
   }
 
   onChange(listener: () => void): () => void {

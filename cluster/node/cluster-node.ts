@@ -74,7 +74,6 @@ export class ClusterNode {
     ordinals: new Map<number, number>() as ReadonlyMap<number, number>,
   }
   private readonly hot = new HotActors()
-  private sampled = 0
   private stopped = false
 
   /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable, NatsRefused */
@@ -124,7 +123,7 @@ export class ClusterNode {
     this.keeper = new ShardKeeper(env, this.node, {
       ready: (shard) => this.assignments.ready(shard),
       handOver: (shard) => this.assignments.handOver(shard),
-      knownOrdinal: (shard) => this.knownOrdinal(shard),
+      knownOrdinal: (shard) => this.membership.view.ordinalOf(shard),
       report,
     })
     this.assignments = new ShardAssignments(this.membership, this.store, this.keeper)
@@ -173,15 +172,13 @@ export class ClusterNode {
   async vitals(): Promise<NodeVitals> {
     const { id } = this.membership
     const statuses = await this.node.status()
-    const hot = this.hot.top(hotShown)
-    const sampled = Math.max(1, this.sampled)
     return {
       ...this.options.processVitals?.(),
       id,
       name: this.options.name,
       address: this.membership.view.get(id)?.address ?? '',
       shards: shardVitals(statuses),
-      hot: hot.map(([address, count]) => [address, count / sampled] as const),
+      hot: this.hot.top(hotShown),
       transit: this.options.transitOf?.(statuses) ?? {},
     }
   }
@@ -303,14 +300,6 @@ export class ClusterNode {
     return view.alive().some((member) => member.id !== id && member.state === 'up')
   }
 
-  private knownOrdinal(shard: number): number {
-    let newest = 0
-    for (const { member } of this.membership.view.all.values()) {
-      newest = Math.max(newest, member.shards.get(shard)?.ordinal ?? 0)
-    }
-    return newest
-  }
-
   /** Tells the others how far the shards here are durable, and how much they do. */
   private tell(): void {
     const now = this.env.clock.monotonic()
@@ -324,10 +313,7 @@ export class ClusterNode {
     this.told = { at: now, ordinals, times: this.told.times }
     this.membership.tellShards(reports)
     // What is hot now, not what once was.
-    if (++this.told.times % decayEvery === 0) {
-      this.hot.decay()
-      this.sampled = Math.floor(this.sampled / 2)
-    }
+    if (++this.told.times % decayEvery === 0) this.hot.decay()
     this.timer = this.env.timers.after(tellMs, () => {
       this.tell()
     })
@@ -367,7 +353,6 @@ export class ClusterNode {
         this.keeper.lost(shard)
       },
       sampled: (address) => {
-        this.sampled++
         this.hot.add(address)
       },
       report,

@@ -6,10 +6,12 @@ const places = 128
 
 export class HotActors {
   private readonly counts = new Map<string, number>()
+  private sampled = 0
 
   /** Takes one sampled request. */
   add(address: string): void {
     const { counts } = this
+    this.sampled++
     const count = counts.get(address)
     if (count !== undefined) counts.set(address, count + 1)
     else if (counts.size < places) counts.set(address, 1)
@@ -22,13 +24,15 @@ export class HotActors {
     }
   }
 
-  /** The hottest first, with how often they were sampled. */
-  top(atMost: number): [address: string, sampled: number][] {
-    return [...this.counts].sort((a, b) => b[1] - a[1]).slice(0, atMost)
+  /** The hottest first, each with its share of all requests, 0 to 1. */
+  top(atMost: number): [address: string, share: number][] {
+    const sorted = [...this.counts].sort((a, b) => b[1] - a[1]).slice(0, atMost)
+    return sorted.map(([address, count]) => [address, count / this.sampled])
   }
 
   /** Forgets half of everything. */
   decay(): void {
+    this.sampled = Math.floor(this.sampled / 2)
     for (const [address, count] of this.counts) {
       if (count < 2) this.counts.delete(address)
       else this.counts.set(address, Math.floor(count / 2))

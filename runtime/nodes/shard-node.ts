@@ -28,14 +28,9 @@ import { formatsRead, type ShardFormats } from '../shard/formats.js'
 import { ShardState } from '../shard/shard-state.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
-import {
-  AnswerBatch,
-  PeerWriter,
-  readPeers,
-  readRequests,
-  type PeerBatch,
-} from '../threads/batches.js'
+import { AnswerBatch, PeerWriter, readPeers, readRequests } from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
+import { peerPieces } from './peer-pieces.js'
 import type { ShardNodeLinks, ShardNodeOptions } from './shard-node-options.js'
 import type { ShardStorage } from './shard-storage.js'
 
@@ -354,7 +349,7 @@ export class ShardNode {
         },
         placeOf: (shard) => links.placeOf(shard),
         peers: (place, batch) => {
-          this.sendPeers(place, batch)
+          for (const piece of peerPieces(this.peerWriter, batch)) links.peers(place, piece)
         },
         report: (event, detail) => {
           links.report(event, detail)
@@ -375,19 +370,6 @@ export class ShardNode {
   private sendAnswers(place: number, bytes: Uint8Array): void {
     if (place === here) this.requests.receive(bytes)
     else this.links.answers(place, bytes)
-  }
-
-  /** In pieces that a link carries. */
-  private sendPeers(place: number, batch: PeerBatch): void {
-    const bytes = this.peerWriter.pack(batch)
-    const { messages, acknowledgements } = batch
-    if (bytes.length <= limits.nodeBatchBytes || messages.length < 2) {
-      this.links.peers(place, bytes)
-      return
-    }
-    const half = messages.length >> 1
-    this.sendPeers(place, { messages: messages.slice(0, half), acknowledgements })
-    this.sendPeers(place, { messages: messages.slice(half), acknowledgements: [] })
   }
 
   private restore(shard: number, storage: ShardStorage): Promise<ShardState> {
