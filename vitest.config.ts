@@ -1,8 +1,32 @@
 // Tests stand beside the code. `suanpan` and its subpaths resolve to the built package, because
 // worker threads load compiled modules: tests that use threads or processes test what users get.
+import { execFileSync } from 'node:child_process'
 import { defineConfig } from 'vitest/config'
 
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The first of a thousand seeds nobody has simulated yet, below 2^32. */
+    freshSeed: number
+  }
+}
+
 const dist = (path: string): string => new URL(`./dist/${path}`, import.meta.url).pathname
+
+/** Each commit tries seeds of its own, and tries them again when it is tested again. */
+function freshSeed(): number {
+  return 2 ** 31 + (commitNumber() % 2_000_000) * 1_000
+}
+
+function commitNumber(): number {
+  try {
+    const words = ['rev-parse', '--short=8', 'HEAD']
+    const hash = execFileSync('git', words, { encoding: 'utf8', stdio: 'pipe' })
+    return parseInt(hash.slice(0, 8), 16)
+  } catch {
+    // Outside a repository: seeds of this moment.
+    return Math.floor(Date.now() / 1_000)
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -17,6 +41,7 @@ export default defineConfig({
   test: {
     include: ['{runtime,actors,transport,cluster,bench}/**/*.test.ts'],
     reporters: ['default', new URL('./.ci/plain-reporter.mjs', import.meta.url).pathname],
+    provide: { freshSeed: freshSeed() },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

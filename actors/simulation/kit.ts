@@ -2,6 +2,7 @@
 export {
   checkLinearizable,
   Random,
+  runCampaign,
   shardOfHome,
   simulate,
   type CommittedEvent,
