@@ -4,7 +4,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { KeyBucket, KeyChange, Nats, StreamLog } from '../port.js'
+import {
+  NatsUnreachable,
+  type KeyBucket,
+  type KeyChange,
+  type Nats,
+  type StreamLog,
+} from '../port.js'
 
 /** A NATS that two processes are connected to. */
 export interface NatsUnderTest {
@@ -20,6 +26,17 @@ const bytes = (text: string): Buffer => Buffer.from(text)
 const text = (value: Uint8Array | undefined): string | undefined =>
   value === undefined ? undefined : Buffer.from(value).toString()
 
+/** What was just made has no leader yet, and servers without one do not answer: it is asked again. */
+async function opened<T>(open: () => Promise<T>): Promise<T> {
+  for (let tries = 10; ; tries--) {
+    try {
+      return await open()
+    } catch (error) {
+      if (!(error instanceof NatsUnreachable) || tries === 0) throw error
+    }
+  }
+}
+
 export function natsContract(name: string, make: () => Promise<NatsUnderTest>): void {
   describe(`${name} keeps the contract of NATS`, () => {
     let under: NatsUnderTest
@@ -34,9 +51,9 @@ export function natsContract(name: string, make: () => Promise<NatsUnderTest>): 
     })
 
     const stream = (of: Nats = under.nats, name = `S_${randomUUID()}`): Promise<StreamLog> =>
-      settle(of.stream(name, { replicas: under.replicas }))
+      opened(() => settle(of.stream(name, { replicas: under.replicas })))
     const bucket = (of: Nats = under.nats, name = `B_${randomUUID()}`): Promise<KeyBucket> =>
-      settle(of.bucket(name, { replicas: under.replicas }))
+      opened(() => settle(of.bucket(name, { replicas: under.replicas })))
 
     it('A1: gives back what it says was appended', async () => {
       const log = await stream()
