@@ -25,7 +25,7 @@ const progressMs = 5_000
 
 const program = new Command('crash')
   .description(
-    'Runs a real node under load over HTTP, ends it by signals and failing system calls at random\n' +
+    'Runs a real node under load over HTTP, ends it by signals and failing system calls at random ' +
       'moments, starts it again, and checks that nothing acknowledged is lost and nothing done twice.\n' +
       'The seed fixes which faults are drawn; the moments depend on the machine.',
   )

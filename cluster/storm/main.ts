@@ -25,8 +25,8 @@ const results = packageFile('cluster/storm/results.jsonl')
 
 await new Command('storm')
   .description(
-    'Starts three NATS servers and several nodes, puts a bank’s load on them over HTTP, and kills,\n' +
-      'pauses, cuts and slows one of them after the other. At the end nothing acknowledged may be lost,\n' +
+    'Starts three NATS servers and several nodes, puts a bank’s load on them over HTTP, and kills, ' +
+      'pauses, cuts and slows one of them after the other. At the end nothing acknowledged may be lost, ' +
       'nothing done twice, no read stale.',
   )
   .option('--minutes <n>', 'how long', whole(1, 10_000), 5)

@@ -47,8 +47,8 @@ export function addBench(program: Command): void {
     .command('bench')
     .summary('measure this machine: rates, latencies, and what is on disk after it')
     .description(
-      'Runs a scenario of the benchmark harness, each system in a process of its own, in interleaved\n' +
-        'rounds; then recovers what is on disk and compares it with what was acknowledged. Exits 1 when\n' +
+      'Runs a scenario of the benchmark harness, each system in a process of its own, in interleaved ' +
+        'rounds; then recovers what is on disk and compares it with what was acknowledged. Exits 1 when ' +
         'anything is lost, duplicated or not conserved. With --json the last line is the result.',
     )
     .addArgument(

@@ -35,7 +35,7 @@ export function addPayments(program: Command): void {
     .command('payments')
     .summary('pay, capture, void, refund and transfer on a running node')
     .description(
-      'Payments of a running node. A bare payer is an account, a bare payee a merchant. Every\n' +
+      'Payments of a running node. A bare payer is an account, a bare payee a merchant. Every ' +
         'command that moves money has an idempotency key: asked again with it, nothing is done twice.',
     )
     .addHelpText(

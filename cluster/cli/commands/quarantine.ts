@@ -17,7 +17,7 @@ export function addQuarantine(program: Command): void {
     .command('quarantine')
     .summary('list and release actors that were set aside')
     .description(
-      'Actors a running node set aside because they failed again and again. Messages for them wait;\n' +
+      'Actors a running node set aside because they failed again and again. Messages for them wait; ' +
         'no money in them is lost.',
     )
     .addHelpText(

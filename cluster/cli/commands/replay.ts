@@ -42,9 +42,9 @@ export function addReplay(program: Command): void {
     .command('replay')
     .summary('run a file of card transactions through the whole path')
     .description(
-      'Pays every row of a CSV file (plain or gzip; columns transaction_id, time, customer_id,\n' +
-        'terminal_id, amount_minor, fraud, fraud_scenario): customer c<id> pays merchant t<id>. The\n' +
-        'transaction id is the idempotency key: running a file again, or going on after a crash, pays\n' +
+      'Pays every row of a CSV file (plain or gzip; columns transaction_id, time, customer_id, ' +
+        'terminal_id, amount_minor, fraud, fraud_scenario): customer c<id> pays merchant t<id>. The ' +
+        'transaction id is the idempotency key: running a file again, or going on after a crash, pays ' +
         'nothing twice. Ends with a proof: every balance equals its rows, and money is conserved.',
     )
     .argument('<file>', 'CSV or CSV.gz')

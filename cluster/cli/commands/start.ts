@@ -57,7 +57,7 @@ export function addStart(program: Command): void {
     .command('start')
     .summary('run a node with the HTTP API in this process')
     .description(
-      'Opens a data folder, recovers what is there, and serves the HTTP API until SIGINT or SIGTERM;\n' +
+      'Opens a data folder, recovers what is there, and serves the HTTP API until SIGINT or SIGTERM; ' +
         'a second signal forces the end. With --sample it first runs the shipped sample of payments.',
     )
     .addOption(dataOption())

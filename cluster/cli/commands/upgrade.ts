@@ -19,7 +19,7 @@ export function addUpgrade(program: Command): void {
     .command('upgrade')
     .summary('the format a cluster writes, during a rolling upgrade')
     .description(
-      'Nodes of two releases work side by side: all write what the older ones read. When every node\n' +
+      'Nodes of two releases work side by side: all write what the older ones read. When every node ' +
         'runs the new release, finalise: from then on older ones can’t join any more.',
     )
     .addHelpText('after', examples('suanpan upgrade status', 'suanpan upgrade finalize'))

@@ -22,7 +22,7 @@ export function addVerify(program: Command): void {
     .command('verify')
     .summary('check a data folder offline: every frame, and that money is conserved')
     .description(
-      'Reads all journals and snapshots of a data folder that no process is using, checks every\n' +
+      'Reads all journals and snapshots of a data folder that no process is using, checks every ' +
         'checksum, replays everything, and checks the ledgers and every account. Changes nothing.\n' +
         'Exits 1 with file and offset where the folder is damaged.',
     )
