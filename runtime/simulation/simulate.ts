@@ -52,6 +52,8 @@ export interface RunResult {
 /** ms of virtual time the stormy phase may last, and what convergence may take after it. */
 const stormMs = 60_000
 const calmMs = 120_000
+/** Some ticks of a node: what is due by then happens. */
+const ticksMs = 200
 const violationsMax = 10
 
 /** Runs one seed. */
@@ -211,6 +213,7 @@ class Run {
     }
     await this.reach(calm, 'final operations are not answered')
     const node = world.sole!
+    await this.finish('what is due', node, world.kernel.wait(ticksMs))
     let status: ShardStatus[] = []
     for (;;) {
       status = await this.finish('status', node, node.status())
