@@ -33,7 +33,10 @@ describe('payments in simulation', () => {
 
   // The kit itself was wrong: a refusal for an unknown account binds no key.
   // 1000729: it judged before the last owner had looked at its timers.
-  it.each([3_057, 3_081, 3_085, 1_000_729])('break no rule where one seemed broken: seed %i', async (seed) => {
-    expect((await simulate({ seed, ...subject })).violations).toEqual([])
-  })
+  it.each([3_057, 3_081, 3_085, 1_000_729])(
+    'break no rule where one seemed broken: seed %i',
+    async (seed) => {
+      expect((await simulate({ seed, ...subject })).violations).toEqual([])
+    },
+  )
 })
