@@ -11,6 +11,7 @@ import {
   Random,
   StreamJudge,
   type OracleFactory,
+  type RunResult,
   type Workload,
   type WorkloadRun,
 } from '../../runtime/simulation/index.js'
@@ -30,19 +31,7 @@ export interface SimulateClusterOptions {
   readonly onLine?: (line: string) => void
 }
 
-/** How a run ended. */
-export interface ClusterRunResult {
-  readonly seed: number
-  /** Rolling hash of everything that happened: the same for the same seed. */
-  readonly hash: string
-  readonly events: number
-  readonly virtualMs: number
-  readonly operations: number
-  readonly faults: Partial<Record<ClusterFaultKind, number>>
-  readonly sometimes: Readonly<Record<string, number>>
-  /** Sentences; empty when all is well. */
-  readonly violations: readonly string[]
-}
+export type ClusterRunResult = RunResult<ClusterFaultKind>
 
 /** ms of virtual time for coming up, and for convergence. */
 const upMs = 60_000

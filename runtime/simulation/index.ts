@@ -1,6 +1,6 @@
 /** The simulation kit: `suanpan/testing`. Never loaded by production code. */
 export { shardOfHome } from '../actor/address.js'
-export { runCampaign, runtimeBranches } from './campaign.js'
+export { addCampaigns, runCampaign, runSeeds, runtimeBranches } from './campaign.js'
 export { Clients } from './clients.js'
 export { FaultCounts, faultKinds } from './faults.js'
 export { Kernel } from './kernel.js'
