@@ -10,11 +10,13 @@ import {
   SimulatedNatsService,
   SimulatedProcess,
   calm,
+  isFence,
   type CutDirection,
   type NatsFaultKind,
 } from '../../runtime/simulation/index.js'
 import { NatsUnreachable } from '../../transport/index.js'
 import { controlSubject, encodeRequest, type ControlRequest } from '../membership/control.js'
+import { decodeMember, nodePrefix } from '../membership/member.js'
 import { clusterName, NodeLife, type LifeOptions } from './simulated-node.js'
 import type { ClusterPlan } from './swarm.js'
 
@@ -77,6 +79,7 @@ export class ClusterWorld {
       weather: this.weather,
       counts: this.counts,
     })
+    this.watchDeaths()
     this.operator = this.service.connect({ alive: true, paused: false, defer: () => undefined })
   }
 
@@ -185,6 +188,9 @@ export class ClusterWorld {
         kernel.say(`${name} (${pid}) reports ${event} ${text}`)
         listener.sometimes(`reported ${event}`)
       },
+      appends: (stream, bytes) => {
+        if (isFence(bytes)) this.fences(life, stream)
+      },
       failed: (error) => {
         this.failed(life, error)
       },
@@ -192,6 +198,26 @@ export class ClusterWorld {
     this.lives.push(life)
     kernel.say(`${name} starts as process ${pid}`)
     void life.start()
+  }
+
+  /** Z4 */
+  private fences(life: NodeLife, stream: string): void {
+    const shard = Number(stream.slice(`SHARD_${clusterName}_`.length))
+    if (!stream.startsWith('SHARD_') || !life.disowns(shard)) return
+    this.listener.violation(
+      `needless-fence: ${life.name} fences shard ${shard}, which it knows to be another's`,
+    )
+  }
+
+  /** Z3 */
+  private watchDeaths(): void {
+    this.service.bucket(`suanpan_${clusterName}`).listeners.add(({ key, value }) => {
+      const member = value === undefined ? undefined : decodeMember(value)
+      if (!key.startsWith(nodePrefix) || member?.state !== 'dead') return
+      const life = this.lives.find((one) => one.holdsLease(member.id))
+      if (life === undefined) return
+      this.listener.violation(`early-death: ${member.id} is dead, and its lease holds`)
+    })
   }
 
   private launchLater(name: string): void {

@@ -4,6 +4,8 @@
  *
  * Z1. At every moment at most one node would answer a read of a shard.
  * Z2. In the calm every shard is owned and served, every request answered, every message acknowledged.
+ * Z3. Nobody is declared dead whose lease holds by their own clock.
+ * Z4. Nobody puts a fence into the journal of a shard they know to be another's.
  */
 import type { ShardStatus } from '../../runtime/index.js'
 import {

@@ -10,7 +10,7 @@
 import { MessageMissing, type StreamLog } from '../../transport/index.js'
 import type { Kinds } from '../actor/kinds.js'
 import { OpenRefused } from '../errors.js'
-import type { ChainedFrame } from '../journal/frame.js'
+import { readFrame, type ChainedFrame } from '../journal/frame.js'
 import { behind, checkFits, frameOf } from '../journal/jetstream/frames.js'
 import { beginning, readShardJournal, type JournalPosition } from '../journal/jetstream/index.js'
 import { readFrameBody } from '../shard/committed-turn.js'
@@ -49,6 +49,12 @@ export interface StreamHistoryOptions {
 interface ReadSnapshot {
   readonly shard: number
   readonly state: ShardState
+}
+
+/** Whether a message of a journal says that its shard has another owner. */
+export function isFence(bytes: Uint8Array): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return readFrame(buffer, 0, buffer.length)?.count === 0
 }
 
 export class StreamHistory {

@@ -33,15 +33,7 @@ export const ownershipMutants: readonly Mutant[] = [
     file: 'cluster/membership/settings.ts',
     find: 'return leaseMs + marginMs',
     replace: 'return leaseMs',
-    oracle: 'one-answerer',
-  },
-  {
-    name: 'death_since_the_last_beat',
-    breaks: 'Silence counts through an outage of the one who judges it.',
-    file: 'cluster/membership/judge.ts',
-    find: 'return now - Math.max(since, membership.steadySince) > silenceMs(membership.settings)',
-    replace: 'return now - since > silenceMs(membership.settings)',
-    oracle: 'needless-death',
+    oracle: 'early-death',
   },
   {
     name: 'death_on_another_revision',
@@ -50,7 +42,7 @@ export const ownershipMutants: readonly Mutant[] = [
     find: 'const result = await within(env, attemptMs, bucket.put(key, value, revision))',
     replace:
       'const put = bucket.get(key).then((now) => bucket.put(key, value, now?.revision ?? revision))\n    const result = await within(env, attemptMs, put)',
-    oracle: 'one-answerer',
+    oracle: 'early-death',
   },
   {
     name: 'old_map_accepted',
