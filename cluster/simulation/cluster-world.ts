@@ -10,13 +10,12 @@ import {
   SimulatedNatsService,
   SimulatedProcess,
   calm,
-  isFence,
   type CutDirection,
   type NatsFaultKind,
 } from '../../runtime/simulation/index.js'
 import { NatsUnreachable } from '../../transport/index.js'
 import { controlSubject, encodeRequest, type ControlRequest } from '../membership/control.js'
-import { decodeMember, nodePrefix } from '../membership/member.js'
+import { OwnershipWatch } from './ownership-watch.js'
 import { clusterName, NodeLife, type LifeOptions } from './simulated-node.js'
 import type { ClusterPlan } from './swarm.js'
 
@@ -32,7 +31,9 @@ export const clusterFaultKinds = {
   election: 'streams and buckets have no leader',
   clock_skew: 'a process begins with a wrong wall clock',
   clock_jump: 'the wall clock of a process jumps',
+  slow_journal: 'the stream of one journal has no leader',
   leave: 'a node leaves in good order',
+  leave_all: 'all nodes leave in good order at once',
   join: 'a node more joins',
   move: 'an operator asks for a move',
   drain: 'an operator empties a node',
@@ -63,6 +64,7 @@ export class ClusterWorld {
   private readonly operator
   private stormy = false
   private lastPid = 0
+  private readonly ownership: OwnershipWatch
   /** Starts that are to come. */
   private awaited = 0
 
@@ -79,7 +81,9 @@ export class ClusterWorld {
       weather: this.weather,
       counts: this.counts,
     })
-    this.watchDeaths()
+    this.ownership = new OwnershipWatch(this.service, this.lives, (sentence) => {
+      listener.violation(sentence)
+    })
     this.operator = this.service.connect({ alive: true, paused: false, defer: () => undefined })
   }
 
@@ -118,7 +122,20 @@ export class ClusterWorld {
         void node.snapshot()
       }),
     )
+    this.rareFaults()
     this.damageSnapshots()
+  }
+
+  private rareFaults(): void {
+    const { rare } = this.plan
+    this.often(rare.slowJournal, () => this.slowJournal())
+    this.often(rare.leaveAll, () => {
+      this.counts.add('leave_all')
+      for (const life of [...this.lives]) this.leave(life, true)
+    })
+    this.often(rare.snapshotAll, () => {
+      for (const { node } of this.lives) void node?.snapshot()
+    })
   }
 
   /** Nodes that clients may ask: also those that do not know what they have lost. */
@@ -189,7 +206,7 @@ export class ClusterWorld {
         listener.sometimes(`reported ${event}`)
       },
       appends: (stream, bytes) => {
-        if (isFence(bytes)) this.fences(life, stream)
+        this.ownership.appends(life, stream, bytes)
       },
       failed: (error) => {
         this.failed(life, error)
@@ -198,26 +215,6 @@ export class ClusterWorld {
     this.lives.push(life)
     kernel.say(`${name} starts as process ${pid}`)
     void life.start()
-  }
-
-  /** Z4 */
-  private fences(life: NodeLife, stream: string): void {
-    const shard = Number(stream.slice(`SHARD_${clusterName}_`.length))
-    if (!stream.startsWith('SHARD_') || !life.disowns(shard)) return
-    this.listener.violation(
-      `needless-fence: ${life.name} fences shard ${shard}, which it knows to be another's`,
-    )
-  }
-
-  /** Z3 */
-  private watchDeaths(): void {
-    this.service.bucket(`suanpan_${clusterName}`).listeners.add(({ key, value }) => {
-      const member = value === undefined ? undefined : decodeMember(value)
-      if (!key.startsWith(nodePrefix) || member?.state !== 'dead') return
-      const life = this.lives.find((one) => one.holdsLease(member.id))
-      if (life === undefined) return
-      this.listener.violation(`early-death: ${member.id} is dead, and its lease holds`)
-    })
   }
 
   private launchLater(name: string): void {
@@ -293,6 +290,15 @@ export class ClusterWorld {
     this.service.startElection()
     this.forAWhile(() => {
       this.service.endElection()
+    })
+  }
+
+  private slowJournal(): void {
+    const stream = `SHARD_${clusterName}_${this.random.whole(0, this.plan.shards - 1)}`
+    this.counts.add('slow_journal')
+    this.service.startElection(stream)
+    this.forAWhile(() => {
+      this.service.endElection(stream)
     })
   }
 

@@ -4,8 +4,7 @@
  *
  * Z1. At every moment at most one node would answer a read of a shard.
  * Z2. In the calm every shard is owned and served, every request answered, every message acknowledged.
- * Z3. Nobody is declared dead whose lease holds by their own clock.
- * Z4. Nobody puts a fence into the journal of a shard they know to be another's.
+ * Z3 to Z5, of who acts for a shard, are in `ownership-watch.ts`.
  */
 import type { ShardStatus } from '../../runtime/index.js'
 import {

@@ -3,18 +3,28 @@ import { paymentOracles, paymentWorkload } from '../../actors/simulation/index.j
 import type { SimulatedWorkload } from '../../actors/simulation/testing/index.js'
 import { registers, type OracleFactory, type Workload } from '../../runtime/simulation/index.js'
 import { clusterBranches } from './branches.js'
-import { simulateCluster, type ClusterRunResult } from './simulate-cluster.js'
+import {
+  simulateCluster,
+  type ClusterRunResult,
+  type SimulateClusterOptions,
+} from './simulate-cluster.js'
+
+export type ClusterRunOptions = Pick<SimulateClusterOptions, 'onLine' | 'plan'>
 
 /** A workload of a cluster; loads have one length. */
 export interface ClusterWorkload extends SimulatedWorkload {
-  run(seed: number, options?: { onLine?: (line: string) => void }): Promise<ClusterRunResult>
+  run(seed: number, options?: ClusterRunOptions): Promise<ClusterRunResult>
 }
 
 function simulated(workload: Workload, oracles: readonly OracleFactory[]): ClusterWorkload {
   return {
     mustReach: [...clusterBranches, ...oracles.flatMap(({ sometimes }) => sometimes ?? [])],
-    run: (seed, { onLine } = {}) =>
-      simulateCluster({ seed, workload, oracles, ...(onLine === undefined ? {} : { onLine }) }),
+    run: (seed, { onLine, plan } = {}) =>
+      simulateCluster({
+        ...{ seed, workload, oracles },
+        ...(onLine === undefined ? {} : { onLine }),
+        ...(plan === undefined ? {} : { plan }),
+      }),
   }
 }
 

@@ -26,24 +26,37 @@ export async function findFirst(run: Run): Promise<void> {
     .option('--from <seed>', 'the first', '1')
     .action(async ({ seeds, from }: Flags) => {
       const finding = await firstFinding(run, Number(from), Number(seeds))
-      if (finding === undefined) return
-      process.stdout.write(`${JSON.stringify(finding)}\n`)
-      process.exitCode = 1
+      if (finding !== undefined) tell(finding)
     })
   await program.parseAsync()
 }
 
 async function firstFinding(run: Run, from: number, seeds: number): Promise<Finding | undefined> {
-  for (let seed = from; seed < from + seeds; seed++) {
+  let seed = from
+  // What nobody handles ends a node, and here the campaign.
+  process.once('uncaughtException', (error) => {
+    tell(brokenAt(seed, error))
+    process.exit()
+  })
+  for (; seed < from + seeds; seed++) {
     try {
       const [sentence] = (await run(seed)).violations
       if (sentence !== undefined) return findingOf(seed, sentence)
     } catch (error) {
-      // A run that breaks in itself is a finding too: something reached what nothing may reach.
-      return { seed, oracle: 'kit', sentence: (error as Error).message }
+      return brokenAt(seed, error)
     }
   }
   return undefined
+}
+
+/** A run that breaks in itself is a finding too: something reached what nothing may reach. */
+function brokenAt(seed: number, error: unknown): Finding {
+  return { seed, oracle: 'kit', sentence: error instanceof Error ? error.message : String(error) }
+}
+
+function tell(finding: Finding): void {
+  process.stdout.write(`${JSON.stringify(finding)}\n`)
+  process.exitCode = 1
 }
 
 /** Rules with a name stand before a colon in their sentences; the kit's own do not. */

@@ -30,7 +30,7 @@ export const journalMutants: readonly Mutant[] = [
     file: 'runtime/journal/jetstream/open-journal.ts',
     find: 'if (await appendSettled(log, fence.bytes, end.sequence, patience)) return fence.next',
     replace: 'if (fence.bytes.length > 0) return end',
-    oracle: 'current-reads',
+    oracle: 'one-writer',
   },
   {
     name: 'two_frames_in_flight',
@@ -112,7 +112,7 @@ export const journalMutants: readonly Mutant[] = [
     file: 'runtime/snapshot/stream-snapshots.ts',
     find: '      if (this.last !== undefined) {\n        throw new Fault(',
     replace: '      this.last = undefined\n      if (this.index < 0) {\n        throw new Fault(',
-    oracle: 'kit',
+    oracle: 'snapshots-apart',
   },
   {
     name: 'waiting_on_a_failed_lane',
