@@ -4,6 +4,7 @@
  *
  * Z1. At every moment at most one node would answer a read of a shard.
  * Z2. In the calm every shard is owned and served, every request answered, every message acknowledged.
+ * Z6. Who is fenced does not answer any more: what came behind the fence would not be in the answers.
  * Z3 to Z5, of who acts for a shard, are in `ownership-watch.ts`.
  */
 import type { ShardStatus } from '../../runtime/index.js'
@@ -234,8 +235,10 @@ class ClusterRun {
 
   private fenced(shard: number, epoch: number): void {
     if (epoch === 1) return
+    this.sometimes('taken over')
     const before = this.answering[shard]
-    this.sometimes(before?.answers(shard) === true ? 'fenced while it answered' : 'taken over')
+    if (before?.answers(shard) !== true) return
+    this.violation(`fenced-while-answering: ${before.name} answers for ${shard} and is fenced`)
   }
 
   private violation(sentence: string): void {

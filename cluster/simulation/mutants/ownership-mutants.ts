@@ -81,6 +81,14 @@ export const ownershipMutants: readonly Mutant[] = [
     oracle: 'one-answerer',
   },
   {
+    name: 'fence_without_a_lease',
+    breaks: 'Who lost their lease, and is dead to the others unawares, fences their own successor.',
+    file: 'runtime/nodes/shard-node.ts',
+    find: 'wanted() && this.links.mayAnswer()',
+    replace: 'wanted()',
+    oracle: 'fenced-while-answering',
+  },
+  {
     name: 'unwanted_opening_fences',
     breaks: 'An opening that nobody wants any more still puts its fence.',
     file: 'runtime/journal/jetstream/open-journal.ts',
