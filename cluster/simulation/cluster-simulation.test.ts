@@ -37,7 +37,10 @@ describe.each(names)('a simulated cluster, %s', (name) => {
  * - payments 20123: a clock that was set back and set right again counted as one that had jumped, and
  *   no timer fired any more.
  */
-const onceFailed = { generic: [1037, 2098, 20_134], payments: [2, 2112, 2120, 5050, 20_123] } as const
+const onceFailed = {
+  generic: [1037, 2098, 20_134],
+  payments: [2, 2112, 2120, 5050, 20_123],
+} as const
 
 describe.each(names)('runs clean where it once failed, %s', (name) => {
   it.each(onceFailed[name])('seed %i', async (seed) => {
