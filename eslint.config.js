@@ -20,6 +20,7 @@ const rooms = {
     'transport/nats',
     'runtime/simulation',
     'actors/simulation',
+    'actors/simulation/testing',
   ],
   bench: ['transport', 'runtime', 'actors', 'transport/gateway', 'transport/nats', 'cluster'],
   // Payment workloads and oracles plug into the simulation kit as a user's would.

@@ -16,6 +16,7 @@ export {
   type Oracle,
   type OracleFactory,
   type OracleScope,
+  type RunResult,
   type SequentialModel,
   type TimedOperation as Operation,
   type Workload,

@@ -49,6 +49,11 @@ export class ShadowBank {
     return this.durable.get(address)?.[version] ?? 0
   }
 
+  /** Virtual ms when a version of an account was no more the newest durable one. */
+  replacedAt(address: Address, version: number): number {
+    return this.durable.get(address)?.[version + 1] ?? Infinity
+  }
+
   accounts(): IterableIterator<Address> {
     return this.versions.keys()
   }

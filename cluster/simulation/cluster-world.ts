@@ -15,6 +15,7 @@ import {
 } from '../../runtime/simulation/index.js'
 import { NatsUnreachable } from '../../transport/index.js'
 import { controlSubject, encodeRequest, type ControlRequest } from '../membership/control.js'
+import { OwnershipWatch } from './ownership-watch.js'
 import { clusterName, NodeLife, type LifeOptions } from './simulated-node.js'
 import type { ClusterPlan } from './swarm.js'
 
@@ -30,7 +31,9 @@ export const clusterFaultKinds = {
   election: 'streams and buckets have no leader',
   clock_skew: 'a process begins with a wrong wall clock',
   clock_jump: 'the wall clock of a process jumps',
+  slow_journal: 'the stream of one journal has no leader',
   leave: 'a node leaves in good order',
+  leave_all: 'all nodes leave in good order at once',
   join: 'a node more joins',
   move: 'an operator asks for a move',
   drain: 'an operator empties a node',
@@ -61,6 +64,7 @@ export class ClusterWorld {
   private readonly operator
   private stormy = false
   private lastPid = 0
+  private readonly ownership: OwnershipWatch
   /** Starts that are to come. */
   private awaited = 0
 
@@ -76,6 +80,9 @@ export class ClusterWorld {
       random: new Random(plan.seed, 'nats'),
       weather: this.weather,
       counts: this.counts,
+    })
+    this.ownership = new OwnershipWatch(this.service, this.lives, (sentence) => {
+      listener.violation(sentence)
     })
     this.operator = this.service.connect({ alive: true, paused: false, defer: () => undefined })
   }
@@ -115,7 +122,20 @@ export class ClusterWorld {
         void node.snapshot()
       }),
     )
+    this.rareFaults()
     this.damageSnapshots()
+  }
+
+  private rareFaults(): void {
+    const { rare } = this.plan
+    this.often(rare.slowJournal, () => this.slowJournal())
+    this.often(rare.leaveAll, () => {
+      this.counts.add('leave_all')
+      for (const life of [...this.lives]) this.leave(life, true)
+    })
+    this.often(rare.snapshotAll, () => {
+      for (const { node } of this.lives) void node?.snapshot()
+    })
   }
 
   /** Nodes that clients may ask: also those that do not know what they have lost. */
@@ -184,6 +204,9 @@ export class ClusterWorld {
         )
         kernel.say(`${name} (${pid}) reports ${event} ${text}`)
         listener.sometimes(`reported ${event}`)
+      },
+      appends: (stream, bytes) => {
+        this.ownership.appends(life, stream, bytes)
       },
       failed: (error) => {
         this.failed(life, error)
@@ -267,6 +290,15 @@ export class ClusterWorld {
     this.service.startElection()
     this.forAWhile(() => {
       this.service.endElection()
+    })
+  }
+
+  private slowJournal(): void {
+    const stream = `SHARD_${clusterName}_${this.random.whole(0, this.plan.shards - 1)}`
+    this.counts.add('slow_journal')
+    this.service.startElection(stream)
+    this.forAWhile(() => {
+      this.service.endElection(stream)
     })
   }
 

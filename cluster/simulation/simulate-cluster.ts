@@ -4,6 +4,8 @@
  *
  * Z1. At every moment at most one node would answer a read of a shard.
  * Z2. In the calm every shard is owned and served, every request answered, every message acknowledged.
+ * Z6. Who is fenced does not answer any more: what came behind the fence would not be in the answers.
+ * Z3 to Z5, of who acts for a shard, are in `ownership-watch.ts`.
  */
 import type { ShardStatus } from '../../runtime/index.js'
 import {
@@ -11,6 +13,7 @@ import {
   Random,
   StreamJudge,
   type OracleFactory,
+  type RunResult,
   type Workload,
   type WorkloadRun,
 } from '../../runtime/simulation/index.js'
@@ -30,19 +33,7 @@ export interface SimulateClusterOptions {
   readonly onLine?: (line: string) => void
 }
 
-/** How a run ended. */
-export interface ClusterRunResult {
-  readonly seed: number
-  /** Rolling hash of everything that happened: the same for the same seed. */
-  readonly hash: string
-  readonly events: number
-  readonly virtualMs: number
-  readonly operations: number
-  readonly faults: Partial<Record<ClusterFaultKind, number>>
-  readonly sometimes: Readonly<Record<string, number>>
-  /** Sentences; empty when all is well. */
-  readonly violations: readonly string[]
-}
+export type ClusterRunResult = RunResult<ClusterFaultKind>
 
 /** ms of virtual time for coming up, and for convergence. */
 const upMs = 60_000
@@ -244,8 +235,10 @@ class ClusterRun {
 
   private fenced(shard: number, epoch: number): void {
     if (epoch === 1) return
+    this.sometimes('taken over')
     const before = this.answering[shard]
-    this.sometimes(before?.answers(shard) === true ? 'fenced while it answered' : 'taken over')
+    if (before?.answers(shard) !== true) return
+    this.violation(`fenced-while-answering: ${before.name} answers for ${shard} and is fenced`)
   }
 
   private violation(sentence: string): void {

@@ -28,6 +28,8 @@ export type LifeOptions = Pick<
 
 export interface LifeListener {
   report(event: string, detail: Record<string, unknown>): void
+  /** It sends a message to a stream. */
+  appends(stream: string, bytes: Uint8Array): void
   /** The node itself says that a rule was broken, or could not join. */
   failed(error: unknown): void
 }
@@ -55,10 +57,26 @@ export class NodeLife implements Asked {
   ) {
     this.name = name
     this.process = process
-    this.nats = service.connect(process)
+    this.nats = this.watched(service.connect(process))
     this.control = service.connect(process)
     this.options = options
     this.listener = listener
+  }
+
+  /** Shows what it sends to streams. */
+  private watched(nats: Nats): Nats {
+    const stream = nats.stream.bind(nats)
+    nats.stream = async (name, settings) => {
+      const log = await stream(name, settings)
+      return {
+        ...log,
+        append: (bytes, after) => {
+          this.listener.appends(name, bytes)
+          return log.append(bytes, after)
+        },
+      }
+    }
+    return nats
   }
 
   readonly client: Asked['client'] = {
@@ -108,6 +126,18 @@ export class NodeLife implements Asked {
   answers(shard: number): boolean {
     const { node, process } = this
     return process.alive && node !== undefined && node.membership.valid && node.serves(shard)
+  }
+
+  /** Whether it holds, by its own clock, a lease under this id. */
+  holdsLease(id: string): boolean {
+    const { node, process } = this
+    return process.alive && node?.membership.id === id && node.membership.valid
+  }
+
+  /** Whether it knows that a shard is not its own. */
+  disowns(shard: number): boolean {
+    const { node } = this
+    return node !== undefined && node.owners[shard] !== node.membership.id
   }
 
   /** What it believes, for a reader of a trace. */

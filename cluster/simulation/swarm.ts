@@ -23,6 +23,22 @@ export interface ClusterFaults {
   readonly snapshot: number
 }
 
+/** Faults that bring about what is rare otherwise. */
+export interface RareFaults {
+  /** The stream of one journal has no leader, while all else goes on. */
+  readonly slowJournal: number
+  /** All nodes leave in good order at once, and come back. */
+  readonly leaveAll: number
+  /** All nodes are asked for snapshots at once. */
+  readonly snapshotAll: number
+}
+
+export const noRareFaults: RareFaults = {
+  slowJournal: Infinity,
+  leaveAll: Infinity,
+  snapshotAll: Infinity,
+}
+
 /** One seed, drawn. */
 export interface ClusterPlan {
   readonly seed: number
@@ -48,6 +64,7 @@ export interface ClusterPlan {
   /** Chance that a message of a snapshot is stored damaged. */
   readonly snapshotDamage: number
   readonly faults: ClusterFaults
+  readonly rare: RareFaults
   readonly weather: NatsWeather
 }
 
@@ -86,6 +103,7 @@ export function clusterPlanOf(seed: number): ClusterPlan {
     clockDrift: random.chance(0.5) ? 0.05 : 0,
     snapshotDamage: chanceOf(0.3, 0.1),
     faults: drawFaults(on, lease.leaseMs),
+    rare: drawRareFaults(seed, lease.leaseMs),
     weather: drawWeather(random, chanceOf, lease),
   }
 }
@@ -107,6 +125,18 @@ function drawFaults(on: On, leaseMs: number): ClusterFaults {
     move: every(0.7, 0.2, 2),
     drain: every(0.3, 2, 6),
     snapshot: every(0.5, 0.2, 2),
+  }
+}
+
+/** Drawn apart: a plan without them is what it was before there were any. */
+function drawRareFaults(seed: number, leaseMs: number): RareFaults {
+  const random = new Random(seed, 'rare faults')
+  const every = (chance: number, min: number, max: number): number =>
+    random.chance(chance) ? random.between(min, max) * leaseMs : Infinity
+  return {
+    slowJournal: every(0.3, 0.3, 2),
+    leaveAll: every(0.2, 2, 6),
+    snapshotAll: every(0.3, 0.2, 1),
   }
 }
 

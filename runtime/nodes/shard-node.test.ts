@@ -225,6 +225,18 @@ describe('a node of a cluster', () => {
     await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
   })
 
+  it('N8: fences nobody while its lease does not hold', async () => {
+    const address = `purse/${purseIn(2)}`
+    pair.mayAnswer[1] = false
+    await expect(pair.soon(pair.nodes[1].open(2, 0))).rejects.toThrow('Nobody waits')
+    expect(pair.nodes[1].serves(2)).toBe(false)
+    await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
+    expect(pair.nodes[0].epochOf(2)).toBe(1)
+    pair.mayAnswer[1] = true
+    await pair.soon(pair.nodes[1].open(2, 0))
+    expect(pair.nodes[1].epochOf(2)).toBe(2)
+  })
+
   it('hears the answers of an owner that handed over, and waits for no others', async () => {
     const address = `purse/${purseIn(3)}`
     const fill = () => pair.nodes[1].command(address, 'fill', { coins: 1 })

@@ -6,6 +6,8 @@
  * N3. A shard is served here only between a successful {@link ShardNode.open} and the first of: its
  *     hand-over, the loss of its journal, the loss of the node's membership.
  * N4. A shard that is lost takes nothing else with it: the others go on.
+ * N8. A journal is fenced only by who may answer for it: one that is dead to the others and does not
+ *     know would append behind a successor whose lease holds, and whose reads would be old from then on.
  */
 import type { Address } from '../actor/address.js'
 import type {
@@ -170,7 +172,8 @@ export class ShardNode {
     const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
     this.prepared.delete(shard)
     const restored = clock.monotonic()
-    const { lane: journal, epoch, abandon } = await storage.open(state, wanted)
+    const mayFence = (): boolean => wanted() && this.links.mayAnswer()
+    const { lane: journal, epoch, abandon } = await storage.open(state, mayFence)
     if (state.ordinal < ordinal) {
       abandon()
       throw regressed(shard, state.ordinal, ordinal)

@@ -26,6 +26,8 @@ export class ClockGuard {
     const expected = this.wall + (monotonic - this.monotonic)
     this.jumped = wall - expected > limits.clockStepMsMax
     if (this.jumped) return Math.floor(expected)
+    // A clock that was set back may be set right again: compared with where it was, that is no jump.
+    if (wall < expected) return Math.floor(wall)
     this.wall = wall
     this.monotonic = monotonic
     return Math.floor(wall)

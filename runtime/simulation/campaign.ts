@@ -22,7 +22,7 @@ export interface CampaignOptions {
 }
 
 /** Sums over a campaign. */
-export interface CampaignResult {
+export interface CampaignResult<Kind extends string = FaultKind> {
   readonly workload: string
   readonly from: number
   readonly seeds: number
@@ -30,7 +30,7 @@ export interface CampaignResult {
   readonly virtualMs: number
   readonly operations: number
   /** How often each fault bit. */
-  readonly faults: Partial<Record<FaultKind, number>>
+  readonly faults: Partial<Record<Kind, number>>
   readonly sometimes: Readonly<Record<string, number>>
   /** Seeds that failed, with what they found. */
   readonly failures: readonly { readonly seed: number; readonly violations: readonly string[] }[]
@@ -60,33 +60,62 @@ export const runtimeBranches: readonly string[] = [
   'lying_sync: loss found',
 ]
 
+/** Seeds of whatever can be simulated. */
+export interface SeedsOptions<Kind extends string> {
+  /** Name of the workload. */
+  readonly workload: string
+  readonly from: number
+  readonly seeds: number
+  readonly mustReach: readonly string[]
+  readonly run: (seed: number) => Promise<RunResult<Kind>>
+  readonly onRun?: ((run: RunResult<Kind>, soFar: CampaignResult<Kind>) => void) | undefined
+}
+
 /** Runs a campaign. It never throws for what a seed finds: that is in its result. */
-export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { workload, from, seeds, oracles = [], short = false } = options
-  const mustReach = options.mustReach ?? oracles.flatMap(({ sometimes }) => sometimes ?? [])
-  let sum: CampaignResult = emptyCampaign(workload.name, from)
+export function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { workload, oracles = [], short = false } = options
+  return runSeeds({
+    ...options,
+    workload: workload.name,
+    mustReach: options.mustReach ?? oracles.flatMap(({ sometimes }) => sometimes ?? []),
+    run: (seed) => simulate({ seed, workload, oracles, short }),
+  })
+}
+
+/** Runs seed after seed, and adds up what they found. */
+export async function runSeeds<Kind extends string>(
+  options: SeedsOptions<Kind>,
+): Promise<CampaignResult<Kind>> {
+  const { workload, from, seeds, mustReach } = options
+  let sum = emptyCampaign<Kind>(workload, from)
   for (let seed = from; seed < from + seeds; seed++) {
-    const run = await runSafely({ seed, workload, oracles, short })
-    sum = addRun(sum, run)
+    const run = await runSafely(seed, options.run)
+    sum = addCampaigns(sum, campaignOf(workload, run))
     options.onRun?.(run, sum)
   }
   return { ...sum, neverReached: mustReach.filter((name) => (sum.sometimes[name] ?? 0) === 0) }
 }
 
 /** A seed that breaks the kit itself fails too, with its own line. */
-async function runSafely(options: Parameters<typeof simulate>[0]): Promise<RunResult> {
+async function runSafely<Kind extends string>(
+  seed: number,
+  run: (seed: number) => Promise<RunResult<Kind>>,
+): Promise<RunResult<Kind>> {
   try {
-    return await simulate(options)
+    return await run(seed)
   } catch (error) {
     const violations = [
       `the run broke off: ${error instanceof Error ? error.stack : String(error)}`,
     ]
     const nothing = { hash: '', events: 0, virtualMs: 0, operations: 0, faults: {}, sometimes: {} }
-    return { seed: options.seed, ...nothing, violations }
+    return { seed, ...nothing, violations }
   }
 }
 
-export function emptyCampaign(workload: string, from: number): CampaignResult {
+function emptyCampaign<Kind extends string = FaultKind>(
+  workload: string,
+  from: number,
+): CampaignResult<Kind> {
   return {
     workload,
     from,
@@ -101,17 +130,32 @@ export function emptyCampaign(workload: string, from: number): CampaignResult {
   }
 }
 
-function addRun(sum: CampaignResult, run: RunResult): CampaignResult {
-  const { seed, violations } = run
+function campaignOf<Kind extends string>(
+  workload: string,
+  run: RunResult<Kind>,
+): CampaignResult<Kind> {
+  const { seed, events, virtualMs, operations, faults, sometimes, violations } = run
+  const failures = violations.length === 0 ? [] : [{ seed, violations }]
+  const sums = { events, virtualMs, operations, faults, sometimes, failures }
+  return { workload, from: seed, seeds: 1, ...sums, neverReached: [] }
+}
+
+/** Two campaigns of one workload as one. */
+export function addCampaigns<Kind extends string>(
+  one: CampaignResult<Kind>,
+  other: CampaignResult<Kind>,
+): CampaignResult<Kind> {
   return {
-    ...sum,
-    seeds: sum.seeds + 1,
-    events: sum.events + run.events,
-    virtualMs: sum.virtualMs + run.virtualMs,
-    operations: sum.operations + run.operations,
-    faults: addCounts(sum.faults, run.faults),
-    sometimes: addCounts(sum.sometimes, run.sometimes),
-    failures: violations.length === 0 ? sum.failures : [...sum.failures, { seed, violations }],
+    workload: one.workload,
+    from: one.from,
+    seeds: one.seeds + other.seeds,
+    events: one.events + other.events,
+    virtualMs: one.virtualMs + other.virtualMs,
+    operations: one.operations + other.operations,
+    faults: addCounts(one.faults, other.faults),
+    sometimes: addCounts(one.sometimes, other.sometimes),
+    failures: [...one.failures, ...other.failures],
+    neverReached: [],
   }
 }
 

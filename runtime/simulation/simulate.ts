@@ -36,14 +36,14 @@ export interface SimulateOptions {
 }
 
 /** How a run ended. */
-export interface RunResult {
+export interface RunResult<Kind extends string = FaultKind> {
   readonly seed: number
   /** Rolling hash of everything that happened: the same for the same seed. */
   readonly hash: string
   readonly events: number
   readonly virtualMs: number
   readonly operations: number
-  readonly faults: Partial<Record<FaultKind, number>>
+  readonly faults: Partial<Record<Kind, number>>
   readonly sometimes: Readonly<Record<string, number>>
   /** Sentences; empty when all is well. */
   readonly violations: readonly string[]

@@ -6,11 +6,12 @@
  * H2. What left – an answer, a message, an acknowledgement – is covered by a frame that was there before.
  * H3. A snapshot is the state that a replay gives at its ordinal; what is left after any cut gives back
  *     the state that a replay of all frames gives.
+ * H4. The messages of a snapshot stand one behind the other.
  */
 import { MessageMissing, type StreamLog } from '../../transport/index.js'
 import type { Kinds } from '../actor/kinds.js'
 import { OpenRefused } from '../errors.js'
-import type { ChainedFrame } from '../journal/frame.js'
+import { readFrame, type ChainedFrame } from '../journal/frame.js'
 import { behind, checkFits, frameOf } from '../journal/jetstream/frames.js'
 import { beginning, readShardJournal, type JournalPosition } from '../journal/jetstream/index.js'
 import { readFrameBody } from '../shard/committed-turn.js'
@@ -49,6 +50,18 @@ export interface StreamHistoryOptions {
 interface ReadSnapshot {
   readonly shard: number
   readonly state: ShardState
+}
+
+/** What a message of a journal is, for who looks at it on its way. @returns undefined for no whole one */
+export function journalMessage(
+  bytes: Uint8Array,
+): { shard: number; epoch: number; isFence: boolean } | undefined {
+  const frame = readFrame(
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    0,
+    bytes.length,
+  )
+  return frame && { shard: frame.shard, epoch: frame.epoch, isFence: frame.count === 0 }
 }
 
 export class StreamHistory {
@@ -128,6 +141,7 @@ export class StreamHistory {
     })
     service.stream(snapshotsOf(shard)).listeners.add({
       appended: (sequence, bytes) => {
+        this.follows(shard, sequence, bytes)
         if (readMessage(bytes)?.kind === messageKinds.end) this.look(this.readBack(shard, sequence))
       },
       purged: () => {
@@ -173,6 +187,20 @@ export class StreamHistory {
     if (broken !== undefined) violation(`shard ${shard}, ordinal ${state.ordinal}: ${broken}`)
     const now = this.options.now()
     onFrame({ ...frame, group: ++this.groups, turns, writtenAt: now, durableAt: now })
+  }
+
+  /** H4 */
+  private follows(shard: number, sequence: number, bytes: Uint8Array): void {
+    const { service, snapshotsOf, violation } = this.options
+    const message = readMessage(bytes)
+    const before = service.stream(snapshotsOf(shard)).at(sequence - 1)
+    // What the world has damaged can't be told from another's.
+    const last = before && readMessage(before)
+    if (message === undefined || message.index === 0 || last === undefined) return
+    if (last.id === message.id && last.index === message.index - 1) return
+    violation(
+      `snapshots-apart: message ${sequence} of shard ${shard} stands behind another snapshot's`,
+    )
   }
 
   /** Everything here is done before the next event: nothing in it waits. */

@@ -1,6 +1,7 @@
 /** All planted bugs. */
 import { deliveryMutants } from './delivery-mutants.js'
 import { durabilityMutants } from './durability-mutants.js'
+import type { Planting } from '../testing/run-mutants.js'
 import type { Mutant } from './mutant.js'
 import { paymentMutants } from './payment-mutants.js'
 
@@ -9,3 +10,10 @@ export const mutants: readonly Mutant[] = [
   ...deliveryMutants,
   ...paymentMutants,
 ]
+
+/** How they are found. */
+export const planting: Planting = {
+  mutants,
+  campaign: 'actors/simulation/testing/campaign.js',
+  results: 'actors/simulation/mutants/results.jsonl',
+}

@@ -1,6 +1,7 @@
 /**
- * Reads against the journal: every view a client got is one the committed turns really led to, and was
- * durable when it was shown. What a crash afterwards would have taken back shows here, crash or not.
+ * Reads against the journal: every view a client got is one the committed turns really led to, was
+ * durable when it was shown, and was not yet replaced when it was asked for. What a crash afterwards
+ * would have taken back shows here, crash or not; so does an owner that was succeeded unawares.
  */
 import type { AccountView, BalanceView, PaymentView } from '../../bank.js'
 import { canonical } from '../canonical.js'
@@ -24,7 +25,9 @@ export function checkReads(
       if (type === 'query') checkPayment(value as PaymentView, paymentViews)
     } else if (name === 'view' || administrative.has(name)) {
       checkAccount(address, value as AccountView, shadow)
-      checkDurable(address, (value as AccountView).version, returnOf(attempt), shadow)
+      const { version } = value as AccountView
+      checkDurable(address, version, returnOf(attempt), shadow)
+      if (type === 'query') checkCurrent(address, version, attempt.invokedAt, shadow)
     } else if (name === 'balanceAt') {
       checkBalance(address, value as BalanceView, shadow)
     } else if (name === 'recount' && value !== '') {
@@ -63,6 +66,16 @@ function checkDurable(address: string, version: number, seenAt: number, shadow: 
   throw new Violation(
     'reads',
     `Version ${version} of ${address} was shown at ${seenAt} ms; it was durable at ${durableAt} ms.`,
+  )
+}
+
+/** Nobody is told what was over before they asked. */
+function checkCurrent(address: string, version: number, askedAt: number, shadow: ShadowBank): void {
+  const replacedAt = shadow.replacedAt(address, version)
+  if (replacedAt >= askedAt) return
+  throw new Violation(
+    'current-reads',
+    `Version ${version} of ${address} was shown to who asked at ${askedAt} ms; it was replaced at ${replacedAt} ms.`,
   )
 }
 

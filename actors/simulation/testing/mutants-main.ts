@@ -1,48 +1,5 @@
 /** The command `npm run mutants -- [--only NAME,…] [--seeds N] [--fast]`. */
-import { execFileSync } from 'node:child_process'
-import { Command } from 'commander'
-import { recordResults, runMutants, selectMutants, type MutantResult } from './run-mutants.js'
+import { planting } from '../mutants/index.js'
+import { mutantsCommand } from './mutants-command.js'
 
-interface Flags {
-  readonly only?: string
-  readonly seeds: string
-  readonly fast: boolean
-}
-
-function lineOf({ name, finding, seconds, trouble }: MutantResult): string {
-  const said = trouble !== '' ? `TROUBLE ${trouble}` : 'SURVIVED'
-  const found = finding && `${finding.oracle} at seed ${finding.seed}: ${finding.sentence}`
-  return `${name.padEnd(34)} ${(found ?? said).slice(0, 160)} (${seconds} s)`
-}
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
-  } catch {
-    return 'unknown'
-  }
-}
-
-const program = new Command('mutants')
-  .description('Plants bugs in a copy of the build and says which oracle finds each.')
-  .option('--only <names>', 'these alone, separated by commas')
-  .option('--seeds <n>', 'seeds tried before a mutant counts as survived', '1000')
-  .option('--fast', 'only those that a few seeds catch', false)
-  .action(async ({ only, seeds, fast }: Flags) => {
-    const mutants = selectMutants(only?.split(',') ?? [], fast)
-    const found = await runMutants(mutants, {
-      seeds: Number(seeds),
-      onResult: (result) => {
-        process.stdout.write(`${lineOf(result)}\n`)
-      },
-    })
-    const caught = found.results.filter(({ finding }) => finding !== undefined).length
-    for (const { seed, sentence } of found.uncleanSeeds) {
-      process.stdout.write(`Seed ${seed} fails without any mutant: ${sentence}\n`)
-    }
-    process.stdout.write(`${caught} of ${found.results.length} mutants caught.\n`)
-    if (only === undefined && !fast) recordResults(commit(), Number(seeds), found)
-    if (caught < found.results.length || found.uncleanSeeds.length > 0) process.exitCode = 1
-  })
-
-await program.parseAsync()
+await mutantsCommand(planting)

@@ -1,6 +1,6 @@
 /**
- * `npm run mutants`: plants each bug in a copy of the build, runs the payment campaign there until an
- * oracle finds it, and says which one did, and at which seed.
+ * Plants each bug in a copy of the build, runs a campaign there until an oracle finds it, and says
+ * which one did, and at which seed.
  *
  * U3. A seed only counts when it runs clean without the mutant: each seed that finds something is run
  *     again in an unchanged copy, and one that fails there too is passed over and reported.
@@ -9,7 +9,6 @@ import { spawn } from 'node:child_process'
 import {
   appendFileSync,
   cpSync,
-  existsSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -17,27 +16,21 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { mutants as allMutants } from '../mutants/index.js'
-import { mutated, type Mutant } from '../mutants/mutant.js'
+import { join } from 'node:path'
+import { mutatedFiles, type Mutant } from '../mutants/mutant.js'
+import type { Finding } from './find-first.js'
+import { root } from './root.js'
 
-/** Root of the repository: the same from the sources and from the build. */
-const root = rootAbove(fileURLToPath(new URL('.', import.meta.url)))
-
-function rootAbove(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : rootAbove(dirname(folder))
-}
-const campaign = join('dist', 'actors', 'simulation', 'testing', 'campaign.js')
-const results = join(root, 'actors', 'simulation', 'mutants', 'results.jsonl')
 /** A mutant that hangs its campaign is stopped after this long, and counts as not caught. */
 const campaignMsMax = 15 * 60_000
 
-/** What one campaign found first. */
-export interface Finding {
-  readonly seed: number
-  readonly oracle: string
-  readonly sentence: string
+/** Mutants, and what is to find them. */
+export interface Planting {
+  readonly mutants: readonly Mutant[]
+  /** Compiled module that runs the campaign up to its first finding, from the root of the build. */
+  readonly campaign: string
+  /** File of results, from the root of the repository. */
+  readonly results: string
 }
 
 export interface MutantResult {
@@ -48,7 +41,7 @@ export interface MutantResult {
   readonly trouble: string
 }
 
-export interface MutantOptions {
+export interface MutantOptions extends Pick<Planting, 'campaign'> {
   /** Seeds tried before a mutant counts as survived. */
   readonly seeds: number
   readonly jobs?: number
@@ -66,8 +59,11 @@ type IsClean = (seed: number) => Promise<boolean>
 /** A copy of the build to plant bugs in. */
 class Copy {
   private readonly folder = mkdtempSync(join(tmpdir(), 'suanpan-mutant-'))
+  private readonly module: string
 
-  constructor() {
+  /** @param campaign module to run, from the root of the build */
+  constructor(campaign: string) {
+    this.module = join(this.folder, 'dist', campaign)
     cpSync(join(root, 'dist'), join(this.folder, 'dist'), { recursive: true })
     cpSync(join(root, 'package.json'), join(this.folder, 'package.json'))
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'), 'junction')
@@ -96,7 +92,7 @@ class Copy {
 
   /** Runs the campaign as the copy is. */
   campaign(from: number, seeds: number): Promise<Outcome> {
-    return runCampaign(this.folder, from, seeds)
+    return runCampaign(this.folder, this.module, from, seeds)
   }
 
   remove(): void {
@@ -106,27 +102,37 @@ class Copy {
   private async plant(mutant: Mutant): Promise<() => void> {
     // A tool of development: it is there where the repository is.
     const { default: ts } = await import('typescript')
-    const source = mutated(mutant, readFileSync(join(root, mutant.file), 'utf8'))
-    const { outputText } = ts.transpileModule(source, {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ES2022,
-        verbatimModuleSyntax: true,
-      },
+    const sources = mutatedFiles(mutant, (file) => readFileSync(join(root, file), 'utf8'))
+    const takeOuts = [...sources].map(([name, source]) => {
+      const { outputText } = ts.transpileModule(source, {
+        compilerOptions: {
+          target: ts.ScriptTarget.ES2022,
+          module: ts.ModuleKind.ES2022,
+          verbatimModuleSyntax: true,
+        },
+      })
+      const file = join(this.folder, 'dist', name.replace(/\.ts$/, '.js'))
+      const original = readFileSync(file)
+      writeFileSync(file, outputText)
+      return () => {
+        writeFileSync(file, original)
+      }
     })
-    const file = join(this.folder, 'dist', mutant.file.replace(/\.ts$/, '.js'))
-    const original = readFileSync(file)
-    writeFileSync(file, outputText)
     return () => {
-      writeFileSync(file, original)
+      for (const takeOut of takeOuts) takeOut()
     }
   }
 }
 
-function runCampaign(folder: string, from: number, seeds: number): Promise<Outcome> {
+function runCampaign(
+  folder: string,
+  module: string,
+  from: number,
+  seeds: number,
+): Promise<Outcome> {
   return new Promise((resolve) => {
     const range = ['--from', String(from), '--seeds', String(seeds)]
-    const child = spawn(process.execPath, [join(folder, campaign), ...range], { cwd: folder })
+    const child = spawn(process.execPath, [module, ...range], { cwd: folder })
     let out = ''
     let errors = ''
     child.stdout.on('data', (piece: Buffer) => (out += piece.toString()))
@@ -157,7 +163,7 @@ export async function runMutants(
 ): Promise<MutantReport> {
   const waiting = [...mutants]
   const results: MutantResult[] = []
-  const unchanged = new Copy()
+  const unchanged = new Copy(options.campaign)
   const copies: Copy[] = [unchanged]
   const known = new Map<number, Promise<Outcome>>()
   const isClean: IsClean = async (seed) => {
@@ -168,7 +174,7 @@ export async function runMutants(
     return finding === undefined
   }
   const work = async (): Promise<void> => {
-    const copy = new Copy()
+    const copy = new Copy(options.campaign)
     copies.push(copy)
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
       const result = await copy.run(mutant, options.seeds, isClean)
@@ -188,16 +194,20 @@ export async function runMutants(
 }
 
 /** The mutants a command means. @throws Error for a name that is none */
-export function selectMutants(only: readonly string[], fast: boolean): readonly Mutant[] {
-  const unknown = only.find((name) => !allMutants.some((mutant) => mutant.name === name))
+export function selectMutants(
+  all: readonly Mutant[],
+  only: readonly string[],
+  fast: boolean,
+): readonly Mutant[] {
+  const unknown = only.find((name) => !all.some((mutant) => mutant.name === name))
   if (unknown !== undefined) throw new Error(`There is no mutant "${unknown}".`)
-  const chosen =
-    only.length === 0 ? allMutants : allMutants.filter(({ name }) => only.includes(name))
+  const chosen = only.length === 0 ? all : all.filter(({ name }) => only.includes(name))
   return fast ? chosen.filter((mutant) => mutant.fast === true) : chosen
 }
 
 /** Appends what a run found to the results kept in the repository. */
 export function recordResults(
+  results: string,
   commit: string,
   seeds: number,
   { results: found, uncleanSeeds }: MutantReport,
@@ -215,5 +225,5 @@ export function recordResults(
       ),
     ),
   }
-  appendFileSync(results, `${JSON.stringify(line)}\n`)
+  appendFileSync(join(root, results), `${JSON.stringify(line)}\n`)
 }

@@ -27,8 +27,8 @@ export interface RemoteCall<T> {
   apply(): T
   /** True when it writes: then what becomes of it may be unknown. */
   readonly writes: boolean
-  /** True when it needs the leader of a stream. */
-  readonly needsLeader: boolean
+  /** Stream or bucket whose leader it needs. */
+  readonly of: string
 }
 
 /** Which way nothing gets through any more: to the process, from it, or neither way. */
@@ -74,7 +74,7 @@ export class SimulatedNats implements Nats {
       name: `open ${name}`,
       apply: () => this.service.stream(name),
       writes: false,
-      needsLeader: true,
+      of: name,
     })
     return streamOver(this, name, this.replicas(settings))
   }
@@ -84,7 +84,7 @@ export class SimulatedNats implements Nats {
       name: `open ${name}`,
       apply: () => this.service.bucket(name),
       writes: false,
-      needsLeader: true,
+      of: name,
     })
     return bucketOver(this, name, this.replicas(settings))
   }
@@ -192,8 +192,8 @@ export class SimulatedNats implements Nats {
   ): void {
     const { kernel, random, weather, counts } = this.world
     kernel.note(request.name)
-    if (request.needsLeader && this.service.electing) {
-      if (request.writes) this.service.propose(() => request.apply())
+    if (!this.service.leads(request.of)) {
+      if (request.writes) this.service.propose(request.of, () => request.apply())
       else counts.add('nats_election')
       // Sometimes the servers say so, sometimes nobody answers.
       if (random.chance(0.5)) reply(() => fail('no responders'))

@@ -15,7 +15,7 @@ const readBatch = 64
 export function streamOver(nats: SimulatedNats, name: string, replicas: number): StreamLog {
   const kept = nats.service.stream(name)
   const ask = <T>(what: string, apply: () => T): Promise<T> =>
-    nats.call({ name: `${what} ${name}`, apply, writes: false, needsLeader: true })
+    nats.call({ name: `${what} ${name}`, apply, writes: false, of: name })
   return {
     name,
     replicas,
@@ -43,7 +43,7 @@ export function streamOver(nats: SimulatedNats, name: string, replicas: number):
         name: `purge ${name}`,
         apply: () => kept.purge(upTo),
         writes: true,
-        needsLeader: true,
+        of: name,
       })
     },
   }
@@ -53,7 +53,7 @@ export function bucketOver(nats: SimulatedNats, name: string, replicas: number):
   const kept = nats.service.bucket(name)
   const { kernel, random, weather, counts } = nats.world
   const ask = <T>(what: string, apply: () => T): Promise<T> =>
-    nats.call({ name: `${what} ${name}`, apply, writes: false, needsLeader: true })
+    nats.call({ name: `${what} ${name}`, apply, writes: false, of: name })
   return {
     replicas,
     get: (key) =>
@@ -79,7 +79,7 @@ export function bucketOver(nats: SimulatedNats, name: string, replicas: number):
 
 async function write(nats: SimulatedNats, name: string, apply: () => Appended): Promise<Appended> {
   try {
-    return await nats.call({ name, apply, writes: true, needsLeader: true })
+    return await nats.call({ name, apply, writes: true, of: name })
   } catch (error) {
     if (!(error instanceof NatsUnreachable)) throw error
     return { outcome: 'unknown', reason: error.message }

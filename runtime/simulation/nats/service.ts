@@ -16,6 +16,9 @@ import { SimulatedBus } from './bus.js'
 import { SimulatedNats, type CutDirection } from './connection.js'
 import type { NatsFaultKind, NatsWeather } from './weather.js'
 
+/** Every stream and every bucket, as what has no leader. */
+const all = ''
+
 /** What the connections of a run share. */
 export interface NatsWorld {
   readonly kernel: Kernel
@@ -27,8 +30,6 @@ export interface NatsWorld {
 
 export class SimulatedNatsService {
   readonly bus: SimulatedBus
-  /** True while no stream and no bucket has a leader; the bus goes on. */
-  electing = false
   /** What the servers say of themselves. */
   facts: NatsFacts = {
     serverVersion: '2.15.1',
@@ -40,8 +41,10 @@ export class SimulatedNatsService {
   private readonly streams = new Map<string, KeptStream>()
   private readonly buckets = new Map<string, KeptBucket>()
   private readonly connections = new Map<Owner, SimulatedNats[]>()
+  /** Streams and buckets without a leader; the bus goes on. */
+  private readonly electing = new Set<string>()
   /** Appends that come to light when there is a leader again. */
-  private proposed: (() => void)[] = []
+  private proposed: { readonly of: string; readonly apply: () => void }[] = []
 
   constructor(world: NatsWorld) {
     this.world = world
@@ -55,26 +58,36 @@ export class SimulatedNatsService {
     return nats
   }
 
-  /** Takes the leaders away; each present one is followed by another after a while. */
-  startElection(): void {
-    if (this.electing) return
-    this.electing = true
-    this.world.kernel.say('nats: no leader')
+  /** Takes the leader of a stream or bucket away, by default those of all. */
+  startElection(of = all): void {
+    if (this.electing.has(of)) return
+    this.electing.add(of)
+    this.world.kernel.say(`nats: no leader${of}`)
   }
 
-  endElection(): void {
-    if (!this.electing) return
-    this.electing = false
-    this.world.kernel.say('nats: a leader')
-    for (const apply of this.proposed.splice(0)) apply()
+  /** There is a leader again: of one, or of all that have none. */
+  endElection(of = all): void {
+    const ended = of === all ? [...this.electing] : [of].filter((one) => this.electing.has(one))
+    for (const one of ended) {
+      this.electing.delete(one)
+      this.world.kernel.say(`nats: a leader${one}`)
+    }
+    const due = this.proposed.filter((proposal) => this.leads(proposal.of))
+    this.proposed = this.proposed.filter((proposal) => !this.leads(proposal.of))
+    for (const { apply } of due) apply()
+  }
+
+  /** Whether a stream or bucket has a leader. */
+  leads(of: string): boolean {
+    return !this.electing.has(all) && !this.electing.has(of)
   }
 
   /** Whether an append that meets no leader comes to light later is chance. */
-  propose(apply: () => void): void {
+  propose(of: string, apply: () => void): void {
     this.world.counts.add('nats_election')
     if (!this.world.random.chance(0.5)) return
     this.world.counts.add('nats_election_applied')
-    this.proposed.push(apply)
+    this.proposed.push({ of, apply })
   }
 
   /** Cuts a process off, one way or both; it notices after a while. */

@@ -176,6 +176,44 @@ const valuesFollow: OracleFactory = {
   },
 }
 
+/** Every value that was read was one the register had, durably, while it was asked for. */
+const currentReads: OracleFactory = {
+  name: 'current reads',
+  create: ({ violation }) => {
+    const values = new Map<Address, { readonly at: number; readonly value: number }[]>()
+    const valuesOf = (address: Address): { readonly at: number; readonly value: number }[] => {
+      const known = values.get(address) ?? [{ at: 0, value: 0 }]
+      values.set(address, known)
+      return known
+    }
+    return {
+      name: 'current reads',
+      committed: ({ turns, durableAt }) => {
+        for (const { address, kind, event, data } of turns.flatMap(({ events }) => events)) {
+          const { by } = data as { by?: number }
+          if (kind !== 'register' || by === undefined) continue
+          const before = valuesOf(address)
+          const value = before.at(-1)!.value + (event === 'given' ? -by : by)
+          before.push({ at: durableAt, value })
+        }
+      },
+      finished: ({ operations }) => {
+        for (const { request, result, invokedAt, completedAt = Infinity } of operations) {
+          const { type, address } = request
+          if (type !== 'query' || result?.type !== 'answered') continue
+          const all = valuesOf(address)
+          const begin = all.findLastIndex(({ at }) => at <= invokedAt)
+          const held = all.slice(begin).filter(({ at }) => at <= completedAt)
+          if (held.some(({ value }) => value === result.value)) continue
+          violation(
+            `current-reads: ${address} was read as ${String(result.value)} from ${invokedAt} to ${completedAt} ms; it was ${held.map(({ value }) => value).join(', ')}`,
+          )
+        }
+      },
+    }
+  },
+}
+
 /** Draws what the clients of one run do. */
 function operationsOf(random: Random): () => OperationRequest {
   const registers = Array.from({ length: random.whole(2, 12) }, (_, i) =>
@@ -221,7 +259,7 @@ function operationsOf(random: Random): () => OperationRequest {
 export const registers: Workload & { readonly oracles: readonly OracleFactory[] } = {
   name: 'generic',
   actors: { definitions: [register, clumsy], tally },
-  oracles: [valuesFollow],
+  oracles: [valuesFollow, currentReads],
   start: ({ random }) => {
     const next = operationsOf(random)
     return { next: () => next() }
