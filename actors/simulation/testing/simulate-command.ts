@@ -126,7 +126,8 @@ async function campaign(simulated: Simulated, flags: Flags): Promise<number> {
     flags.seeds < seedsToReachAll ? [] : simulated.workloads[flags.workload]!.mustReach
   const neverReached = mustReach.filter((name) => (sum.sometimes[name] ?? 0) === 0)
   const seconds = Math.round((performance.now() - began) / 100) / 10
-  const line = { date: new Date().toISOString(), commit: commit(), ...sum, neverReached, seconds }
+  const origin = { date: new Date().toISOString(), commit: commit(), short: flags.short === true }
+  const line = { ...origin, ...sum, neverReached, seconds }
   if (flags.record) appendFileSync(simulated.results, `${JSON.stringify(line)}\n`)
   if (flags.json === true) console.log(JSON.stringify(line))
   else report(line)
