@@ -12,6 +12,7 @@ import {
   type RunResult,
 } from '../../../runtime/simulation/index.js'
 import { commit } from './commit.js'
+import { reportRecorded } from './recorded-results.js'
 
 type Run = RunResult<string>
 type Sums = CampaignResult<string>
@@ -53,6 +54,7 @@ interface Flags {
   readonly short?: boolean
   readonly json?: true
   readonly record: boolean
+  readonly recorded?: true
 }
 
 /** What one thread is to run. */
@@ -73,6 +75,10 @@ export async function simulateCommand(simulated: Simulated): Promise<void> {
     return
   }
   const flags = readFlags(simulated)
+  if (flags.recorded === true) {
+    reportRecorded(simulated.results)
+    return
+  }
   process.exitCode =
     flags.only === undefined
       ? await campaign(simulated, flags)
@@ -94,6 +100,7 @@ function readFlags({ script, description, workloads, hasLongLoads }: Simulated):
     .option('--jobs <n>', 'threads to run seeds on', whole, 1)
     .option('--json', 'print one JSON object at the end')
     .option('--no-record', 'add no line to the results file')
+    .option('--recorded', 'run nothing: add up the results file')
   if (hasLongLoads) command.option('--short', 'short loads only: what the tests run', false)
   return command.parse().opts<Flags>()
 }
