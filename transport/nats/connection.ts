@@ -3,6 +3,7 @@
  *
  * C2. Nothing is sent while the connection is down: the client would drop it silently. A request then
  *     fails at once, and those in flight fail when the loss is noticed, not at their time-out.
+ * C14. A login that is refused is said once the servers that were named have refused it.
  * C3. What waits in memory to be sent is bounded; beyond it the bus loses.
  */
 import {
@@ -12,6 +13,7 @@ import {
   NoRespondersError,
   PermissionViolationError,
   RequestError,
+  type ConnectionOptions,
   type Msg,
   type MsgHdrs,
   type NatsConnection,
@@ -159,6 +161,7 @@ export class Connection {
 export async function openConnection(options: NatsOptions): Promise<Connection> {
   const how = connectionOptions(options)
   try {
+    if (options.onlyTheseServers !== true) await knock(how)
     return new Connection(await connect(how), options)
   } catch (error) {
     // The client's words for a server that hangs up before it says anything.
@@ -166,6 +169,15 @@ export async function openConnection(options: NatsOptions): Promise<Connection> 
     if (hungUp || error instanceof TimeoutError) throw await errorOfSilence(options.servers, error)
     throw errorOfConnecting(options.servers.join(', '), error)
   }
+}
+
+/**
+ * Finds out whether the servers let this user in. Servers name each other before they refuse a login,
+ * and the client would go on to the next of them for ever.
+ */
+async function knock(how: ConnectionOptions): Promise<void> {
+  const client = await connect({ ...how, ignoreClusterUpdates: true })
+  await client.close()
 }
 
 async function errorOfSilence(servers: readonly string[], error: Error): Promise<Error> {

@@ -134,10 +134,49 @@ describe('on real servers that run the shipped configuration as it is', () => {
     end()
   })
 
+  it('an observer can neither steer nor speak for a node; nobody but nodes speaks on their links', async () => {
+    const steering = ['sp.payments.control', 'sp.payments.node.b.calls']
+    const links = ['requests', 'answers', 'peers', 'opened'].map(
+      (one) => `sp.payments.node.b.${one}`,
+    )
+    const heard: string[] = []
+    const ends = [...steering, ...links].map((subject) =>
+      nats.node.bus.subscribe(subject, () => heard.push(subject)),
+    )
+    for (const [role, subjects] of [
+      ['observer', [...steering, ...links]],
+      ['operator', links],
+    ] as const) {
+      for (const subject of subjects) {
+        const asked = nats[role].bus.request(subject, bytes('move'), 1_000)
+        await expect(asked).rejects.toMatchObject({ code: 'nats_permission' })
+      }
+    }
+    expect(heard).toEqual([])
+    for (const end of ends) end()
+  })
+
+  it('neither an operator nor an observer makes, cuts, copies or restores a stream', async () => {
+    for (const role of ['operator', 'observer'] as const) {
+      for (const subject of [
+        '$JS.API.STREAM.CREATE.SHARD_payments_7',
+        '$JS.API.STREAM.PURGE.KV_suanpan_payments',
+        '$JS.API.STREAM.DELETE.KV_suanpan_payments',
+        '$JS.API.STREAM.SNAPSHOT.SHARD_payments_0',
+        '$JS.API.STREAM.RESTORE.SHARD_payments_0',
+      ]) {
+        await expect(nats[role].bus.request(subject, bytes('{}'), 1_000)).rejects.toMatchObject({
+          code: 'nats_permission',
+        })
+      }
+    }
+  })
+
   it('nobody deletes or changes a stream, or removes a message', async () => {
     for (const role of natsRoles) {
       for (const subject of [
         '$JS.API.STREAM.DELETE.SHARD_payments_0',
+        '$JS.API.STREAM.DELETE.KV_suanpan_payments',
         '$JS.API.STREAM.UPDATE.SHARD_payments_0',
         '$JS.API.STREAM.MSG.DELETE.SHARD_payments_0',
       ]) {
@@ -161,7 +200,7 @@ describe('on real servers that run the shipped configuration as it is', () => {
     for (const problem of problems) expect(problem).toContain('does not let this user subscribe')
   })
 
-  it('says in a sentence that a login is refused', async () => {
+  it('C14: says in a sentence that a login is refused, by however many servers', async () => {
     const wrong = connectNats({ servers: servers.addresses, user: 'node', password: 'guess' })
     await expect(wrong).rejects.toMatchObject({ code: 'nats_login' })
     await expect(connectNats({ servers: servers.addresses })).rejects.toMatchObject({
