@@ -89,9 +89,20 @@ describe('on real servers that run the shipped configuration as it is', () => {
       expect(await journal.bounds()).toEqual(before)
       const bucket = await nats[role].bucket('suanpan_payments', { replicas: 3 })
       expect(await bucket.get('map')).toBeDefined()
+      // S3: without a consumer of its own, by reading.
       const told: KeyChange[] = []
       const stop = bucket.watch('', (change) => told.push(change))
-      await until('a change to be told', () => told.length > 0)
+      await until('the newest of each key', () => told.length > 0)
+      const keysTold = told.map(({ key }) => key)
+      expect(new Set(keysTold).size).toBe(keysTold.length)
+      expect((await keys.put(`nodes.${role}`, bytes('1'), 0)).outcome).toBe('appended')
+      await until('a change', () => told.some(({ key }) => key === `nodes.${role}`))
+      const revision = told.at(-1)!.revision
+      expect((await keys.remove(`nodes.${role}`, revision)).outcome).toBe('appended')
+      await until('a removal', () => told.at(-1)!.value === undefined)
+      expect(told.map((change) => change.revision)).toEqual(
+        told.map((change) => change.revision).toSorted((x, y) => x - y),
+      )
       stop()
       for (const key of ['map', 'nodes.x', 'coordinator']) {
         await expect(bucket.put(key, bytes('forged'), 0)).rejects.toMatchObject({
@@ -161,6 +172,10 @@ describe('on real servers that run the shipped configuration as it is', () => {
       for (const subject of [
         '$JS.API.STREAM.CREATE.SHARD_payments_7',
         '$JS.API.STREAM.PURGE.KV_suanpan_payments',
+        // S3: its messages would go wherever its maker wants them.
+        '$JS.API.CONSUMER.CREATE.KV_suanpan_payments',
+        '$JS.API.CONSUMER.CREATE.KV_suanpan_payments.forged.$KV.suanpan_payments.>',
+        '$JS.API.CONSUMER.DURABLE.CREATE.KV_suanpan_payments.forged',
         '$JS.API.STREAM.DELETE.KV_suanpan_payments',
         '$JS.API.STREAM.SNAPSHOT.SHARD_payments_0',
         '$JS.API.STREAM.RESTORE.SHARD_payments_0',
