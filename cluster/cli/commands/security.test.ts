@@ -39,7 +39,9 @@ async function refusal(words: readonly string[], environment = {}): Promise<unkn
   const ended = await runCli([...words, '--json'], environment)
   expect(ended.stdout).toBe('')
   expect(ended.stderr).not.toContain('    at ')
-  const { error } = JSON.parse(ended.stderr) as { error: { code: string; message: string } }
+  // A node that starts may have warned before.
+  const last = ended.stderr.trim().split('\n').at(-1) ?? ''
+  const { error } = JSON.parse(last) as { error: { code: string; message: string } }
   expect(error.message).toMatch(/^[A-Z].*\.$/s)
   return [error.code, ended.code]
 }
@@ -177,7 +179,6 @@ describe('who may do what, with the shipped configuration', () => {
     [['undrain', 'a']],
     [['rebalance']],
     [['config', 'set', 'log.level', 'debug']],
-    [['upgrade', 'finalize']],
     [['start', '--port', '0', '--node', 'b']],
   ])('an observer may not: %j', async (words) => {
     expect(await refusal(words, as('observer', 'v'))).toEqual(['nats_permission', 1])
