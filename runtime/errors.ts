@@ -122,7 +122,7 @@ export class Fault extends SuanpanError {
   }
 }
 
-/** The data folder can't be opened as it is; nothing was changed. */
+/** The data folder can't be opened, or the cluster joined, as it is; nothing was changed. */
 export class OpenRefused extends SuanpanError {
   override readonly name = 'OpenRefused'
   readonly retryable = false
@@ -137,7 +137,7 @@ export class OpenRefused extends SuanpanError {
   }
 }
 
-/** Why a data folder was not opened. */
+/** Why a data folder was not opened, or a cluster not joined. */
 export type OpenRefusedCode =
   | 'data_dir_in_use'
   | 'damaged'
@@ -147,6 +147,7 @@ export type OpenRefusedCode =
   | 'shards_differ'
   | 'journal_regressed'
   | 'invalid_options'
+  | 'clock_off'
 
 /** A rule of ours does not hold: a bug. The shard stops for good. */
 export class InvariantViolated extends Error {

@@ -19,6 +19,7 @@ export { durabilityFindings } from './journal/jetstream/index.js'
 export { jetStreamStorages } from './nodes/jetstream-storage.js'
 export { here, sampleEvery, ShardNode } from './nodes/shard-node.js'
 export { createRuntime } from './runtime.js'
+export { clockOff } from './shard/clock-guard.js'
 export { checkFormat, FormatUnread, formatsRead } from './shard/formats.js'
 
 export type { Address, Protocol } from './actor/address.js'

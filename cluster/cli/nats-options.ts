@@ -15,6 +15,8 @@ export interface NatsWords {
   readonly natsCa?: string
   readonly natsCert?: string
   readonly natsKey?: string
+  readonly natsTlsFirst?: boolean
+  readonly natsInbox?: string
   readonly natsMonitor?: readonly string[]
 }
 
@@ -44,6 +46,13 @@ export function withNats(command: Command, required: boolean): Command {
     .option('--nats-ca <file>', 'authority that signed the servers’ certificates')
     .option('--nats-cert <file>', 'certificate to show the servers')
     .option('--nats-key <file>', 'key of that certificate')
+    .option('--nats-tls-first', 'the servers speak TLS before anything else')
+    .addOption(
+      new Option(
+        '--nats-inbox <prefix>',
+        'prefix of answers the user may hear [of the role, with --nats-user]',
+      ).env('SUANPAN_NATS_INBOX'),
+    )
     .addOption(
       new Option(
         '--nats-monitor <urls>',
@@ -61,11 +70,13 @@ export function natsOptions(words: NatsWords, name: string): NatsOptions {
     ...(natsCa === undefined ? {} : { caFile: natsCa }),
     ...(natsCert === undefined ? {} : { certFile: natsCert }),
     ...(natsKey === undefined ? {} : { keyFile: natsKey }),
+    ...(words.natsTlsFirst === true ? { handshakeFirst: true } : {}),
   }
   return {
     servers: words.nats ?? [natsUrlDefault],
     name,
     ...(natsUser === undefined ? {} : { user: natsUser, ...inboxOf(natsUser) }),
+    ...(words.natsInbox === undefined ? {} : { inboxPrefix: words.natsInbox }),
     ...(natsPassword === undefined ? {} : { password: natsPassword }),
     ...(natsCreds === undefined ? {} : { credentialsFile: natsCreds }),
     ...(natsNkey === undefined ? {} : { nkeySeedFile: natsNkey }),

@@ -3,6 +3,7 @@
  * `--processes N`, a supervisor of N such processes behind one port.
  *
  * S1. It says where it listens only when it is a member that serves what it was given.
+ * S6. A worker that refuses to start says why, and tells its supervisor whether that passes by itself.
  * S2. Asked to end, it first gives its shards to others; what clients ask meanwhile is forwarded.
  */
 import cluster from 'node:cluster'
@@ -17,12 +18,12 @@ import type { Nats, NatsFacts } from '../../transport/index.js'
 import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
 import { clusterOps } from '../node/cluster-ops.js'
-import { nodeNameVariable, Supervisor } from '../supervisor/supervisor.js'
+import { nodeNameVariable, Supervisor, workerRefused } from '../supervisor/supervisor.js'
 import { exitCodes } from './exit-codes.js'
 import type { Interrupt } from './interrupt.js'
 import { natsOptions, nodeNameDefault, type NatsWords } from './nats-options.js'
 import type { Output } from './output.js'
-import { CommandFailed } from './problem.js'
+import { CommandFailed, problemOf } from './problem.js'
 import { ProcessMeter } from './process-meter.js'
 
 export interface ClusterStartOptions extends NatsWords {
@@ -69,7 +70,7 @@ async function supervise(
   })
   supervisor.start()
   interrupt.onRequest(() => {
-    supervisor.stop('SIGTERM')
+    supervisor.stop()
   })
   const code = await supervisor.ended
   output.result({ event: 'stopped', clean: code === exitCodes.done }, () => 'All nodes have ended.')
@@ -92,7 +93,13 @@ async function serveNode(
   interrupt: Interrupt,
 ): Promise<void> {
   const name = process.env[nodeNameVariable] ?? options.node ?? nodeNameDefault()
-  const running = await open(name, options, apiKeys, output)
+  const opened = await Promise.race([opening(name, options, apiKeys, output), interrupt.requested])
+  // Nothing was given to it yet; what it may have begun ends by its silence.
+  if (typeof opened === 'string') {
+    output.result({ event: 'stopped', clean: true }, () => 'Stopped before it had joined.')
+    process.exit(exitCodes.done)
+  }
+  const running = opened
   const { node, gateway, failed } = running
   try {
     const asked = interrupt.requested
@@ -112,6 +119,20 @@ async function serveNode(
     output.result({ event: 'stopped', clean: true }, () => 'Stopped cleanly; all is durable.')
   } catch (error) {
     process.exit(output.failure(error) || exitCodes.failed)
+  }
+}
+
+/** Opens; a worker that can't ends with its reason. @throws NatsUnreachable, NatsRefused, OpenRefused, CommandFailed */
+async function opening(...given: Parameters<typeof open>): Promise<Running> {
+  try {
+    return await open(...given)
+  } catch (error) {
+    if (!cluster.isWorker) throw error
+    const [, , , output] = given
+    const code = output.failure(error)
+    // A bug of ours, and servers that are away, may be gone at the next try.
+    const passes = ['internal', 'nats_unreachable'].includes(problemOf(error).code)
+    process.exit(code === exitCodes.usage || passes ? code : workerRefused)
   }
 }
 

@@ -3,9 +3,11 @@
  * carries, watches the others, and learns when it has been declared dead.
  *
  * M1. An id lives once. Whoever lost theirs drops everything and joins under another.
+ * M3. Whose wall clock is more than a step (`clockStepMsMax`) off that of NATS does not join: shard time
+ *     would leap when it takes a shard, and holds expire. What NATS stamped on the entry tells.
  * M2. The lease is over before the entry says so: `leave` gives it up first, and only then writes.
  */
-import type { Env } from '../../runtime/index.js'
+import { clockOff, OpenRefused, type Env } from '../../runtime/index.js'
 import { NatsRefused, type KeyBucket } from '../../transport/index.js'
 import { LeasedKey } from './leased-key.js'
 import {
@@ -20,7 +22,7 @@ import { isName } from './json.js'
 import { MemberView } from './member-view.js'
 import { leaseSettings, type LeaseSettings } from './settings.js'
 import { claimSlot } from './slots.js'
-import { pause } from './within.js'
+import { pause, within } from './within.js'
 
 export interface MembershipOptions {
   readonly env: Env
@@ -101,7 +103,7 @@ export class Membership {
 
   /**
    * Joins under a fresh id, and goes on trying until it worked or the membership is closed.
-   * @throws NatsRefused what does not pass by itself, such as a missing permission
+   * @throws NatsRefused what does not pass by itself, such as a missing permission; OpenRefused clock_off
    */
   async join(): Promise<void> {
     this.refused = undefined
@@ -113,6 +115,7 @@ export class Membership {
         this.giveUpWhenRefused(key)
         await pause(this.options.env, this.retryMs())
       }
+      await this.checkClock(key)
       await this.findSlot(key)
       this.giveUpWhenRefused(key)
       this.joined = this.key === key && !key.over && this.slotHeld !== undefined
@@ -201,6 +204,27 @@ export class Membership {
     return key
   }
 
+  /** @throws OpenRefused clock_off (M3) */
+  private async checkClock(key: LeasedKey): Promise<void> {
+    const { env, bucket } = this.options
+    const { attemptMs } = this.settings
+    while (this.current() === key && !key.over && this.refused === undefined) {
+      try {
+        const entry = await within(env, attemptMs, bucket.get(nodePrefix + this.currentId))
+        if (entry !== undefined) {
+          const off = clockOff(this.since, entry.created, env.clock.now())
+          if (off === 0) return
+          await key.release(encodeMember({ ...this.entry(0), state: 'dead' }))
+          throw new OpenRefused('clock_off', clockSentence(off))
+        }
+      } catch (error) {
+        if (error instanceof OpenRefused) throw error
+        this.trouble(error as Error)
+      }
+      await pause(env, this.retryMs())
+    }
+  }
+
   private async findSlot(key: LeasedKey): Promise<void> {
     const { env, bucket } = this.options
     const { attemptMs } = this.settings
@@ -250,6 +274,12 @@ export class Membership {
   private retryMs(): number {
     return this.settings.renewMs * (0.25 + this.options.env.chance.next() * 0.5)
   }
+}
+
+function clockSentence(offMs: number): string {
+  const seconds = Math.round(Math.abs(offMs) / 1000)
+  const where = offMs > 0 ? 'ahead of' : 'behind'
+  return `The clock of this machine is ${seconds} s ${where} that of the NATS servers; set both by the same time service (NTP), then start again.`
 }
 
 /** 60 random bits, in the letters of keys. */

@@ -3,8 +3,10 @@
  * `node:cluster` behind one HTTP port. It starts again what dies, with growing pauses, and ends when
  * all were asked to end.
  *
- * S3. A worker that ends by wrong usage would end so for ever: the supervisor ends with it.
+ * S3. A worker that refuses to start would refuse for ever: when no other one serves, the supervisor
+ *     ends with it. While another one does, it is tried again: the refusal may be of today only.
  * S4. Asked to end, it asks every worker, waits for all, and tells the worst of their exit codes.
+ * S5. No worker outlives it, not even one that stands still.
  */
 import cluster, { type Worker } from 'node:cluster'
 import { exitCodes } from '../cli/exit-codes.js'
@@ -21,6 +23,8 @@ export interface SupervisorOptions {
 
 /** Names the node of a worker. */
 export const nodeNameVariable = 'SUANPAN_NODE'
+/** Exit code of a worker that refuses to start, to its supervisor only: what it said does not pass. */
+export const workerRefused = 78
 
 /** ms before a worker that died is started again: the first time, and at most. */
 const pauseFirstMs = 250
@@ -32,6 +36,8 @@ const provenMs = 30_000
 interface Place {
   readonly name: string
   worker: Worker | undefined
+  /** Whether it listens: it has joined. */
+  serves: boolean
   pauseMs: number
   startedAt: number
   timer: NodeJS.Timeout | undefined
@@ -56,6 +62,7 @@ export class Supervisor {
     this.places = Array.from({ length: options.processes }, (_, i) => ({
       name: `${options.name}-${i + 1}`,
       worker: undefined,
+      serves: false,
       pauseMs: pauseFirstMs,
       startedAt: 0,
       timer: undefined,
@@ -69,16 +76,22 @@ export class Supervisor {
       const place = this.running.get(worker)
       if (place !== undefined) this.ends(worker, place, code, signal)
     })
+    cluster.on('listening', (worker) => {
+      const place = this.running.get(worker)
+      if (place !== undefined) place.serves = true
+    })
+    process.once('exit', () => {
+      for (const worker of this.running.keys()) worker.process.kill('SIGKILL')
+    })
     for (const place of this.places) this.fork(place)
   }
 
-  /** Asks all workers to end; a second time it makes them. */
-  stop(signal: NodeJS.Signals): void {
-    const forced = this.stopping
+  /** Asks all workers to end. */
+  stop(): void {
     this.stopping = true
     for (const place of this.places) {
       clearTimeout(place.timer)
-      place.worker?.process.kill(forced ? 'SIGKILL' : signal)
+      place.worker?.process.kill('SIGTERM')
     }
     this.endWhenAllEnded()
   }
@@ -86,6 +99,7 @@ export class Supervisor {
   private fork(place: Place): void {
     const worker = cluster.fork({ [nodeNameVariable]: place.name })
     place.worker = worker
+    place.serves = false
     place.startedAt = performance.now()
     this.running.set(worker, place)
     this.options.onEvent('worker_started', { node: place.name, pid: worker.process.pid })
@@ -94,13 +108,18 @@ export class Supervisor {
   private ends(worker: Worker, place: Place, code: number | null, signal: string | null): void {
     this.running.delete(worker)
     place.worker = undefined
-    this.options.onEvent('worker_ended', { node: place.name, code, signal })
-    if (code === exitCodes.usage) {
-      this.exitCode = code
-      if (!this.stopping) this.stop('SIGTERM')
+    place.serves = false
+    const refused = code === workerRefused || code === exitCodes.usage
+    const reason = refused ? { refused } : { code, signal }
+    this.options.onEvent('worker_ended', { node: place.name, ...reason })
+    if (refused && !this.stopping && !this.places.some(({ serves }) => serves)) {
+      this.exitCode = code === exitCodes.usage ? code : exitCodes.failed
+      this.stop()
     }
     if (this.stopping) {
-      if (code !== exitCodes.done) this.exitCode = Math.max(this.exitCode, code ?? exitCodes.failed)
+      // One that had only begun does not know yet how to end in good order, and has nothing to lose.
+      const asked = code === exitCodes.done || signal === 'SIGTERM'
+      if (!asked && !refused) this.exitCode = Math.max(this.exitCode, code ?? exitCodes.failed)
       this.endWhenAllEnded()
       return
     }

@@ -33,3 +33,14 @@ export class ClockGuard {
     return Math.floor(wall)
   }
 }
+
+/**
+ * How far a wall clock is off that of somebody who stamped something between two readings of it: ms
+ * it is ahead, negative when behind; 0 when no more than a step is certain. However long the readings
+ * lie apart, a clock that is right is never called wrong.
+ */
+export function clockOff(before: number, stamp: number, after: number): number {
+  const ahead = Math.max(0, before - stamp)
+  const off = ahead > 0 ? ahead : Math.min(0, after - stamp)
+  return Math.abs(off) > limits.clockStepMsMax ? off : 0
+}

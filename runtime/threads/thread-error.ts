@@ -27,6 +27,7 @@ const openRefusedCodes: readonly string[] = [
   'shards_differ',
   'journal_regressed',
   'invalid_options',
+  'clock_off',
 ] satisfies OpenRefusedCode[]
 
 export function rebuildError(error: ThreadError): Error {

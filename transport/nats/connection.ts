@@ -3,6 +3,7 @@
  *
  * C2. Nothing is sent while the connection is down: the client would drop it silently. A request then
  *     fails at once, and those in flight fail when the loss is noticed, not at their time-out.
+ * C14. A login that is refused is said once the servers that were named have refused it.
  * C3. What waits in memory to be sent is bounded; beyond it the bus loses.
  */
 import {
@@ -12,6 +13,7 @@ import {
   NoRespondersError,
   PermissionViolationError,
   RequestError,
+  type ConnectionOptions,
   type Msg,
   type MsgHdrs,
   type NatsConnection,
@@ -20,6 +22,7 @@ import {
 } from '@nats-io/transport-node'
 import { connectionOptions, requestTimeoutMsDefault, type NatsOptions } from './options.js'
 import { NatsRefused, NatsUnreachable } from './port.js'
+import { tlsTrouble, wantsCertificate } from './tls-trouble.js'
 
 /** Nobody listens at a subject: a stream between two leaders, no JetStream, or no such listener. */
 export class NobodyListens extends NatsUnreachable {}
@@ -158,14 +161,44 @@ export class Connection {
 export async function openConnection(options: NatsOptions): Promise<Connection> {
   const how = connectionOptions(options)
   try {
+    if (options.onlyTheseServers !== true) await knock(how)
     return new Connection(await connect(how), options)
   } catch (error) {
+    // The client's words for a server that hangs up before it says anything.
+    const hungUp = error instanceof Error && error.message.includes('undefined error')
+    if (hungUp || error instanceof TimeoutError) throw await errorOfSilence(options.servers, error)
     throw errorOfConnecting(options.servers.join(', '), error)
   }
 }
 
-function errorOfConnecting(servers: string, error: unknown): Error {
-  const { message } = error instanceof Error ? error : new Error(String(error))
+/**
+ * Finds out whether the servers let this user in. Servers name each other before they refuse a login,
+ * and the client would go on to the next of them for ever.
+ */
+async function knock(how: ConnectionOptions): Promise<void> {
+  const client = await connect({ ...how, ignoreClusterUpdates: true })
+  await client.close()
+}
+
+async function errorOfSilence(servers: readonly string[], error: Error): Promise<Error> {
+  const names = servers.join(', ')
+  const want = await Promise.all(servers.map(wantsCertificate))
+  if (want.includes(true)) {
+    return new NatsRefused(
+      'nats_login',
+      `NATS at ${names} takes only clients with a TLS certificate, and not this one; show one that its authority has signed and whose time is not over.`,
+      { cause: error },
+    )
+  }
+  return new NatsUnreachable(
+    `NATS does not answer at ${names}; check that the address is one of NATS, and whether its TLS comes first.`,
+    { cause: error },
+  )
+}
+
+function errorOfConnecting(servers: string, given: unknown): Error {
+  const error = given instanceof Error ? given : new Error(String(given))
+  const { message } = error
   const cause = { cause: error }
   if (error instanceof AuthorizationError || /authoriz|authentic/i.test(message)) {
     return new NatsRefused(
@@ -174,10 +207,11 @@ function errorOfConnecting(servers: string, error: unknown): Error {
       cause,
     )
   }
-  if (/certificate|tls|ssl|self.signed/i.test(message)) {
+  const trouble = tlsTrouble(error)
+  if (trouble !== undefined) {
     return new NatsRefused(
       'nats_options',
-      `The TLS connection to NATS at ${servers} fails: ${message}; check the TLS files and the server's.`,
+      `The TLS connection to NATS at ${servers} fails: ${trouble}; check the TLS files and the server's.`,
       cause,
     )
   }

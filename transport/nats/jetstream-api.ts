@@ -35,10 +35,12 @@ export interface StoredMessage {
   readonly bytes: Buffer
   /** Raw header lines; '' when there are none. */
   readonly headers: string
+  /** When it was stored, ms since 1970 by the clock of the stream's leader. */
+  readonly created: number
 }
 
 interface StoredReply {
-  readonly message: { subject: string; seq: number; hdrs?: string; data?: string }
+  readonly message: { subject: string; seq: number; time: string; hdrs?: string; data?: string }
 }
 
 export class JetStreamApi {
@@ -66,12 +68,13 @@ export class JetStreamApi {
       codes.NoMessageFound,
     ])
     if (reply === undefined) return undefined
-    const { subject, seq, hdrs, data } = reply.message
+    const { subject, seq, time, hdrs, data } = reply.message
     return {
       sequence: seq,
       subject,
       bytes: Buffer.from(data ?? '', 'base64'),
       headers: hdrs === undefined ? '' : Buffer.from(hdrs, 'base64').toString(),
+      created: Date.parse(time),
     }
   }
 

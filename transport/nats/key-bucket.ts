@@ -123,5 +123,6 @@ function isMarker(headers: string): boolean {
 }
 
 function entryOf(key: string, message: StoredMessage): KeyEntry {
-  return { key, value: message.bytes, revision: message.sequence }
+  const { bytes, sequence, created } = message
+  return { key, value: bytes, revision: sequence, created }
 }

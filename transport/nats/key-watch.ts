@@ -7,7 +7,9 @@
  */
 import { nanos, type Msg, type Subscription } from '@nats-io/transport-node'
 import { placeOf } from './delivered.js'
-import type { JetStreamApi } from './jetstream-api.js'
+import type { JetStreamApi, StoredMessage } from './jetstream-api.js'
+import { readKeys } from './key-reads.js'
+import { NatsRefused } from './port.js'
 
 export interface KeyWatchOptions {
   readonly stream: string
@@ -31,6 +33,8 @@ export class KeyWatch {
   /** Messages the present consumer has sent. */
   private delivered = 0
   private timer: NodeJS.Timeout | undefined
+  /** Stops the reads that stand in for a consumer. */
+  private endReads: (() => void) | undefined
 
   constructor(api: JetStreamApi, options: KeyWatchOptions) {
     this.api = api
@@ -43,6 +47,7 @@ export class KeyWatch {
 
   stop(): void {
     this.stopped = true
+    this.endReads?.()
     this.end()
   }
 
@@ -61,7 +66,7 @@ export class KeyWatch {
   private begin(): void {
     this.end()
     const { connection } = this.api
-    if (this.stopped || connection.client.isClosed()) return
+    if (this.stopped || this.endReads !== undefined || connection.client.isClosed()) return
     // The reconnect begins it again.
     if (!connection.connected) return
     this.delivered = 0
@@ -77,10 +82,28 @@ export class KeyWatch {
     this.again(silenceMs)
     this.consumer(inbox).catch((error: unknown) => {
       if (this.subscription !== subscription) return
+      if (error instanceof NatsRefused && error.code === 'nats_permission') {
+        this.read()
+        return
+      }
       const { message } = error instanceof Error ? error : new Error(String(error))
       connection.problem(`A watch of keys could not begin and tries again. ${message}`)
       this.again(retryMs)
     })
+  }
+
+  /** For users who may make no consumer. */
+  private read(): void {
+    this.end()
+    const { stream, filter } = this.options
+    const reading = {
+      ...{ stream, filter },
+      onMessage: ({ subject, bytes, sequence, headers }: StoredMessage) => {
+        this.told = sequence
+        this.options.onMessage(subject, bytes, sequence, headers)
+      },
+    }
+    this.endReads = readKeys(this.api, reading, this.told)
   }
 
   private async consumer(inbox: string): Promise<void> {

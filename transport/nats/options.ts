@@ -1,12 +1,15 @@
 /**
  * How to reach NATS and who to be there: options in the operator's words, made into those of the client.
  *
- * C1. A file that can't be read is said by name before anything is connected.
+ * C1. A file that can't be read, or holds something else, is said by name before anything is connected.
+ * C13. Who asks for TLS, by a file or by an address that begins with `tls:`, never speaks in plain text:
+ *      whoever sits between could else take the login.
  */
 import { readFileSync } from 'node:fs'
 import {
   credsAuthenticator,
   nkeyAuthenticator,
+  nkeys,
   type Authenticator,
   type ConnectionOptions,
   type TlsOptions,
@@ -65,6 +68,7 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
     )
   }
   const authenticator = authenticatorOf(options)
+  const tls = tlsOf(options)
   return {
     servers: [...options.servers],
     name: options.name ?? 'suanpan',
@@ -84,7 +88,7 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
     ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
     ...(options.token === undefined ? {} : { token: options.token }),
     ...(authenticator === undefined ? {} : { authenticator }),
-    ...(options.tls === undefined ? {} : { tls: tlsOf(options.tls) }),
+    ...(tls === undefined ? {} : { tls }),
   }
 }
 
@@ -98,14 +102,37 @@ function authenticatorOf(options: NatsOptions): Authenticator | undefined {
     )
   }
   if (credentialsFile !== undefined) {
-    return credsAuthenticator(fileOf('credentials', credentialsFile))
+    const credentials = fileOf('credentials', credentialsFile)
+    const [, seed = ''] = seedInCredentials.exec(credentials.toString()) ?? []
+    checkSeed('credentials', credentialsFile, seed)
+    return credsAuthenticator(credentials)
   }
   if (nkeySeedFile === undefined) return undefined
   const seed = fileOf('nkey seed', nkeySeedFile).toString().trim()
-  return nkeyAuthenticator(new TextEncoder().encode(seed))
+  checkSeed('nkey seed', nkeySeedFile, seed)
+  return nkeyAuthenticator(utf8.encode(seed))
 }
 
-function tlsOf(files: NatsTlsFiles): TlsOptions {
+/** What `nsc` writes: a JWT, and after it the seed that signs for it. */
+const seedInCredentials = /BEGIN NATS USER JWT-+\s+\S+[^]+BEGIN USER NKEY SEED-+\s+(\S+)/
+const utf8 = new TextEncoder()
+
+/** @throws NatsRefused nats_options */
+function checkSeed(what: string, path: string, seed: string): void {
+  try {
+    nkeys.fromSeed(utf8.encode(seed)).clear()
+  } catch (error) {
+    throw new NatsRefused(
+      'nats_options',
+      `The ${what} file ${path} holds no seed of a user; name the file that was written for this user.`,
+      { cause: error },
+    )
+  }
+}
+
+/** @returns undefined when the servers may decide whether there is TLS */
+function tlsOf({ tls: files, servers }: NatsOptions): TlsOptions | undefined {
+  if (files === undefined) return servers.some((one) => /^tls:/i.test(one)) ? {} : undefined
   const { caFile, certFile, keyFile, handshakeFirst } = files
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new NatsRefused('nats_options', 'A TLS certificate and its key go together; name both.')

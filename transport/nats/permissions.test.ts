@@ -1,43 +1,19 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectNats } from './connect.js'
-import {
-  accountsConfiguration,
-  inboxPrefixOf,
-  natsRoles,
-  serverConfiguration,
-  type NatsRole,
-} from './permissions.js'
+import { inboxPrefixOf, natsRoles, serverConfiguration, type NatsRole } from './permissions.js'
 import type { KeyBucket, KeyChange, Nats, StreamLog } from './port.js'
-import { natsServerProgram, NatsServers, until } from './testing/index.js'
+import { NatsServers, until } from './testing/index.js'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
+const shipped = fileURLToPath(new URL('../../cluster/nats/nats-server.conf', import.meta.url))
+
 it('the shipped configuration is what the permissions say', async () => {
-  const shipped = new URL('../../cluster/nats/nats-server.conf', import.meta.url).pathname
   await expect(serverConfiguration('payments')).toMatchFileSnapshot(shipped)
 })
 
-it('a server takes the shipped configuration', async () => {
-  const shipped = new URL('../../cluster/nats/nats-server.conf', import.meta.url).pathname
-  const passwords = ['NODE', 'OPERATOR', 'OBSERVER', 'ADMIN'].map((who) => [
-    `SUANPAN_${who}_PASSWORD`,
-    'secret',
-  ])
-  const { stderr } = await promisify(execFile)(await natsServerProgram(), ['-t', '-c', shipped], {
-    env: {
-      ...Object.fromEntries(passwords),
-      NATS_SERVER_NAME: 'n1',
-      NATS_STORE_DIR: '/tmp/nats',
-      NATS_ROUTE_PASSWORD: 'secret',
-      NATS_ROUTES: '[nats-route://route:secret@n2:6222, nats-route://route:secret@n3:6222]',
-    },
-  })
-  expect(stderr).toContain('is valid')
-})
-
-describe('on a real server', () => {
+describe('on real servers that run the shipped configuration as it is', () => {
   let servers: NatsServers
   const nats = {} as Record<NatsRole, Nats>
   const problems: string[] = []
@@ -45,22 +21,32 @@ describe('on a real server', () => {
   let keys: KeyBucket
 
   beforeAll(async () => {
-    const config = accountsConfiguration('pay').replaceAll(
-      /\$SUANPAN_([A-Z]+)_PASSWORD/g,
-      '"pw-$1"',
+    const passwords = Object.fromEntries(
+      [
+        ...['NODE', 'OPERATOR', 'OBSERVER', 'ADMIN'].map((who) => `SUANPAN_${who}`),
+        'NATS_ROUTE',
+      ].map((who) => [`${who}_PASSWORD`, `pw-${who}`]),
     )
-    servers = await NatsServers.start({ config })
+    servers = await NatsServers.start({ servers: 3, shipped: { file: shipped, passwords } })
     for (const role of natsRoles) {
       nats[role] = await connectNats({
         servers: servers.addresses,
         user: role,
-        password: `pw-${role.toUpperCase()}`,
+        password: `pw-SUANPAN_${role.toUpperCase()}`,
         inboxPrefix: inboxPrefixOf(role),
         onProblem: (sentence) => problems.push(sentence),
       })
     }
-    journal = await nats.node.stream('SHARD_pay_0', { replicas: 1 })
-    keys = await nats.node.bucket('suanpan_pay', { replicas: 1 })
+    await until('a leader of the servers', async () => {
+      try {
+        journal = await nats.node.stream('SHARD_payments_0', { replicas: 3 })
+        return true
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'nats_unreachable') throw error
+        return false
+      }
+    })
+    keys = await nats.node.bucket('suanpan_payments', { replicas: 3 })
     await journal.append(bytes('frame'), 0)
   })
   afterAll(async () => {
@@ -73,7 +59,7 @@ describe('on a real server', () => {
     const read: string[] = []
     await journal.read(1, 2, (_, body) => read.push(Buffer.from(body).toString()))
     expect(read).toEqual(['frame', 'next'])
-    const snapshots = await nats.node.stream('SNAP_pay_0', { replicas: 1 })
+    const snapshots = await nats.node.stream('SNAP_payments_0', { replicas: 3 })
     expect((await snapshots.append(bytes('head'), 0)).outcome).toBe('appended')
     await snapshots.purge(1)
     expect((await keys.put('map', bytes('1'), 0)).outcome).toBe('appended')
@@ -81,10 +67,10 @@ describe('on a real server', () => {
     const stop = keys.watch('', (change) => told.push(change))
     await until('a change to be told', () => told.length > 0)
     stop()
-    const end = nats.node.bus.subscribe('sp.pay.node.a.calls', ({ respond }) =>
+    const end = nats.node.bus.subscribe('sp.payments.node.a.calls', ({ respond }) =>
       respond(bytes('done')),
     )
-    const answer = await nats.node.bus.request('sp.pay.node.a.calls', bytes('x'), 2_000)
+    const answer = await nats.node.bus.request('sp.payments.node.a.calls', bytes('x'), 2_000)
     expect(Buffer.from(answer).toString()).toBe('done')
     end()
   })
@@ -92,20 +78,31 @@ describe('on a real server', () => {
   it.each(['operator', 'observer'] as const)(
     'an %s reads the keys, and can neither append to a journal nor cut it',
     async (role) => {
-      const log = await nats[role].stream('SHARD_pay_0', { replicas: 1 })
+      const log = await nats[role].stream('SHARD_payments_0', { replicas: 3 })
       const before = await journal.bounds()
       await expect(log.append(bytes('forged'), before.last)).rejects.toMatchObject({
         code: 'nats_permission',
       })
       await expect(log.purge(1)).rejects.toMatchObject({ code: 'nats_permission' })
-      const foreign = nats[role].stream('SHARD_pay_9', { replicas: 1 })
+      const foreign = nats[role].stream('SHARD_payments_9', { replicas: 3 })
       await expect(foreign).rejects.toMatchObject({ code: 'nats_permission' })
       expect(await journal.bounds()).toEqual(before)
-      const bucket = await nats[role].bucket('suanpan_pay', { replicas: 1 })
+      const bucket = await nats[role].bucket('suanpan_payments', { replicas: 3 })
       expect(await bucket.get('map')).toBeDefined()
+      // S3: without a consumer of its own, by reading.
       const told: KeyChange[] = []
       const stop = bucket.watch('', (change) => told.push(change))
-      await until('a change to be told', () => told.length > 0)
+      await until('the newest of each key', () => told.length > 0)
+      const keysTold = told.map(({ key }) => key)
+      expect(new Set(keysTold).size).toBe(keysTold.length)
+      expect((await keys.put(`nodes.${role}`, bytes('1'), 0)).outcome).toBe('appended')
+      await until('a change', () => told.some(({ key }) => key === `nodes.${role}`))
+      const revision = told.at(-1)!.revision
+      expect((await keys.remove(`nodes.${role}`, revision)).outcome).toBe('appended')
+      await until('a removal', () => told.at(-1)!.value === undefined)
+      expect(told.map((change) => change.revision)).toEqual(
+        told.map((change) => change.revision).toSorted((x, y) => x - y),
+      )
       stop()
       for (const key of ['map', 'nodes.x', 'coordinator']) {
         await expect(bucket.put(key, bytes('forged'), 0)).rejects.toMatchObject({
@@ -116,44 +113,87 @@ describe('on a real server', () => {
   )
 
   it('an operator changes configuration and asks nodes; an observer does neither, nor reads journals', async () => {
-    const ofOperator = await nats.operator.bucket('suanpan_pay', { replicas: 1 })
+    const ofOperator = await nats.operator.bucket('suanpan_payments', { replicas: 3 })
     expect((await ofOperator.put('config.limits', bytes('1'), 0)).outcome).toBe('appended')
-    const ofObserver = await nats.observer.bucket('suanpan_pay', { replicas: 1 })
+    const ofObserver = await nats.observer.bucket('suanpan_payments', { replicas: 3 })
     await expect(ofObserver.put('config.other', bytes('1'), 0)).rejects.toMatchObject({
       code: 'nats_permission',
     })
-    const log = await nats.observer.stream('SHARD_pay_0', { replicas: 1 })
+    const log = await nats.observer.stream('SHARD_payments_0', { replicas: 3 })
     await expect(log.at(1)).rejects.toMatchObject({ code: 'nats_permission' })
-    const long = await nats.node.stream('SHARD_pay_1', { replicas: 1 })
+    const long = await nats.node.stream('SHARD_payments_1', { replicas: 3 })
     for (let i = 0; i < 100; i++) await long.append(bytes(String(i)), i)
     const read: string[] = []
     // An operator may make no consumer, so the bulk is read one by one (C12).
-    const ofLong = await nats.operator.stream('SHARD_pay_1', { replicas: 1 })
+    const ofLong = await nats.operator.stream('SHARD_payments_1', { replicas: 3 })
     await ofLong.read(1, 100, (_, body) => read.push(Buffer.from(body).toString()))
     expect(read).toEqual(Array.from({ length: 100 }, (_, i) => String(i)))
-    const end = nats.node.bus.subscribe('sp.pay.node.b.calls', ({ respond }) =>
+    const end = nats.node.bus.subscribe('sp.payments.node.b.calls', ({ respond }) =>
       respond(bytes('ok')),
     )
     let answer: Uint8Array | undefined
     await until('the node to listen', async () => {
       answer = await nats.operator.bus
-        .request('sp.pay.node.b.calls', bytes('drain'), 1_000)
+        .request('sp.payments.node.b.calls', bytes('drain'), 1_000)
         .catch(() => undefined)
       return answer !== undefined
     })
     expect(Buffer.from(answer!).toString()).toBe('ok')
     await expect(
-      nats.observer.bus.request('sp.pay.node.b.calls', bytes('drain'), 1_000),
+      nats.observer.bus.request('sp.payments.node.b.calls', bytes('drain'), 1_000),
     ).rejects.toMatchObject({ code: 'nats_permission' })
     end()
+  })
+
+  it('an observer can neither steer nor speak for a node; nobody but nodes speaks on their links', async () => {
+    const steering = ['sp.payments.control', 'sp.payments.node.b.calls']
+    const links = ['requests', 'answers', 'peers', 'opened'].map(
+      (one) => `sp.payments.node.b.${one}`,
+    )
+    const heard: string[] = []
+    const ends = [...steering, ...links].map((subject) =>
+      nats.node.bus.subscribe(subject, () => heard.push(subject)),
+    )
+    for (const [role, subjects] of [
+      ['observer', [...steering, ...links]],
+      ['operator', links],
+    ] as const) {
+      for (const subject of subjects) {
+        const asked = nats[role].bus.request(subject, bytes('move'), 1_000)
+        await expect(asked).rejects.toMatchObject({ code: 'nats_permission' })
+      }
+    }
+    expect(heard).toEqual([])
+    for (const end of ends) end()
+  })
+
+  it('neither an operator nor an observer makes, cuts, copies or restores a stream', async () => {
+    for (const role of ['operator', 'observer'] as const) {
+      for (const subject of [
+        '$JS.API.STREAM.CREATE.SHARD_payments_7',
+        '$JS.API.STREAM.PURGE.KV_suanpan_payments',
+        // S3: its messages would go wherever its maker wants them.
+        '$JS.API.CONSUMER.CREATE.KV_suanpan_payments',
+        '$JS.API.CONSUMER.CREATE.KV_suanpan_payments.forged.$KV.suanpan_payments.>',
+        '$JS.API.CONSUMER.DURABLE.CREATE.KV_suanpan_payments.forged',
+        '$JS.API.STREAM.DELETE.KV_suanpan_payments',
+        '$JS.API.STREAM.SNAPSHOT.SHARD_payments_0',
+        '$JS.API.STREAM.RESTORE.SHARD_payments_0',
+      ]) {
+        await expect(nats[role].bus.request(subject, bytes('{}'), 1_000)).rejects.toMatchObject({
+          code: 'nats_permission',
+        })
+      }
+    }
   })
 
   it('nobody deletes or changes a stream, or removes a message', async () => {
     for (const role of natsRoles) {
       for (const subject of [
-        '$JS.API.STREAM.DELETE.SHARD_pay_0',
-        '$JS.API.STREAM.UPDATE.SHARD_pay_0',
-        '$JS.API.STREAM.MSG.DELETE.SHARD_pay_0',
+        '$JS.API.STREAM.DELETE.SHARD_payments_0',
+        '$JS.API.STREAM.DELETE.KV_suanpan_payments',
+        '$JS.API.STREAM.UPDATE.SHARD_payments_0',
+        '$JS.API.STREAM.MSG.DELETE.SHARD_payments_0',
       ]) {
         await expect(nats[role].bus.request(subject, bytes('{}'), 1_000)).rejects.toMatchObject({
           code: 'nats_permission',
@@ -165,17 +205,17 @@ describe('on a real server', () => {
 
   it('nobody hears the bus or the answers of others', async () => {
     const heard: string[] = []
-    for (const subject of ['sp.pay.>', '_INBOX_node.>', 'SHARD.pay.*']) {
+    for (const subject of ['sp.payments.>', '_INBOX_node.>', 'SHARD.payments.*']) {
       nats.observer.bus.subscribe(subject, () => heard.push(subject))
     }
     await until('each to be refused', () => problems.length >= 3)
-    nats.node.bus.publish('sp.pay.node.a.peers', bytes('secret'))
+    nats.node.bus.publish('sp.payments.node.a.peers', bytes('secret'))
     await journal.append(bytes('secret'), (await journal.bounds()).last)
     expect(heard).toEqual([])
     for (const problem of problems) expect(problem).toContain('does not let this user subscribe')
   })
 
-  it('says in a sentence that a login is refused', async () => {
+  it('C14: says in a sentence that a login is refused, by however many servers', async () => {
     const wrong = connectNats({ servers: servers.addresses, user: 'node', password: 'guess' })
     await expect(wrong).rejects.toMatchObject({ code: 'nats_login' })
     await expect(connectNats({ servers: servers.addresses })).rejects.toMatchObject({

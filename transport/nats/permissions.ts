@@ -9,6 +9,8 @@
  * S1. Nobody may delete a stream, change it, or remove a message from within it. That is for whoever
  *     runs NATS, under another account.
  * S2. Each role hears only answers to its own questions: its inboxes have a prefix of their own.
+ * S3. Only nodes make consumers. Whoever makes one names the subject it delivers to, and NATS does not
+ *     ask whether they may publish there: it would be a way around all of this.
  */
 
 /** A kind of user. */
@@ -32,20 +34,19 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
   const bucket = `suanpan_${cluster}`
   const inbox = `${inboxPrefixOf(role)}.>`
   const look = ['$JS.API.INFO', '$JS.API.STREAM.INFO.*', '$JS.FC.>']
-  const watch = [`$JS.API.STREAM.MSG.GET.KV_${bucket}`, `$JS.API.CONSUMER.CREATE.KV_${bucket}`]
+  const readKeys = `$JS.API.STREAM.MSG.GET.KV_${bucket}`
   switch (role) {
     case 'node':
       return {
         publish: [
           ...look,
-          ...watch,
           `SHARD.${cluster}.*`,
           `SNAP.${cluster}.*`,
           `$KV.${bucket}.>`,
           `sp.${cluster}.>`,
           '$JS.API.STREAM.CREATE.*',
           '$JS.API.STREAM.MSG.GET.*',
-          // Reading a journal in bulk.
+          // Watching keys, and reading a journal in bulk.
           '$JS.API.CONSUMER.CREATE.*',
           '$JS.API.CONSUMER.MSG.NEXT.*.*',
           '$JS.API.STREAM.PURGE.*',
@@ -58,7 +59,6 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
       return {
         publish: [
           ...look,
-          ...watch,
           '$JS.API.STREAM.MSG.GET.*',
           `$KV.${bucket}.config.>`,
           `sp.${cluster}.control`,
@@ -70,7 +70,7 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
       }
     case 'observer':
       return {
-        publish: [...look, ...watch, `sp.${cluster}.status`, `sp.${cluster}.node.*.vitals`],
+        publish: [...look, readKeys, `sp.${cluster}.status`, `sp.${cluster}.node.*.vitals`],
         subscribe: [inbox],
       }
   }

@@ -46,6 +46,8 @@ export interface KeyEntry {
   readonly value: Uint8Array
   /** Grows with every change of the bucket; names this change. */
   readonly revision: number
+  /** When it was stored, ms since 1970 by the clock of the server that led the bucket. */
+  readonly created: number
 }
 
 /** A bucket of keys. Reads and watches may be stale; only {@link KeyBucket.put} decides. */

@@ -60,7 +60,7 @@ async function runDev({ nodes, data, port }: DevOptions): Promise<void> {
     })
     supervisor.start()
     interrupt.onRequest(() => {
-      supervisor.stop('SIGTERM')
+      supervisor.stop()
     })
     output.say(
       [

@@ -47,6 +47,12 @@ export class CliProcess {
     })
   }
 
+  /** What it has said so far. */
+  get said(): { readonly stdout: string; readonly stderr: string } {
+    const { stdout, stderr } = this
+    return { stdout, stderr }
+  }
+
   /** Resolves when either output holds the pattern. @throws when the command ended without it */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {

@@ -32,6 +32,8 @@ export const bucketName = 'suanpan_test'
 export class Process implements Owner {
   alive = true
   paused = false
+  /** ms its wall clock is ahead of the true time. */
+  skewMs = 0
   readonly env: Env
   private readonly kernel: Kernel
   private deferred: (() => void)[] = []
@@ -43,7 +45,7 @@ export class Process implements Owner {
     const origin = random.between(0, 1e6)
     this.env = {
       clock: {
-        now: () => Math.floor(1_767_225_600_000 + kernel.now),
+        now: () => Math.floor(1_767_225_600_000 + kernel.now + this.skewMs),
         monotonic: () => origin + kernel.now * pace,
       },
       chance: { next: () => random.next(), bytes: (length) => random.bytes(length) },

@@ -4,6 +4,7 @@
  * Y1. A sequence is given once. An append whose expectation is wrong changes nothing.
  */
 import type { Appended, KeyChange, KeyEntry } from '../../../transport/index.js'
+import { beginning } from '../process.js'
 
 /** Values kept of each key. */
 export const keyHistoryLength = 64
@@ -110,7 +111,9 @@ export class KeptBucket {
 
 function entryOf(change: KeptChange | undefined): KeyEntry | undefined {
   if (change?.value === undefined) return undefined
-  return { key: change.key, value: change.value, revision: change.revision }
+  const { key, value, revision, at } = change
+  // The clocks of the servers are right.
+  return { key, value, revision, created: Math.floor(beginning + at) }
 }
 
 function byRevision(a: KeyChange, b: KeyChange): number {

@@ -16,6 +16,8 @@ export interface NatsServersOptions {
   readonly syncAlways?: boolean
   /** More configuration, such as accounts. */
   readonly config?: string
+  /** Runs the shipped configuration file as it is, with the passwords it wants in the environment. */
+  readonly shipped?: { readonly file: string; readonly passwords: Readonly<Record<string, string>> }
   readonly maxPayloadBytes?: number
   /** Whether clients are told of the other servers. @default true */
   readonly advertise?: boolean
@@ -28,7 +30,9 @@ interface Server {
   readonly port: number
   readonly monitoringPort: number
   readonly clusterPort: number
-  readonly configFile: string
+  /** What its program is started with. */
+  readonly words: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
   child: ChildProcess | undefined
   output: string
 }
@@ -159,7 +163,8 @@ export class NatsServers {
   }
 
   private spawn(server: Server): void {
-    const child = spawn(this.program, ['-c', server.configFile], {
+    const child = spawn(this.program, server.words, {
+      env: { ...process.env, ...server.environment },
       stdio: ['ignore', 'ignore', 'pipe'],
       // A group of its own: Ctrl-C ends the nodes first, and the servers after them.
       detached: true,
@@ -203,37 +208,74 @@ function leaderIn(answer: unknown, stream: string): string | undefined {
 async function configured(folder: string, options: NatsServersOptions): Promise<Server[]> {
   const count = options.servers ?? 1
   const ports = await freePorts(3 * count)
-  const servers = Array.from({ length: count }, (_, i) => ({
+  const places = Array.from({ length: count }, (_, i) => ({
     name: `n${i + 1}`,
     port: ports[3 * i]!,
     monitoringPort: ports[3 * i + 1]!,
     clusterPort: ports[3 * i + 2]!,
-    configFile: join(folder, `n${i + 1}.conf`),
-    child: undefined,
-    output: '',
   }))
-  const routes = servers.map(({ clusterPort }) => `nats-route://127.0.0.1:${clusterPort}`)
-  for (const server of servers) {
-    const lines = [
-      `server_name: ${server.name}`,
-      `listen: 127.0.0.1:${server.port}`,
-      `http: 127.0.0.1:${server.monitoringPort}`,
-      `max_payload: ${options.maxPayloadBytes ?? 1024 * 1024}`,
-      `jetstream { store_dir: "${join(folder, server.name)}"`,
-      ...(options.syncAlways === false ? [] : ['sync_interval: always']),
-      '}',
-      ...(count === 1
-        ? []
-        : [
-            `cluster { name: test, listen: 127.0.0.1:${server.clusterPort}`,
-            ...(options.advertise === false ? ['no_advertise: true'] : []),
-            `routes: [${routes.join(', ')}] }`,
-          ]),
-      options.config ?? '',
-    ]
-    await writeFile(server.configFile, lines.join('\n'))
+  const servers: Server[] = []
+  for (const place of places) {
+    const { words, environment } =
+      options.shipped === undefined
+        ? { words: ['-c', await written(folder, place, places, options)], environment: {} }
+        : shippedFor(options.shipped, folder, place, places)
+    servers.push({ ...place, words, environment, child: undefined, output: '' })
   }
   return servers
+}
+
+type Place = Pick<Server, 'name' | 'port' | 'monitoringPort' | 'clusterPort'>
+
+/** Writes the configuration of a server. @returns its file */
+async function written(
+  folder: string,
+  { name, port, monitoringPort, clusterPort }: Place,
+  places: readonly Place[],
+  options: NatsServersOptions,
+): Promise<string> {
+  const routes = places.map((other) => `nats-route://127.0.0.1:${other.clusterPort}`)
+  const lines = [
+    `server_name: ${name}`,
+    `listen: 127.0.0.1:${port}`,
+    `http: 127.0.0.1:${monitoringPort}`,
+    `max_payload: ${options.maxPayloadBytes ?? 1024 * 1024}`,
+    `jetstream { store_dir: "${join(folder, name)}"`,
+    ...(options.syncAlways === false ? [] : ['sync_interval: always']),
+    '}',
+    ...(places.length === 1
+      ? []
+      : [
+          `cluster { name: test, listen: 127.0.0.1:${clusterPort}`,
+          ...(options.advertise === false ? ['no_advertise: true'] : []),
+          `routes: [${routes.join(', ')}] }`,
+        ]),
+    options.config ?? '',
+  ]
+  const file = join(folder, `${name}.conf`)
+  await writeFile(file, lines.join('\n'))
+  return file
+}
+
+/** The shipped file, with addresses in its place: words win over what a file says. */
+function shippedFor(
+  { file, passwords }: NonNullable<NatsServersOptions['shipped']>,
+  folder: string,
+  { name, port, monitoringPort, clusterPort }: Place,
+  places: readonly Place[],
+): Pick<Server, 'words' | 'environment'> {
+  const login = `route:${passwords['NATS_ROUTE_PASSWORD'] ?? ''}`
+  const routes = places.map((other) => `nats-route://${login}@127.0.0.1:${other.clusterPort}`)
+  const listen = ['-a', '127.0.0.1', '-p', String(port), '-m', String(monitoringPort)]
+  return {
+    words: ['-c', file, ...listen, '--cluster', `nats://${login}@127.0.0.1:${clusterPort}`],
+    environment: {
+      ...passwords,
+      NATS_SERVER_NAME: name,
+      NATS_STORE_DIR: join(folder, name),
+      NATS_ROUTES: `[${routes.join(', ')}]`,
+    },
+  }
 }
 
 async function freePorts(count: number): Promise<number[]> {

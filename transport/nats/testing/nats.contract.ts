@@ -127,6 +127,10 @@ export function natsContract(name: string, make: () => Promise<NatsUnderTest>): 
       expect((await settle(keys.put('nodes.a~1', bytes('three'), 0))).outcome).toBe('appended')
       const history = await settle(keys.history('nodes.a~1'))
       expect(history.map(({ value }) => text(value))).toEqual(['one', 'two', 'three'])
+      const stored = history.map(({ created }) => created)
+      expect(stored).toEqual(stored.toSorted((a, b) => a - b))
+      expect(stored[0]).toBeGreaterThan(Date.UTC(2026, 0, 1) - 1)
+      expect((await settle(keys.get('nodes.a~1')))?.created).toBe(stored.at(-1))
     })
 
     it('lets one of several win a key', async () => {
