@@ -30,6 +30,8 @@ export interface NatsWorld {
 
 export class SimulatedNatsService {
   readonly bus: SimulatedBus
+  /** Streams and buckets whose writes are stored, and whose replies are lost. */
+  readonly unheard = new Set<string>()
   /** What the servers say of themselves. */
   facts: NatsFacts = {
     serverVersion: '2.15.1',
