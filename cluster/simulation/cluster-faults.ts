@@ -9,6 +9,7 @@ export const clusterFaultKinds = {
   cut_both: 'a process and NATS do not hear each other',
   cut_in: 'a process does not hear NATS, which hears it',
   cut_out: 'NATS does not hear a process, which hears it',
+  cut_apart: 'the connections of a process are cut, and come back one after the other',
   cut_all: 'no process reaches NATS',
   election: 'streams and buckets have no leader',
   clock_skew: 'a process begins with a wrong wall clock',

@@ -15,8 +15,9 @@ import {
 import { NatsUnreachable } from '../../transport/index.js'
 import { controlSubject, encodeRequest, type ControlRequest } from '../membership/control.js'
 import type { ClusterFaultKind } from './cluster-faults.js'
+import { damageSnapshots } from './damage-snapshots.js'
 import { OwnershipWatch } from './ownership-watch.js'
-import { clusterName, NodeLife, type LifeOptions } from './simulated-node.js'
+import { clusterName, connections, NodeLife, type LifeOptions } from './simulated-node.js'
 import type { ClusterPlan } from './swarm.js'
 
 export interface WorldListener {
@@ -99,7 +100,12 @@ export class ClusterWorld {
       }),
     )
     this.rareFaults()
-    this.damageSnapshots()
+    damageSnapshots(this.service, plan, random, (sentence) => {
+      if (!this.stormy) return false
+      this.counts.add('snapshot_damaged')
+      this.kernel.say(sentence)
+      return true
+    })
   }
 
   private rareFaults(): void {
@@ -110,6 +116,7 @@ export class ClusterWorld {
       for (const life of [...this.lives]) this.leave(life, true)
     })
     this.often(rare.worstMoment, () => this.worstMoment())
+    this.often(rare.cutApart, () => this.onOne((life) => this.cutApart(life)))
     this.often(rare.snapshotAll, () => {
       for (const { node } of this.lives) void node?.snapshot()
     })
@@ -251,6 +258,22 @@ export class ClusterWorld {
     })
   }
 
+  /** What it hears of its journals then, it hears without having heard of the cluster. */
+  private cutApart({ process, name }: NodeLife): void {
+    const { kernel, plan, random, service } = this
+    const { leaseMs } = plan.lease
+    this.counts.add('cut_apart')
+    kernel.say(`${name} is cut off: connections apart`)
+    service.cut(process, random.pick<CutDirection>(['in', 'out', 'both']), connections.journals)
+    service.cut(process, 'both', connections.control)
+    kernel.after(leaseMs * random.between(0.8, 2.5), () => {
+      service.mend(process, connections.journals)
+      this.forAWhile(() => {
+        service.mend(process, connections.control)
+      })
+    })
+  }
+
   private cutAll(): void {
     this.counts.add('cut_all')
     const lives = [...this.lives]
@@ -365,24 +388,5 @@ export class ClusterWorld {
 
   private ask(request: ControlRequest): void {
     this.operator.bus.publish(controlSubject(clusterName), encodeRequest(request))
-  }
-
-  private damageSnapshots(): void {
-    const { plan, random } = this
-    if (plan.snapshotDamage === 0) return
-    for (let shard = 0; shard < plan.shards; shard++) {
-      const stream = this.service.stream(`SNAP_${clusterName}_${shard}`)
-      stream.listeners.add({
-        appended: (sequence, bytes) => {
-          if (!this.stormy || !random.chance(plan.snapshotDamage)) return
-          this.counts.add('snapshot_damaged')
-          this.kernel.say(`message ${sequence} of a snapshot of shard ${shard} is damaged`)
-          const damaged = Buffer.from(bytes)
-          const at = random.whole(0, damaged.length - 1)
-          damaged[at] = damaged[at]! ^ 1
-          stream.damage(sequence, damaged)
-        },
-      })
-    }
   }
 }

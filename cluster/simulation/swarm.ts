@@ -33,6 +33,8 @@ export interface RareFaults {
   readonly snapshotAll: number
   /** A shard is asked to move while its journal is not heard, it is snapshotted, and its owner is cut off. */
   readonly worstMoment: number
+  /** The connections of a node are cut, and come back one after the other. */
+  readonly cutApart: number
 }
 
 export const noRareFaults: RareFaults = {
@@ -40,6 +42,7 @@ export const noRareFaults: RareFaults = {
   leaveAll: Infinity,
   snapshotAll: Infinity,
   worstMoment: Infinity,
+  cutApart: Infinity,
 }
 
 /** One seed, drawn. */
@@ -141,6 +144,7 @@ function drawRareFaults(seed: number, leaseMs: number): RareFaults {
     leaveAll: every(0.2, 2, 6),
     snapshotAll: every(0.3, 0.2, 1),
     worstMoment: every(0.3, 2, 5),
+    cutApart: every(0.3, 1, 4),
   }
 }
 
