@@ -11,37 +11,14 @@ import {
   SimulatedProcess,
   calm,
   type CutDirection,
-  type NatsFaultKind,
 } from '../../runtime/simulation/index.js'
 import { NatsUnreachable } from '../../transport/index.js'
 import { controlSubject, encodeRequest, type ControlRequest } from '../membership/control.js'
+import type { ClusterFaultKind } from './cluster-faults.js'
+import { damageSnapshots } from './damage-snapshots.js'
 import { OwnershipWatch } from './ownership-watch.js'
-import { clusterName, NodeLife, type LifeOptions } from './simulated-node.js'
+import { clusterName, connections, NodeLife, type LifeOptions } from './simulated-node.js'
 import type { ClusterPlan } from './swarm.js'
-
-/** What each fault of a cluster is; those of NATS are counted beside them. */
-export const clusterFaultKinds = {
-  kill: 'a process dies; another of its name starts after a while',
-  pause: 'a process stands still and does not know',
-  zombie: 'a process stands still beyond its lease, and goes on',
-  cut_both: 'a process and NATS do not hear each other',
-  cut_in: 'a process does not hear NATS, which hears it',
-  cut_out: 'NATS does not hear a process, which hears it',
-  cut_all: 'no process reaches NATS',
-  election: 'streams and buckets have no leader',
-  clock_skew: 'a process begins with a wrong wall clock',
-  clock_jump: 'the wall clock of a process jumps',
-  slow_journal: 'the stream of one journal has no leader',
-  leave: 'a node leaves in good order',
-  leave_all: 'all nodes leave in good order at once',
-  join: 'a node more joins',
-  move: 'an operator asks for a move',
-  drain: 'an operator empties a node',
-  snapshot: 'a node is asked for snapshots',
-  snapshot_damaged: 'a message of a snapshot is stored damaged',
-} as const
-
-export type ClusterFaultKind = keyof typeof clusterFaultKinds | NatsFaultKind
 
 export interface WorldListener {
   violation(sentence: string): void
@@ -123,7 +100,12 @@ export class ClusterWorld {
       }),
     )
     this.rareFaults()
-    this.damageSnapshots()
+    damageSnapshots(this.service, plan, random, (sentence) => {
+      if (!this.stormy) return false
+      this.counts.add('snapshot_damaged')
+      this.kernel.say(sentence)
+      return true
+    })
   }
 
   private rareFaults(): void {
@@ -133,6 +115,8 @@ export class ClusterWorld {
       this.counts.add('leave_all')
       for (const life of [...this.lives]) this.leave(life, true)
     })
+    this.often(rare.worstMoment, () => this.worstMoment())
+    this.often(rare.cutApart, () => this.onOne((life) => this.cutApart(life)))
     this.often(rare.snapshotAll, () => {
       for (const { node } of this.lives) void node?.snapshot()
     })
@@ -156,15 +140,13 @@ export class ClusterWorld {
     this.stormy = false
     calm(this.weather)
     this.service.endElection()
+    this.service.unheard.clear()
     for (const { process } of this.lives) {
       this.service.mend(process)
       process.setClock()
       if (process.paused) process.resume()
     }
-    for (const { node } of this.lives) {
-      if (node !== undefined)
-        this.ask({ type: 'undrain', by: 'simulation', node: node.membership.id })
-    }
+    this.undrainAll()
     this.kernel.say('all faults end')
   }
 
@@ -278,6 +260,22 @@ export class ClusterWorld {
     })
   }
 
+  /** What it hears of its journals then, it hears without having heard of the cluster. */
+  private cutApart({ process, name }: NodeLife): void {
+    const { kernel, plan, random, service } = this
+    const { leaseMs } = plan.lease
+    this.counts.add('cut_apart')
+    kernel.say(`${name} is cut off: connections apart`)
+    service.cut(process, random.pick<CutDirection>(['in', 'out', 'both']), connections.journals)
+    service.cut(process, 'both', connections.control)
+    kernel.after(leaseMs * random.between(0.8, 2.5), () => {
+      service.mend(process, connections.journals)
+      this.forAWhile(() => {
+        service.mend(process, connections.control)
+      })
+    })
+  }
+
   private cutAll(): void {
     this.counts.add('cut_all')
     const lives = [...this.lives]
@@ -292,6 +290,24 @@ export class ClusterWorld {
     this.service.startElection()
     this.forAWhile(() => {
       this.service.endElection()
+    })
+  }
+
+  /** What waits for a frame then waits on a journal that will be lost. */
+  private worstMoment(): void {
+    const { kernel, plan, random, service } = this
+    const shard = random.whole(0, plan.shards - 1)
+    const owner = this.lives.find(({ node }) => node?.serves(shard) === true)
+    const other = this.lives.find((life) => life !== owner)
+    if (owner === undefined || other === undefined) return
+    this.counts.add('worst_moment')
+    const stream = `SHARD_${clusterName}_${shard}`
+    service.unheard.add(stream)
+    this.forAWhile(() => service.unheard.delete(stream))
+    this.moveTo(shard, other.name)
+    kernel.after(random.between(10, 60), () => void owner.node?.snapshot())
+    kernel.after(random.between(50, 200), () => {
+      if (owner.process.alive) this.cut(owner)
     })
   }
 
@@ -345,7 +361,20 @@ export class ClusterWorld {
     if (this.lives.length === 0) return
     this.counts.add('move')
     const shard = random.whole(0, plan.shards - 1)
-    this.ask({ type: 'move', by: 'simulation', shard, to: random.pick(this.lives).name })
+    this.moveTo(shard, random.pick(this.lives).name)
+  }
+
+  /** Every node may take shards. */
+  undrainAll(): void {
+    for (const { node } of this.lives) {
+      if (node !== undefined)
+        this.ask({ type: 'undrain', by: 'simulation', node: node.membership.id })
+    }
+  }
+
+  /** An operator asks for it. */
+  moveTo(shard: number, to: string): void {
+    this.ask({ type: 'move', by: 'simulation', shard, to })
   }
 
   private drain(): void {
@@ -361,24 +390,5 @@ export class ClusterWorld {
 
   private ask(request: ControlRequest): void {
     this.operator.bus.publish(controlSubject(clusterName), encodeRequest(request))
-  }
-
-  private damageSnapshots(): void {
-    const { plan, random } = this
-    if (plan.snapshotDamage === 0) return
-    for (let shard = 0; shard < plan.shards; shard++) {
-      const stream = this.service.stream(`SNAP_${clusterName}_${shard}`)
-      stream.listeners.add({
-        appended: (sequence, bytes) => {
-          if (!this.stormy || !random.chance(plan.snapshotDamage)) return
-          this.counts.add('snapshot_damaged')
-          this.kernel.say(`message ${sequence} of a snapshot of shard ${shard} is damaged`)
-          const damaged = Buffer.from(bytes)
-          const at = random.whole(0, damaged.length - 1)
-          damaged[at] = damaged[at]! ^ 1
-          stream.damage(sequence, damaged)
-        },
-      })
-    }
   }
 }

@@ -3,7 +3,8 @@
  * anything may fail, then a calm in which everything must converge; the streams are judged all along.
  *
  * Z1. At every moment at most one node would answer a read of a shard.
- * Z2. In the calm every shard is owned and served, every request answered, every message acknowledged.
+ * Z2. In the calm every shard is owned and served, and can be by every node; every request is answered,
+ *     every message acknowledged.
  * Z6. Who is fenced does not answer any more: what came behind the fence would not be in the answers.
  * Z3 to Z5, of who acts for a shard, are in `ownership-watch.ts`.
  */
@@ -18,7 +19,8 @@ import {
   type WorkloadRun,
 } from '../../runtime/simulation/index.js'
 import { openEnvelope } from '../node/node-link.js'
-import { ClusterWorld, type ClusterFaultKind } from './cluster-world.js'
+import type { ClusterFaultKind } from './cluster-faults.js'
+import { ClusterWorld } from './cluster-world.js'
 import { clusterName, type NodeLife } from './simulated-node.js'
 import { clusterPlanOf, type ClusterPlan } from './swarm.js'
 
@@ -171,10 +173,13 @@ class ClusterRun {
   /** The calm phase. */
   private async converge(): Promise<void> {
     const { world, clients } = this
-    const calm = (): boolean => clients.finished && world.settled()
+    // An attempt its client has given up may still be asked again by its node, and begin something.
+    const calm = (): boolean => clients.finished && clients.idle && world.settled()
     await this.reach(calm, calmMs, 'clients still wait, or shards are not served')
     for (const request of this.workloadRun.finalOperations?.() ?? []) clients.send(request)
     await this.reach(calm, calmMs, 'final operations are not answered')
+    await this.quiet()
+    await this.finish('moving shards', this.rotate())
     await this.quiet()
     const silentPairs = await this.finish('comparing pairs', this.comparePairs())
     const status = await this.quiet()
@@ -204,6 +209,23 @@ class ClusterRun {
         throw new Stuck(`no convergence: shards still owe messages (${owed.join('; ')})`)
       }
       await this.finish('waiting', kernel.wait(retryMs))
+    }
+  }
+
+  /** Every shard visits every node: a node that can't serve one any more may show nowhere else. */
+  private async rotate(): Promise<void> {
+    const { world, plan } = this
+    const { kernel, lives } = world
+    for (let step = 0; step < lives.length; step++) {
+      for (let shard = 0; shard < plan.shards; shard++) {
+        const to = lives[(shard + step) % lives.length]!
+        while (to.node?.serves(shard) !== true) {
+          // Whoever asked before may have had no coordinator to hear it.
+          world.undrainAll()
+          world.moveTo(shard, to.name)
+          await kernel.wait(retryMs)
+        }
+      }
     }
   }
 

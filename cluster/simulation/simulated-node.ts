@@ -14,6 +14,9 @@ import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
 /** The simulated cluster's name. */
 export const clusterName = 'sim'
 
+/** Connections of a node, in the order they are made. */
+export const connections = { journals: 0, control: 1 } as const
+
 export type LifeOptions = Pick<
   ClusterNodeOptions,
   | 'actors'

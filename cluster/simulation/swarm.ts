@@ -31,12 +31,18 @@ export interface RareFaults {
   readonly leaveAll: number
   /** All nodes are asked for snapshots at once. */
   readonly snapshotAll: number
+  /** A shard is asked to move while its journal is not heard, it is snapshotted, and its owner is cut off. */
+  readonly worstMoment: number
+  /** The connections of a node are cut, and come back one after the other. */
+  readonly cutApart: number
 }
 
 export const noRareFaults: RareFaults = {
   slowJournal: Infinity,
   leaveAll: Infinity,
   snapshotAll: Infinity,
+  worstMoment: Infinity,
+  cutApart: Infinity,
 }
 
 /** One seed, drawn. */
@@ -137,6 +143,8 @@ function drawRareFaults(seed: number, leaseMs: number): RareFaults {
     slowJournal: every(0.3, 0.3, 2),
     leaveAll: every(0.2, 2, 6),
     snapshotAll: every(0.3, 0.2, 1),
+    worstMoment: every(0.3, 2, 5),
+    cutApart: every(0.3, 1, 4),
   }
 }
 

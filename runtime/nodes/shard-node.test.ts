@@ -237,6 +237,21 @@ describe('a node of a cluster', () => {
     expect(pair.nodes[1].epochOf(2)).toBe(2)
   })
 
+  it('begins no turn of a shard it is giving away, whoever asks', async () => {
+    const address = `purse/${purseIn(2)}` as const
+    await pair.soon(pair.nodes[0].command(address, 'give', { to: purseIn(1), coins: 0 }))
+    const filled = pair.nodes[0].command(address, 'fill', { coins: 1 })
+    await pair.soon(pair.kernel.wait(0.1))
+    const given = pair.nodes[0].handOver(2)
+    await pair.soon(pair.kernel.wait(0.01))
+    expect(() => pair.nodes[0].comparePairs()).toThrow(
+      expect.objectContaining({ code: 'not_ready' }),
+    )
+    expect(await pair.soon(given)).toBe(true)
+    expect((await pair.soon(filled)).value).toBe(1)
+    pair.nodes[0].comparePairs()
+  })
+
   it('hears the answers of an owner that handed over, and waits for no others', async () => {
     const address = `purse/${purseIn(3)}`
     const fill = () => pair.nodes[1].command(address, 'fill', { coins: 1 })

@@ -9,7 +9,7 @@
 import type { Address } from '../actor/address.js'
 import { isRefusal, refusal } from '../actor/refusal.js'
 import { isParked, isRemembered } from '../actor/turn.js'
-import { InvariantViolated, runtimeCodes } from '../errors.js'
+import { Fault, InvariantViolated, runtimeCodes } from '../errors.js'
 import { limits } from '../limits.js'
 import { Message } from '../messaging/message.js'
 import type { FrameDraft } from '../journal/journal.js'
@@ -138,6 +138,11 @@ export class Shard {
     this.runner.retire()
   }
 
+  /** A turn begun now would be in a frame nobody waits for. @throws Fault not_ready */
+  private checkInService(): void {
+    if (this.retired) throw new Fault('not_ready', movedOn)
+  }
+
   /** Handles waiting messages, as far as the frame has room. @returns how many */
   runMessages(): number {
     let ran = 0
@@ -182,6 +187,7 @@ export class Shard {
 
   /** Runs the waiting commands of a quarantined actor and releases it. @returns false if one fails */
   release(address: Address): boolean {
+    this.checkInService()
     for (;;) {
       const waiting = this.state.quarantine.firstWaiting(address)
       if (waiting === undefined) break
@@ -200,6 +206,7 @@ export class Shard {
    * @returns by target, the number that has to be acknowledged
    */
   comparePairs(): Map<number, number> {
+    this.checkInService()
     const { outbox } = this.state
     const tx = this.begin()
     // A message no actor sees: it only carries the stamp of its pair.

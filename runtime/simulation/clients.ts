@@ -53,6 +53,8 @@ export class Clients<Node extends Asked> {
   private readonly options: ClientsOptions<Node>
   private started = 0
   private busy = 0
+  /** Attempts without a result, given up by their clients or not. */
+  private open = 0
   /** True when nothing new is to be asked. */
   private draining = false
 
@@ -70,6 +72,11 @@ export class Clients<Node extends Asked> {
   /** True when every client has its answers and nothing more to ask. */
   get finished(): boolean {
     return this.busy === 0 && (this.draining || this.started >= this.options.operations)
+  }
+
+  /** True when nobody works on any attempt any more, not even on one its client has given up. */
+  get idle(): boolean {
+    return this.open === 0
   }
 
   /** Asks nothing new any more; what is begun is brought to its end. */
@@ -132,6 +139,7 @@ export class Clients<Node extends Asked> {
       node,
     }
     this.operations.push(attempt)
+    this.open++
     this.options.invoked(attempt, node)
     let over = false
     const goOn = (): void => {
@@ -153,6 +161,7 @@ export class Clients<Node extends Asked> {
 
   private complete(attempt: Attempt<Node>, result: OperationResult): void {
     if (attempt.result !== undefined) return
+    this.open--
     attempt.completedAt = this.kernel.now
     attempt.result = result
     this.kernel.note(noteOf(attempt, result))

@@ -125,8 +125,11 @@ async function repeat(
 async function campaign(simulated: Simulated, flags: Flags): Promise<number> {
   const began = performance.now()
   const onRun = progress(simulated.script, flags, began)
+  const broken = (seed: number): void => {
+    console.error(`${lineOf(simulated.script, flags, seed)}  # the run broke off`)
+  }
   const parts = await Promise.all(
-    shares(flags).map((share) => inThread(simulated.entry, share, onRun)),
+    shares(flags).map((share) => inThread(simulated.entry, share, onRun, broken)),
   )
   const sum = parts.reduce(addCampaigns)
   const mustReach =
@@ -150,14 +153,27 @@ function shares({ workload: name, short = false, from, seeds, jobs }: Flags): Jo
   return parts
 }
 
-function inThread(entry: URL, share: Job, onRun: (run: Run) => void): Promise<Sums> {
+function inThread(
+  entry: URL,
+  share: Job,
+  onRun: (run: Run) => void,
+  broken: (seed: number) => void,
+): Promise<Sums> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(entry, { workerData: share })
+    let seed = share.from
     worker.on('message', (message: { run?: Run; result?: Sums }) => {
-      if (message.run !== undefined) onRun(message.run)
+      if (message.run !== undefined) {
+        seed = message.run.seed + 1
+        onRun(message.run)
+      }
       if (message.result !== undefined) resolve(message.result)
     })
-    worker.on('error', reject)
+    worker.on('error', (error) => {
+      // What nobody handles ends a node, and here the thread.
+      broken(seed)
+      reject(error)
+    })
   })
 }
 

@@ -17,11 +17,12 @@ export const journalMutants: readonly Mutant[] = [
   },
   {
     name: 'lease_guards_appends',
-    breaks: 'An owner with a valid lease appends wherever the stream ends.',
+    breaks:
+      'An append that began with a valid lease is forced in, wherever the stream ends by then.',
     file: lane,
     find: settled,
     replace:
-      "const { last } = await patience.until(() => log.bounds())\n    if (!this.options.mayAnswer()) throw new Fault('fenced')\n    if (!(await appendSettled(log, message.bytes, last, patience))) {",
+      "if (!this.options.mayAnswer()) throw new Fault('fenced')\n    let stored = await appendSettled(log, message.bytes, place.sequence, patience)\n    while (!stored) {\n      const { last } = await patience.until(() => log.bounds())\n      stored = await appendSettled(log, message.bytes, last, patience)\n    }\n    if (place.sequence < 0) {",
     oracle: 'kit',
   },
   {

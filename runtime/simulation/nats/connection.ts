@@ -200,7 +200,9 @@ export class SimulatedNats implements Nats {
       return
     }
     const result = request.apply()
-    if (request.writes && random.chance(weather.replyLoss)) counts.add('nats_reply_lost')
+    const isLost = (): boolean =>
+      this.service.unheard.has(request.of) || random.chance(weather.replyLoss)
+    if (request.writes && isLost()) counts.add('nats_reply_lost')
     else reply(() => resolve(result))
   }
 

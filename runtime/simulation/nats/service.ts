@@ -30,6 +30,8 @@ export interface NatsWorld {
 
 export class SimulatedNatsService {
   readonly bus: SimulatedBus
+  /** Streams and buckets whose writes are stored, and whose replies are lost. */
+  readonly unheard = new Set<string>()
   /** What the servers say of themselves. */
   facts: NatsFacts = {
     serverVersion: '2.15.1',
@@ -90,14 +92,22 @@ export class SimulatedNatsService {
     this.proposed.push({ of, apply })
   }
 
-  /** Cuts a process off, one way or both; it notices after a while. */
-  cut(process: Owner, direction: CutDirection = 'both'): void {
-    for (const nats of this.connections.get(process) ?? []) nats.cutOff(direction)
+  /**
+   * Cuts a process off, one way or both; it notices after a while.
+   * @param only one of its connections, by the order they were made in
+   */
+  cut(process: Owner, direction: CutDirection = 'both', only?: number): void {
+    for (const nats of this.connectionsOf(process, only)) nats.cutOff(direction)
   }
 
-  /** Mends what was cut; the process is back after a while. */
-  mend(process: Owner): void {
-    for (const nats of this.connections.get(process) ?? []) nats.mend()
+  /** Mends what was cut; the process is back after a while. @param only as {@link cut} */
+  mend(process: Owner, only?: number): void {
+    for (const nats of this.connectionsOf(process, only)) nats.mend()
+  }
+
+  private connectionsOf(process: Owner, only?: number): readonly SimulatedNats[] {
+    const all = this.connections.get(process) ?? []
+    return only === undefined ? all : all.slice(only, only + 1)
   }
 
   /** A stream as the servers keep it, made when it is missing. */
