@@ -41,7 +41,10 @@ export interface StormTally {
   violations: number
   reads: number
   staleReads: number
+  /** Owners that were paused until others had served all they owned. */
   zombies: number
+  /** Reads that waited at the doors of zombies when they woke up, and were answered. */
+  zombieReads: number
   /** By fault: s until every witness had a deposit acknowledged that was begun after it. */
   failoverSeconds: Partial<Record<StormFault, number[]>>
   /** Requests of witnesses that were asked again with the same key. */
@@ -75,7 +78,8 @@ const patienceMs = 60_000
 export class Storm {
   readonly tally: StormTally = {
     ...{ faults: {}, acknowledged: 0, unknown: 0, lost: 0, doubled: 0, violations: 0 },
-    ...{ reads: 0, staleReads: 0, zombies: 0, failoverSeconds: {}, retries: 0, pausesMs: {} },
+    ...{ reads: 0, staleReads: 0, zombies: 0, zombieReads: 0, retries: 0 },
+    ...{ failoverSeconds: {}, pausesMs: {} },
   }
   private readonly options: StormOptions
   private readonly cluster: StormCluster
@@ -84,6 +88,8 @@ export class Storm {
   private readonly witnesses: Witness[]
   private readonly pulses = new Pulses(stormShards)
   private ends = false
+  /** The newest zombie, and when it woke up. */
+  private woken: { readonly url: string | undefined; readonly at: number } = { url: '', at: 0 }
 
   private constructor(options: StormOptions, cluster: StormCluster) {
     this.options = options
@@ -111,6 +117,10 @@ export class Storm {
           this.violation(sentence)
         },
         refused: (sentence) => this.violation(sentence),
+        read: (url, sent, answered) => {
+          const { url: woken, at } = this.woken
+          if (url === woken && sent < at && answered >= at) this.tally.zombieReads++
+        },
         acknowledged: (at, ms) => this.pulses.beat(at, ms),
       },
     )
@@ -224,7 +234,7 @@ export class Storm {
         await node.start()
         break
       case 'zombie':
-        await this.makeZombie(node)
+        await this.makeZombie()
         break
       case 'kill_server':
       case 'kill_leader':
@@ -290,15 +300,26 @@ export class Storm {
   }
 
   /** Paused with requests at work, resumed after others have served what it owned (S2). */
-  private async makeZombie(node: StormNode): Promise<void> {
-    const url = node.url
+  private async makeZombie(): Promise<void> {
+    const node = await this.owner()
+    const { url } = node
     const began = performance.now()
     node.signal('SIGSTOP')
     await this.recovered('zombie', began)
+    this.woken = { url, at: performance.now() }
     node.signal('SIGCONT')
     this.tally.zombies++
     // Fresh reads at the very moment it wakes, beside those that wait at its port already.
     if (url !== undefined) await Promise.all(this.witnesses.map((one) => one.readOnce(url)))
+  }
+
+  /** A node that has shards to lose. */
+  private async owner(): Promise<StormNode> {
+    for (;;) {
+      const node = this.pick(this.cluster.nodes)
+      if ((await node.served()) > 0) return node
+      await this.pause(calmMs)
+    }
   }
 
   private async killServer(fault: 'kill_server' | 'kill_leader', began: number): Promise<void> {

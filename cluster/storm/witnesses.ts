@@ -28,6 +28,8 @@ export interface WitnessWatch {
   stale(staleness: Staleness): void
   /** A deposit was refused for good, though nothing is wrong with it. */
   refused(sentence: string): void
+  /** A read was answered, and checked. Monotonic ms. */
+  read(node: string, sent: number, answered: number): void
   /** A deposit was acknowledged. */
   acknowledged(shard: number, at: number): void
 }
@@ -95,10 +97,12 @@ export class Witness {
   /** One read, checked. @returns what it showed; undefined when nothing came */
   async readOnce(url: string): Promise<number | undefined> {
     const least = Math.max(this.acknowledged, this.shown)
+    const sent = performance.now()
     const answer = await ask(url, `/v1/accounts/${this.name}`, undefined, readTimeoutMs)
     const most = this.begun
     if (answer?.status !== 200) return undefined
     this.reads++
+    this.watch.read(url, sent, performance.now())
     const { available } = JSON.parse(answer.text) as { available: number }
     if (available < least || available > most) {
       this.watch.stale({
