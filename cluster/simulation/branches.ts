@@ -1,9 +1,16 @@
 /** Rare branches of a cluster that a campaign of a few hundred seeds reaches. */
 export const clusterBranches: readonly string[] = [
-  'taken over',
   'answer given again',
-  'snapshot equals replay',
-  'journal cut behind snapshots',
   'damaged snapshot',
+  'fault outcome_unknown',
+  'journal cut behind snapshots',
+  'key known',
   'message applied',
+  'reported member_dead',
+  'reported membership_lost',
+  'reported serve_failed',
+  'reported shard_lost',
+  'reported snapshot_failed',
+  'snapshot equals replay',
+  'taken over',
 ]

@@ -9,7 +9,7 @@ const names = ['generic', 'payments'] as const
 describe.each(names)('a simulated cluster, %s', (name) => {
   const run = (seed: number): Promise<ClusterRunResult> => clusterWorkloads[name].run(seed)
 
-  it('does the same for the same seed, to the byte', async () => {
+  it('does the same for the same seed, to the byte', { timeout: 180_000 }, async () => {
     for (const seed of [3, 41, 77]) {
       const first = await run(seed)
       expect(first.events).toBeGreaterThan(500)
@@ -17,7 +17,7 @@ describe.each(names)('a simulated cluster, %s', (name) => {
     }
   })
 
-  it('breaks no rule over a row of seeds, and meets its faults', { timeout: 180_000 }, async () => {
+  it('breaks no rule over a row of seeds, and meets its faults', { timeout: 300_000 }, async () => {
     const met = new Set<string>()
     for (let seed = 1_001; seed <= 1_040; seed++) {
       const { violations, faults, sometimes } = await run(seed)
@@ -35,12 +35,13 @@ describe.each(names)('a simulated cluster, %s', (name) => {
  * - payments 5050: messages of two snapshots stood between each other; a hand-over waited for ever.
  * - generic 20134: a node that was dead to the others and did not know opened a shard it had lost anew,
  *   while its successor answered reads.
+ * - payments 20410: the kit itself was wrong: an attempt its client had given up began something late.
  * - payments 20123: a clock that was set back and set right again counted as one that had jumped, and
  *   no timer fired any more.
  */
 const onceFailed = {
   generic: [1037, 2098, 20_134],
-  payments: [2, 2112, 2120, 5050, 20_123],
+  payments: [2, 2112, 2120, 5050, 20_123, 20_410],
 } as const
 
 describe.each(names)('runs clean where it once failed, %s', (name) => {

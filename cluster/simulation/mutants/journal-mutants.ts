@@ -32,6 +32,7 @@ export const journalMutants: readonly Mutant[] = [
     find: 'if (await appendSettled(log, fence.bytes, end.sequence, patience)) return fence.next',
     replace: 'if (fence.bytes.length > 0) return end',
     oracle: 'one-writer',
+    fast: true,
   },
   {
     name: 'two_frames_in_flight',
@@ -64,6 +65,7 @@ export const journalMutants: readonly Mutant[] = [
       },
     ],
     oracle: 'kit',
+    fast: true,
   },
   {
     name: 'unknown_append_sent_behind',
@@ -73,6 +75,7 @@ export const journalMutants: readonly Mutant[] = [
     replace:
       "    if (appended.outcome === 'unknown') {\n      after = (await patience.until(() => log.bounds())).last\n      continue\n    }\n    const found = await patience.until(() => log.at(after + 1))\n    if (found",
     oracle: 'kit',
+    fast: true,
   },
   {
     name: 'unknown_append_believed',
@@ -82,6 +85,7 @@ export const journalMutants: readonly Mutant[] = [
     replace:
       "    if (appended.outcome !== 'conflict') {\n      patience.renew()\n      return appended.outcome === 'unknown' || appended.sequence === after + 1",
     oracle: 'kit',
+    fast: true,
   },
   {
     name: 'cursors_lost_in_hand_over',
@@ -90,6 +94,7 @@ export const journalMutants: readonly Mutant[] = [
     find: '    this.prepared.delete(shard)\n    const restored',
     replace: '    if (this.prepared.delete(shard)) state.cursors.fill(0)\n    const restored',
     oracle: 'kit',
+    fast: true,
   },
   {
     name: 'snapshot_not_read_back',
@@ -106,6 +111,7 @@ export const journalMutants: readonly Mutant[] = [
     find: '    await durable()\n',
     replace: '    void durable\n',
     oracle: 'kit',
+    fast: true,
   },
   {
     name: 'snapshots_mixed',

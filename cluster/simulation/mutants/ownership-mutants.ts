@@ -26,6 +26,7 @@ export const ownershipMutants: readonly Mutant[] = [
     find: 'this.until = Math.max(this.until, sent + settings.leaseMs)',
     replace: 'this.until = Math.max(this.until, now + settings.leaseMs)',
     oracle: 'one-answerer',
+    fast: true,
   },
   {
     name: 'death_without_margin',
@@ -43,6 +44,7 @@ export const ownershipMutants: readonly Mutant[] = [
     replace:
       'const put = bucket.get(key).then((now) => bucket.put(key, value, now?.revision ?? revision))\n    const result = await within(env, attemptMs, put)',
     oracle: 'early-death',
+    fast: true,
   },
   {
     name: 'old_map_accepted',
@@ -63,6 +65,7 @@ export const ownershipMutants: readonly Mutant[] = [
       },
     ],
     oracle: 'one-answerer',
+    fast: true,
   },
   {
     name: 'lost_member_keeps_its_shards',
@@ -71,6 +74,7 @@ export const ownershipMutants: readonly Mutant[] = [
     find: '    this.wishes.delete(shard)\n    this.node.drop(shard)\n',
     replace: '    this.wishes.delete(shard)\n',
     oracle: 'one-answerer',
+    fast: true,
   },
   {
     name: 'hand_over_without_drain',
@@ -79,6 +83,7 @@ export const ownershipMutants: readonly Mutant[] = [
     find: '        await this.node.handOver(shard)\n',
     replace: '',
     oracle: 'one-answerer',
+    fast: true,
   },
   {
     name: 'fence_without_a_lease',
