@@ -1,6 +1,6 @@
 /** A command's connection to a cluster: asks the coordinator, asks nodes how they are, and closes. */
 import { userInfo, hostname } from 'node:os'
-import { unpack, type Nats } from '../../transport/index.js'
+import { NatsRefused, unpack, type KeyBucket, type Nats } from '../../transport/index.js'
 import {
   askCoordinator,
   type ClusterStatus,
@@ -34,7 +34,23 @@ export class ClusterSession {
     const asked = { ...request, by: this.by } as ControlRequest
     const answer = await askCoordinator(this.nats.bus, this.cluster, asked, askTimeoutMs)
     if (answer.ok) return answer
+    // Nobody answers where there is no cluster, or none of this name.
+    if (answer.code === 'no_coordinator') await this.bucket()
     throw new CommandFailed(answer.code, answer.sentence)
+  }
+
+  /** What the cluster keeps of itself. @throws CommandFailed unknown_cluster; NatsUnreachable */
+  async bucket(): Promise<KeyBucket> {
+    try {
+      // As it is: a command makes none.
+      return await this.nats.bucket(`suanpan_${this.cluster}`, { replicas: 0 })
+    } catch (error) {
+      if (!(error instanceof NatsRefused) || error.code !== 'nats_settings') throw error
+      throw new CommandFailed(
+        'unknown_cluster',
+        `There is no cluster "${this.cluster}" at these servers; check --cluster and --nats.`,
+      )
+    }
   }
 
   async status(): Promise<ClusterStatus> {

@@ -7,6 +7,9 @@ import { exitCodes } from './exit-codes.js'
 import { Output } from './output.js'
 import { makeProgram } from './program.js'
 
+/** ms a command that failed may take to end by itself. */
+const leftOverMs = 500
+
 const program = makeProgram()
 const words = process.argv.slice(2)
 const output = new Output(words.includes('--json'))
@@ -21,6 +24,8 @@ try {
   await program.parseAsync(words, { from: 'user' })
 } catch (error) {
   process.exitCode = endOf(error)
+  // Sockets to servers that never answered would keep a failed command from ending.
+  setTimeout(() => process.exit(), leftOverMs).unref()
 }
 
 function endOf(error: unknown): number {

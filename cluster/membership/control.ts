@@ -20,7 +20,8 @@ export const controlRefusals = {
   invalid_request: 'The request is not one of those there are; ask a command for its --help.',
   no_coordinator:
     'No coordinator answered; the cluster chooses one within seconds, so ask again. If that goes on, check that the nodes reach NATS.',
-  unknown_node: 'No live node has this id, or this name alone; `nodes` lists them.',
+  unknown_node: 'No live node has this id or name; `nodes` lists them.',
+  ambiguous_node: 'Several live nodes have this name; give the id of one, as `nodes` lists them.',
   unknown_shard: 'There is no such shard; `shards` lists them.',
   node_not_up: 'This node does not take shards: it is joining, draining, or reads another format.',
   no_owner: 'Nobody owns this shard yet; it is given out within seconds.',
@@ -128,15 +129,20 @@ function requestOf(fields: Fields, by: string): ControlRequest | undefined {
     case 'rebalance':
       return { type, by }
     case 'move':
-      return isWhole(shard, 0) && isName(to) ? { type, shard, to, by } : undefined
+      return isWhole(shard, 0) && isAsked(to) ? { type, shard, to, by } : undefined
     case 'drain':
     case 'undrain':
-      return isName(node) ? { type, node, by } : undefined
+      return isAsked(node) ? { type, node, by } : undefined
     case 'finalise':
       return isWhole(format, 1) ? { type, format, by } : undefined
     default:
       return undefined
   }
+}
+
+/** What somebody may have typed for a node: whether there is one is not decided here. */
+function isAsked(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 128
 }
 
 export function encodeAnswer(answer: ControlAnswer): Uint8Array {

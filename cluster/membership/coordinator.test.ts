@@ -201,7 +201,7 @@ describe('requests and answers on the bus', () => {
     ['{"type":"status"}'],
     ['{"type":"status","by":""}'],
     ['{"type":"move","by":"x","shard":1.5,"to":"a"}'],
-    ['{"type":"drain","by":"x","node":"a b"}'],
+    ['{"type":"drain","by":"x","node":7}'],
     ['not JSON'],
   ])('%s is no request', (text) => {
     expect(decodeRequest(Buffer.from(text))).toBeUndefined()

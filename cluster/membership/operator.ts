@@ -20,6 +20,7 @@ import {
 } from './control.js'
 import type { Coordinator } from './coordinator.js'
 import { nodesOf, readsFormat } from './map-duties.js'
+import type { Member } from './member.js'
 import type { Membership } from './membership.js'
 
 export interface OperatorOptions {
@@ -117,8 +118,8 @@ class OperatorAnswers {
   }
 
   private move(map: ShardMap, shard: number, to: string): readonly MapStep[] | ControlRefusal {
-    const member = this.options.membership.view.find(to)
-    if (member === undefined) return 'unknown_node'
+    const member = this.member(to)
+    if (typeof member === 'string') return member
     const place = map.shards[shard]
     if (place === undefined) return 'unknown_shard'
     if (place.owner === undefined) return 'no_owner'
@@ -128,6 +129,13 @@ class OperatorAnswers {
     const node = nodesOf(map, this.options.membership.view).find(({ id }) => id === member.id)
     if (node === undefined || node.draining) return 'node_not_up'
     return [{ type: 'begin_move', shard, to: member.id, pin: true }]
+  }
+
+  private member(idOrName: string): Member | ControlRefusal {
+    const { view } = this.options.membership
+    const found = view.find(idOrName)
+    if (found !== undefined) return found
+    return view.alive().some(({ name }) => name === idOrName) ? 'ambiguous_node' : 'unknown_node'
   }
 
   /** Even nodes, whatever operators had pinned. */
@@ -141,8 +149,8 @@ class OperatorAnswers {
   }
 
   private drain(map: ShardMap, node: string): readonly MapStep[] | ControlRefusal {
-    const member = this.options.membership.view.find(node)
-    if (member === undefined) return 'unknown_node'
+    const member = this.member(node)
+    if (typeof member === 'string') return member
     if (map.draining.includes(member.id)) return 'already_draining'
     const others = nodesOf(map, this.options.membership.view).filter(
       ({ id, draining }) => id !== member.id && !draining,
@@ -152,8 +160,8 @@ class OperatorAnswers {
   }
 
   private undrain(map: ShardMap, node: string): readonly MapStep[] | ControlRefusal {
-    const member = this.options.membership.view.find(node)
-    if (member === undefined) return 'unknown_node'
+    const member = this.member(node)
+    if (typeof member === 'string') return member
     if (!map.draining.includes(member.id)) return 'not_draining'
     return [{ type: 'undrain', member: member.id }]
   }

@@ -113,7 +113,8 @@ export function serverConfiguration(cluster: string): string {
 # Set in the environment of each server: NATS_SERVER_NAME (its own, never used again by another one),
 # NATS_STORE_DIR (on a disk of its own), NATS_ROUTES ([nats-route://route:password@host:6222, …]),
 # NATS_ROUTE_PASSWORD, SUANPAN_NODE_PASSWORD, SUANPAN_OPERATOR_PASSWORD, SUANPAN_OBSERVER_PASSWORD,
-# SUANPAN_ADMIN_PASSWORD. Users connect with the inbox prefix of their role: ${natsRoles.map(inboxPrefixOf).join(', ')}.
+# SUANPAN_ADMIN_PASSWORD. Users connect with the inbox prefix of their role: ${natsRoles.map(inboxPrefixOf).join(', ')}
+# (suanpan does so by itself for these names; with others, give --nats-inbox).
 
 server_name: $NATS_SERVER_NAME
 listen: 0.0.0.0:4222

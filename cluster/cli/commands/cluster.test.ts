@@ -102,10 +102,10 @@ describe('a cluster, steered from the command line', () => {
     [['config', 'set', 'rebalance.moves_max', 'many'], 'invalid_setting', 2],
     [['config', 'get', 'rebalance.speed'], 'unknown_setting', 2],
     [['nodes', '--nats', 'http://x'], 'usage', 2],
-    [['status', '--cluster', 'another'], 'no_coordinator', 1],
+    [['status', '--cluster', 'another'], 'unknown_cluster', 1],
     [['start', '--processes', '3'], 'usage', 2],
-    [['nodes', '--cluster', 'another'], 'no_coordinator', 1],
-    [['config', 'get', '--cluster', 'another'], 'nats_settings', 1],
+    [['nodes', '--cluster', 'another'], 'unknown_cluster', 1],
+    [['config', 'get', '--cluster', 'another'], 'unknown_cluster', 1],
   ] as const)('refuses %s by code, in a sentence', async (words, code, exit) => {
     // Without the environment where the servers would make a cluster of a single node.
     const without = words[0] === 'start' ? {} : environment

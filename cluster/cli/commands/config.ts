@@ -1,7 +1,6 @@
 /** `suanpan config`: the settings of a running cluster, with the history of who changed what. */
 import type { Command } from 'commander'
 import { nodeEnv } from '../../../runtime/index.js'
-import type { KeyBucket } from '../../../transport/index.js'
 import { Configuration } from '../../configuration/configuration.js'
 import {
   isSettingName,
@@ -22,9 +21,6 @@ interface Words extends NatsWords {
   readonly json?: boolean
 }
 
-/** The bucket is there already, or there is no such cluster. */
-const asItIs = { replicas: 0 }
-
 export function addConfig(program: Command): void {
   const config = program
     .command('config')
@@ -41,7 +37,7 @@ export function addConfig(program: Command): void {
     )
   define(config, 'get [name]', 'the settings, or one', async (session, output, name) => {
     const names = name === undefined ? settingNames : [settingName(name)]
-    const bucket = await bucketOf(session)
+    const bucket = await session.bucket()
     const rows = await Promise.all(
       names.map(async (one) => {
         const newest = (await new Configuration({ env: nodeEnv(), bucket }).history(one)).at(-1)
@@ -57,7 +53,7 @@ export function addConfig(program: Command): void {
     )
   })
   define(config, 'set <name> <value>', 'change a setting', async (session, output, name, value) => {
-    const configuration = new Configuration({ env: nodeEnv(), bucket: await bucketOf(session) })
+    const configuration = new Configuration({ env: nodeEnv(), bucket: await session.bucket() })
     const refusal = await configuration.set(name!, parsed(value!), session.by)
     if (refusal !== undefined) {
       const { code, sentence } = refusal
@@ -74,7 +70,7 @@ export function addConfig(program: Command): void {
     'history <name>',
     'who changed a setting, and when',
     async (session, output, name) => {
-      const configuration = new Configuration({ env: nodeEnv(), bucket: await bucketOf(session) })
+      const configuration = new Configuration({ env: nodeEnv(), bucket: await session.bucket() })
       const changes = await configuration.history(settingName(name!))
       output.result(changes, () =>
         changes.length === 0
@@ -90,7 +86,7 @@ export function addConfig(program: Command): void {
 }
 
 async function watch(session: ClusterSession, output: Output): Promise<void> {
-  const configuration = new Configuration({ env: nodeEnv(), bucket: await bucketOf(session) })
+  const configuration = new Configuration({ env: nodeEnv(), bucket: await session.bucket() })
   configuration.onChange((change) => {
     const { name, value, by, at } = change
     output.result(
@@ -130,10 +126,6 @@ function define(
       }),
     true,
   )
-}
-
-function bucketOf(session: ClusterSession): Promise<KeyBucket> {
-  return session.nats.bucket(`suanpan_${session.cluster}`, asItIs)
 }
 
 /** @throws CommandFailed unknown_setting */
