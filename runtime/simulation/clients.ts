@@ -6,11 +6,13 @@ import { Refused, SuanpanError } from '../errors.js'
 import type { Address } from '../actor/address.js'
 import type { Answered } from '../actor/client.js'
 import type { Kernel } from './kernel.js'
+import type { SimulatedProcess } from './process.js'
 import type { Random } from './random.js'
 import type { Operation, OperationRequest, OperationResult, WorkloadRun } from './workload.js'
 
 /** Who takes the requests of clients: one process, or one node. */
 export interface Asked {
+  readonly process: Pick<SimulatedProcess, 'knock'>
   readonly client: Readonly<
     Record<
       OperationRequest['type'],
@@ -153,9 +155,11 @@ export class Clients<Node extends Asked> {
       }
     }
     this.kernel.after(this.options.patienceMs, goOn)
-    void this.ask(attempt).then((result) => {
-      this.complete(attempt, result)
-      goOn()
+    node.process.knock(() => {
+      void this.ask(attempt).then((result) => {
+        this.complete(attempt, result)
+        goOn()
+      })
     })
   }
 

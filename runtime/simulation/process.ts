@@ -10,6 +10,9 @@ import { SimulatedDisk, type Machine } from './simulated-disk.js'
 /** Wall clock when a simulation begins: 2026-01-01. */
 export const beginning = 1_767_225_600_000
 
+/** ms at most between two of the things that waited for a process. */
+const stepMsMax = 0.02
+
 /** What can befall a process by itself. */
 export type ProcessFault = 'pause' | 'clock_skew' | 'clock_jump'
 
@@ -31,7 +34,12 @@ export class SimulatedProcess implements Owner {
   private readonly kernel: Kernel
   private readonly disk: SimulatedDisk | undefined
   private readonly counts: ProcessFaultCounts
+  private readonly random: Random
+  /** What came due while it stood still. */
   private deferred: (() => void)[] = []
+  /** Requests that came meanwhile. */
+  private knocks: (() => void)[] = []
+  private wakes = false
 
   /**
    * @param machine whose disk it has; undefined for a process without one
@@ -47,6 +55,7 @@ export class SimulatedProcess implements Owner {
     others: (identity: ProcessIdentity) => ReturnType<Env['processes']['fate']>,
   ) {
     this.kernel = kernel
+    this.random = random
     this.counts = counts
     const disk = machine && new SimulatedDisk(kernel, machine, this)
     this.disk = disk
@@ -79,11 +88,13 @@ export class SimulatedProcess implements Owner {
   kill(): void {
     this.alive = false
     this.deferred = []
+    this.knocks = []
     this.disk?.tear()
   }
 
   pause(): void {
     this.paused = true
+    this.wakes = false
   }
 
   /** Puts the wall clock ahead, or back. The fault counts when the process looks at it. */
@@ -98,15 +109,37 @@ export class SimulatedProcess implements Owner {
     this.unseen = undefined
   }
 
-  /** Goes on with everything that came due meanwhile, in its order. */
+  /** Goes on with everything that came due meanwhile, in its order, one after the other. */
   resume(): void {
-    this.paused = false
+    if (this.wakes) return
     if (this.deferred.length > 0) this.counts.add('pause')
-    for (const run of this.deferred.splice(0)) this.kernel.after(0, run, this)
+    this.wakes = true
+    this.catchUp()
+  }
+
+  /** A request from outside comes in at once, or when it wakes up: nobody knows before what else. */
+  knock(run: () => void): void {
+    if (this.paused) this.knocks.push(run)
+    else run()
   }
 
   defer(run: () => void): void {
     this.deferred.push(run)
+  }
+
+  private catchUp(): void {
+    if (!this.alive || !this.wakes) return
+    const knocked = this.deferred.length === 0 || this.random.chance(0.5)
+    const run = (knocked ? this.knocks.shift() : undefined) ?? this.deferred.shift()
+    if (run === undefined) {
+      this.paused = false
+      this.wakes = false
+      return
+    }
+    run()
+    this.kernel.after(this.random.between(0, stepMsMax), () => {
+      this.catchUp()
+    })
   }
 
   private wallClock(): number {
