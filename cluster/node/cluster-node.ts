@@ -246,7 +246,10 @@ export class ClusterNode {
     this.assignments.start()
     // A node whose id is dead joins under another; its shards were dropped by then.
     this.membership.onLost(() => {
-      this.joinAgain().catch((error: unknown) => this.options.fail(error))
+      this.joinAgain().catch((error: unknown) => {
+        // Who is on the way out need not get in again.
+        if (!this.stopped) this.options.fail(error)
+      })
     })
     await this.membership.join()
     this.connect()

@@ -208,6 +208,7 @@ export class ClusterWorld {
   }
 
   private failed(life: NodeLife, error: unknown): void {
+    if (!this.lives.includes(life)) return
     this.kernel.say(`${life.name} fails: ${String(error)}`)
     const refusedBoot = error instanceof NatsUnreachable && life.node === undefined
     const clockOff = error instanceof OpenRefused && error.code === 'clock_off'
