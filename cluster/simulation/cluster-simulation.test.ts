@@ -36,12 +36,13 @@ describe.each(names)('a simulated cluster, %s', (name) => {
  * - generic 20134: a node that was dead to the others and did not know opened a shard it had lost anew,
  *   while its successor answered reads.
  * - payments 20410: the kit itself was wrong: an attempt its client had given up began something late.
+ * - payments 137: a node that had left said that it had failed when it could not join again.
  * - payments 20123: a clock that was set back and set right again counted as one that had jumped, and
  *   no timer fired any more.
  */
 const onceFailed = {
   generic: [1037, 2098, 20_134],
-  payments: [2, 2112, 2120, 5050, 20_123, 20_410],
+  payments: [2, 137, 2112, 2120, 5050, 20_123, 20_410],
 } as const
 
 describe.each(names)('runs clean where it once failed, %s', (name) => {
