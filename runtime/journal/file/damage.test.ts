@@ -107,6 +107,15 @@ describe('a folder left by a crash', () => {
     expect(await verdict(left)).toBe('refused')
   })
 
+  it('A4: is whole when its last owner wakes up and makes a segment after it was listed', async () => {
+    const env = await folderWith('crash')
+    const later = [1, 2].map((index) => segment(env.disk, index))
+    const list = env.disk.list.bind(env.disk)
+    env.disk.list = async (path) =>
+      (await list(path)).filter((name) => !later.some((one) => one.endsWith(name)))
+    expect(await verdict(env)).toBe('whole')
+  })
+
   it('A3: is refused when all segments of a lane are missing', async () => {
     const env = new JournalEnv()
     const owner = await FolderOwner.open(env, { lanes: 2 })
