@@ -174,14 +174,15 @@ export class History {
     const { scan, epoch } = await scanLineage(env.disk, this.options.dataDir, (frame) => {
       this.judgeFrame(frame)
     })
+    // A slow opener that was overtaken serves nobody by its plan, and adopted nothing of what is there now.
+    if (plan !== undefined && plan.epoch !== epoch) return
     for (const { shard } of this.model)
       byGroup.push(...this.newFrames(shard, scan.heads.get(shard)))
     byGroup.sort((a, b) => a.group - b.group || a.firstOrdinal - b.firstOrdinal)
     for (const frame of byGroup) await this.count(frame)
     this.judgeReleased()
     this.judgeSnapshots()
-    // A slow opener that was overtaken has an older plan, and will serve nobody by it.
-    if (plan?.epoch === epoch && rebuild) await this.judgeRecovery(image, now, plan)
+    if (plan !== undefined && rebuild) await this.judgeRecovery(image, now, plan)
   }
 
   /** What counted already must still be there as it was. */
