@@ -37,9 +37,11 @@ const noData: Things = {
     ),
 }
 
+const nothing: { readonly held: unknown; readonly fills: number } = { held: null, fills: 0 }
+
 const box = defineActor({
   kind: 'box',
-  state: { held: null, fills: 0 },
+  state: nothing,
   events: {
     put: (state, data: { thing: unknown }) => ({ held: data.thing, fills: state.fills + 1 }),
     inherited: (state, data: { extra: number }) => ({
