@@ -75,7 +75,7 @@ describe('a cleanly closed folder', () => {
     }
   })
 
-  it('R1: is refused, and again, when nothing but the manifest is left', async () => {
+  it('Y1: is refused, and again, when nothing but the manifest is left', async () => {
     const env = await folderWith('close')
     for (const path of env.disk.paths()) if (!path.endsWith('manifest')) await env.disk.remove(path)
     for (const _ of ['first', 'second']) {
@@ -86,7 +86,7 @@ describe('a cleanly closed folder', () => {
     }
   })
 
-  it('R2: is refused when only its snapshots are left', async () => {
+  it('Y2: is refused when only its snapshots are left', async () => {
     const env = new JournalEnv()
     await env.disk.makeFolder(`${dataDir}/snapshots/00000`)
     const snapshot = `${dataDir}/snapshots/00000/0000000000000064-00000001.snap`

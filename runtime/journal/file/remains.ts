@@ -2,9 +2,9 @@
  * What lies together in a data folder, whatever happened to it. Looked at before anything is written,
  * so that a folder that lost its greater part is not taken for a new one.
  *
- * R1. A manifest is written behind the first epoch's file, and the newest of those always stays: a
+ * Y1. A manifest is written behind the first epoch's file, and the newest of those always stays: a
  *     manifest alone means that the epochs are gone, and the journal with them.
- * R2. Snapshots are made behind the manifest: where their folder is, a missing manifest is gone.
+ * Y2. Snapshots are made behind the manifest: where their folder is, a missing manifest is gone.
  */
 import { join } from 'node:path'
 import type { Disk } from '../../env/env.js'
