@@ -24,7 +24,7 @@ import { isParked } from './actor/turn.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
 import { Fault, OpenRefused, Refused } from './errors.js'
-import { readManifest, scanLineage } from './journal/file/index.js'
+import { countingManifest, identityOf, scanLineage } from './journal/file/index.js'
 import { epochPaths, listEpochs, readOwner } from './journal/file/records.js'
 import type { ChainedFrame } from './journal/frame.js'
 import type { RecoveryReport } from './journal/journal.js'
@@ -78,10 +78,8 @@ export interface InspectedFolder extends RuntimeClient {
 export async function inspectDataFolder(options: InspectOptions): Promise<InspectedFolder> {
   const env = nodeEnv()
   const dataDir = resolvePath(options.dataDir)
-  const manifest = await readManifest(env.disk, dataDir)
+  const manifest = await countingManifest(env.disk, dataDir)
   if (manifest === undefined) {
-    // A journal without its manifest is damage, and said to be.
-    await scanLineage(env.disk, dataDir)
     throw new OpenRefused(
       'invalid_options',
       `${options.dataDir} is no data folder: it has no manifest. Check the name.`,
@@ -98,7 +96,8 @@ export async function inspectDataFolder(options: InspectOptions): Promise<Inspec
       kinds,
       keyRetentionMs: limits.keyRetentionMsDefault,
     }
-    states.push(await restore(env, dataDir, () => new ShardState(shardOptions), read))
+    const empty = (): ShardState => new ShardState(shardOptions)
+    states.push(await restore(env, dataDir, empty, identityOf(manifest), read))
   }
   const lineage = await scanLineage(env.disk, dataDir, (frame) => {
     read.frames++
@@ -136,23 +135,29 @@ async function restore(
   env: Env,
   dataDir: string,
   empty: () => ShardState,
+  owner: Uint8Array,
   read: { snapshots: number; snapshotBytes: number },
 ): Promise<ShardState> {
   let newest: ShardState | undefined
   const first = empty()
   const folder = snapshotFolder(join(dataDir, 'snapshots'), first.shard)
-  for (const { path } of await listSnapshots(env.disk, folder)) {
+  for (const { path, ordinal } of await listSnapshots(env.disk, folder)) {
     const state = empty()
     const restoring = new SnapshotRestore(state)
-    await readSnapshot(env.disk, path, (block) => {
+    const add = (block: Uint8Array): void => {
       read.snapshotBytes += block.length
       restoring.add(block)
-    })
+    }
+    await readSnapshot(env.disk, path, add, owner)
     if (!restoring.complete) {
       throw new OpenRefused('damaged', `The snapshot ${path} ends too early.`, {
         file: path,
         offset: await sizeOf(env, path),
       })
+    }
+    if (state.ordinal !== ordinal) {
+      const what = `The snapshot ${path} was cut at ordinal ${state.ordinal}: it has the name of another.`
+      throw new OpenRefused('damaged', what, { file: path, offset: 0 })
     }
     read.snapshots++
     newest ??= state

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -121,6 +122,62 @@ describe.each(Object.keys(exchanges))('%s in the place of', (kind) => {
     ])
     const inspected = await inspectDataFolder({ dataDir, actors })
     expect(inspected.counts.snapshots).toBe(3)
+  })
+})
+
+/** A copy of the folder, and the paths of one shard's snapshots in it, the older one first. */
+function withSnapshots(): { dataDir: string; older: string; newer: string } {
+  const dataDir = mkdtempSync(join(work, 'copy-'))
+  cpSync(original, dataDir, { recursive: true, preserveTimestamps: true })
+  const folder = join(dataDir, 'snapshots/00000')
+  const [older, newer] = readdirSync(folder).sort()
+  return { dataDir, older: join(folder, older!), newer: join(folder, newer!) }
+}
+
+/** What a start finds, and which snapshots it set aside. */
+async function started(dataDir: string): Promise<{ values: number[]; aside: unknown[] }> {
+  const reports: Report[] = []
+  const runtime = await open(dataDir, reports)
+  const values = await Promise.all(names.map((name) => runtime.actor(counter, name).value()))
+  await runtime.close()
+  return { values: [...new Set(values)], aside: reports.map(([, { file }]) => file) }
+}
+
+describe('a snapshot', () => {
+  it('N7: of another data folder is none, however well it fits', async () => {
+    const other = join(work, 'other')
+    const runtime = await open(other)
+    for (const _ of [1, 2]) {
+      for (const name of names) await runtime.actor(counter, name).add({ by: 1_000 })
+      await runtime.snapshot()
+    }
+    await runtime.close()
+    const { dataDir, newer } = withSnapshots()
+    const foreign = readdirSync(join(other, 'snapshots/00000')).sort().at(-1)!
+    expect(foreign).toBe(newer.split('/').at(-1))
+    cpSync(join(other, 'snapshots/00000', foreign), newer)
+    await expect(inspectDataFolder({ dataDir, actors })).rejects.toMatchObject({
+      code: 'damaged',
+      place: { file: newer },
+    })
+    expect(await started(dataDir)).toEqual({ values: [3], aside: [`${newer}.damaged`] })
+  })
+
+  it('under the name of another of its shard is none', async () => {
+    const { dataDir, older, newer } = withSnapshots()
+    cpSync(older, newer)
+    await expect(inspectDataFolder({ dataDir, actors })).rejects.toMatchObject({ code: 'damaged' })
+    expect(await started(dataDir)).toEqual({ values: [3], aside: [`${newer}.damaged`] })
+  })
+
+  it('of the first version, which does not say whose it is, is read', async () => {
+    const { dataDir, older, newer } = withSnapshots()
+    for (const path of [older, newer]) {
+      const bytes = readFileSync(path)
+      writeFileSync(path, Buffer.concat([Buffer.from('SUANSNAP'), bytes.subarray(8 + 16)]))
+    }
+    expect((await inspectDataFolder({ dataDir, actors })).counts.snapshots).toBe(4)
+    expect(await started(dataDir)).toEqual({ values: [3], aside: [] })
   })
 })
 

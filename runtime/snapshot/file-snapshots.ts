@@ -3,6 +3,10 @@
  *
  * N3. A file without its last block, or with a wrong checksum, is no snapshot; the older one is used.
  * N4. A snapshot gets its name only when the ordinal it was cut at is durable.
+ * N7. A snapshot says whose it is: one that came from another data folder is no snapshot here.
+ *
+ *   magic "SUANSNP2", whose (16 bytes), then blocks: length u32, CRC u32, content
+ *   The first version had the magic "SUANSNAP" and blocks at once; it is still read.
  */
 import { crc32 } from 'node:zlib'
 import { join } from 'node:path'
@@ -20,15 +24,21 @@ export interface SnapshotFile extends SnapshotCandidate {
 export class FileSnapshots implements SnapshotStore<SnapshotFile> {
   private readonly disk: Disk
   private readonly folder: string
+  private readonly owner: Uint8Array
 
-  /** @param folder around the folders of the shards */
-  constructor(disk: Disk, folder: string) {
+  /**
+   * @param folder around the folders of the shards
+   * @param owner 16 bytes that tell the data folder from any other
+   */
+  constructor(disk: Disk, folder: string, owner: Uint8Array) {
     this.disk = disk
     this.folder = folder
+    this.owner = owner
   }
 
   write(shard: number, cut: SnapshotCut, durable: () => Promise<void>): Promise<void> {
-    return writeSnapshot(this.disk, snapshotFolder(this.folder, shard), cut, durable)
+    const head = Buffer.concat([magic, this.owner], headBytes)
+    return writeSnapshot(this.disk, snapshotFolder(this.folder, shard), cut, head, durable)
   }
 
   newest(shard: number): Promise<readonly SnapshotFile[]> {
@@ -36,7 +46,7 @@ export class FileSnapshots implements SnapshotStore<SnapshotFile> {
   }
 
   read(_: number, { path }: SnapshotFile, onBlock: (block: Uint8Array) => void): Promise<void> {
-    return readSnapshot(this.disk, path, onBlock)
+    return readSnapshot(this.disk, path, onBlock, this.owner)
   }
 
   prune(shard: number): Promise<readonly SnapshotFile[]> {
@@ -50,7 +60,9 @@ export function snapshotFolder(snapshots: string, shard: number): string {
 }
 
 const blockHeaderBytes = 8
-const magic = Buffer.from('SUANSNAP')
+const magic = Buffer.from('SUANSNP2')
+const firstMagic = Buffer.from('SUANSNAP')
+const headBytes = magic.length + 16
 
 /** Snapshots of one shard, newest first. Temporary and foreign files are passed over. */
 export async function listSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
@@ -72,6 +84,7 @@ async function writeSnapshot(
   disk: Disk,
   folder: string,
   cut: SnapshotCut,
+  head: Uint8Array,
   durable: () => Promise<void>,
 ): Promise<void> {
   const name = `${String(cut.ordinal).padStart(16, '0')}-${String(cut.epoch).padStart(8, '0')}.snap`
@@ -81,8 +94,8 @@ async function writeSnapshot(
   if (disk.existsNow(temporary)) await disk.remove(temporary)
   const file = await disk.open(temporary, 'create')
   try {
-    let position = magic.length
-    await file.write(magic, 0)
+    let position = head.length
+    await file.write(head, 0)
     for (const block of cut.blocks) {
       const framed = Buffer.allocUnsafe(blockHeaderBytes + block.length)
       framed.writeUInt32LE(block.length, 0)
@@ -109,12 +122,14 @@ async function removeOldSnapshots(disk: Disk, folder: string): Promise<SnapshotF
 
 /**
  * Reads a snapshot block by block.
+ * @param owner whose it must be; absent: anybody's
  * @throws OpenRefused damaged, with file and offset, when a checksum does not fit
  */
 export async function readSnapshot(
   disk: Disk,
   path: string,
   onBlock: (block: Uint8Array) => void,
+  owner?: Uint8Array,
 ): Promise<void> {
   const file = await disk.open(path, 'read').catch((error: unknown) => {
     const { code } = error as { code?: unknown }
@@ -123,9 +138,8 @@ export async function readSnapshot(
   })
   try {
     const size = await file.size()
-    const start = Buffer.from(await file.read(0, magic.length))
-    if (!start.equals(magic)) throw damaged(path, 0)
-    for (let position = magic.length; position < size;) {
+    const head = Buffer.from(await file.read(0, headBytes))
+    for (let position = firstBlock(path, head, owner); position < size;) {
       const header = Buffer.from(await file.read(position, blockHeaderBytes))
       const length = header.length < blockHeaderBytes ? Infinity : header.readUInt32LE(0)
       if (position + blockHeaderBytes + length > size) throw damaged(path, position)
@@ -137,6 +151,17 @@ export async function readSnapshot(
   } finally {
     await file.close()
   }
+}
+
+/** Where the blocks begin. @throws OpenRefused damaged */
+function firstBlock(path: string, head: Buffer, owner: Uint8Array | undefined): number {
+  const found = head.subarray(0, magic.length)
+  if (found.equals(firstMagic)) return magic.length
+  if (!found.equals(magic) || head.length < headBytes) throw damaged(path, 0)
+  if (owner === undefined || head.subarray(magic.length).equals(owner)) return headBytes
+  const offset = magic.length
+  const what = `The snapshot ${path} belongs to another data folder (offset ${offset}).`
+  throw new OpenRefused('damaged', what, { file: path, offset })
 }
 
 function damaged(path: string, offset: number): OpenRefused {

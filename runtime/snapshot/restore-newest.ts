@@ -31,8 +31,9 @@ export async function restoreNewest<Candidate extends SnapshotCandidate>(
       passedOver(candidate, error.message)
       continue
     }
-    if (restore.complete) return state
-    passedOver(candidate, `The snapshot ${candidate.name} ends too early.`)
+    if (restore.complete && state.ordinal === candidate.ordinal) return state
+    const what = restore.complete ? `was cut at ordinal ${state.ordinal}` : 'ends too early'
+    passedOver(candidate, `The snapshot ${candidate.name} ${what}.`)
   }
   return empty()
 }

@@ -15,7 +15,7 @@ const durable = (): Promise<void> => Promise.resolve()
 snapshotContract('snapshots as files', () => {
   const env = new JournalEnv()
   return {
-    store: new FileSnapshots(env.disk, '/data/snapshots'),
+    store: new FileSnapshots(env.disk, '/data/snapshots', Buffer.alloc(16, 7)),
     damage: async (_, { path }) => {
       const file = await env.disk.open(path, 'readwrite')
       const [byte] = await file.read(3_000, 1)

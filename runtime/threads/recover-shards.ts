@@ -37,7 +37,7 @@ export async function recoverShards(
   kinds: Kinds,
   passedOver: PassedOver[] = [],
 ): Promise<ShardState[]> {
-  const store = new FileSnapshots(env.disk, join(scope.dataDir, 'snapshots'))
+  const store = new FileSnapshots(env.disk, join(scope.dataDir, 'snapshots'), scope.plan.identity)
   const states = new Map<number, ShardState>()
   for (let shard = scope.thread; shard < scope.shards; shard += scope.threads) {
     const empty = (): ShardState => emptyState(scope, kinds, shard)

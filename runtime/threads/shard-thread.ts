@@ -161,7 +161,7 @@ function attachLane(
 ): Snapshotter {
   const lane = host.addLane(journal, states)
   const snapshotter = new Snapshotter(lane, {
-    store: new FileSnapshots(env.disk, join(start.dataDir, 'snapshots')),
+    store: new FileSnapshots(env.disk, join(start.dataDir, 'snapshots'), start.plan.identity),
     epoch: start.plan.epoch,
     journalBytes: () => start.snapshotJournalBytes,
     report: (event, detail) => {

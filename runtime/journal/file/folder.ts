@@ -43,7 +43,7 @@ import {
   type LaneEnd,
   type Manifest,
 } from './records.js'
-import { readManifest } from './remains.js'
+import { identityOf, readManifest } from './remains.js'
 import type { ScannedSegment } from './scan-lane.js'
 import { blockBytes } from './segment.js'
 
@@ -99,7 +99,8 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
     const lineage = await readLineage(disk, dataDir, found)
     const manifest = await settleManifest(env, options, lineage.manifest, found)
     const segments = await adopt(env, dataDir, epoch, manifest, lineage)
-    const plan = planOf({ ...claim, shards: manifest.shards, segmentBytes }, lineage, segments)
+    const facts = { shards: manifest.shards, identity: identityOf(manifest) }
+    const plan = planOf({ ...claim, ...facts, segmentBytes }, lineage, segments)
     await removeStrays(env, plan)
     return new OpenFolder(env, manifest, plan, lineage.report, heartbeat)
   } catch (error) {
@@ -265,7 +266,7 @@ async function adopt(
 }
 
 function planOf(
-  scope: Claim & Pick<FolderPlan, 'shards' | 'segmentBytes'>,
+  scope: Claim & Pick<FolderPlan, 'shards' | 'identity' | 'segmentBytes'>,
   { heads, base }: Lineage,
   segments: readonly ScannedSegment[],
 ): FolderPlan {

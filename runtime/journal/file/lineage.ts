@@ -83,7 +83,7 @@ export async function readLineage(
   const listing = await listFolder(disk, dataDir)
   const adoption = await readNewestAdoption(disk, dataDir, listing)
   if (adoption === undefined) return nothing
-  if (manifest === undefined) throw damage(manifestPath(dataDir), 0, 'the manifest is missing')
+  if (manifest === undefined) throw manifestMissing(dataDir)
   const { epoch } = adoption
   const truncations = await readTruncations(disk, dataDir, epoch, listing)
   const base = new Map<number, ShardHead>()
@@ -121,6 +121,25 @@ const nothing: Lineage = {
   base: new Map(),
   heads: new Map(),
   report: { clean: true, tornTails: [] },
+}
+
+/**
+ * The manifest as it was adopted (A6); undefined where nothing was, or by the first version.
+ * @throws OpenRefused damaged
+ */
+export async function adoptedManifest(
+  disk: Disk,
+  dataDir: string,
+  found: Manifest | undefined,
+): Promise<Manifest | undefined> {
+  const adoption = await readNewestAdoption(disk, dataDir, await listFolder(disk, dataDir))
+  // A journal without its manifest is damage, and said to be.
+  if (adoption !== undefined && found === undefined) throw manifestMissing(dataDir)
+  return adoption?.manifest
+}
+
+function manifestMissing(dataDir: string): Error {
+  return damage(manifestPath(dataDir), 0, 'the manifest is missing')
 }
 
 async function readNewestAdoption(

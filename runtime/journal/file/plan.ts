@@ -12,6 +12,8 @@ export interface SegmentPlan extends AdoptedSegment {
 
 export interface FolderPlan extends Claim {
   readonly shards: number
+  /** 16 bytes that tell this folder from any other. */
+  readonly identity: Uint8Array
   readonly segmentBytes: number
   /** Segments to read, in order: each shard's frames stand in the order of its ordinals. */
   readonly segments: readonly SegmentPlan[]

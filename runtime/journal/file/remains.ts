@@ -9,9 +9,20 @@
 import { join } from 'node:path'
 import type { Disk } from '../../env/env.js'
 import { damage } from './damage.js'
-import { listFolder } from './lineage.js'
+import { adoptedManifest, listFolder } from './lineage.js'
 import { folders, manifestPath } from './names.js'
 import { readRecord, type Manifest } from './records.js'
+
+/** What tells a folder from any other: its secret, which no other has. */
+export function identityOf({ secret }: Manifest): Uint8Array {
+  return Uint8Array.from(Buffer.from(secret, 'hex'))
+}
+
+/** The manifest a folder that nobody owns counts as (A6); undefined where there is none. */
+export async function countingManifest(disk: Disk, dataDir: string): Promise<Manifest | undefined> {
+  const manifest = await readManifest(disk, dataDir)
+  return (await adoptedManifest(disk, dataDir, manifest)) ?? manifest
+}
 
 /**
  * Reads the manifest of a folder; undefined for a new one.
