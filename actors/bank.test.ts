@@ -37,6 +37,21 @@ async function openSome(count: number): Promise<void> {
   }
 }
 
+describe('a closed runtime', () => {
+  it('says so, whatever is asked', async () => {
+    await runtime.close()
+    const closed = { code: 'closed' }
+    await expect(bank.account('account/a0')).rejects.toMatchObject(closed)
+    await expect(bank.audit()).rejects.toMatchObject(closed)
+    await expect(runtime.shardStatus()).rejects.toMatchObject(closed)
+    await expect(runtime.quarantined()).rejects.toMatchObject(closed)
+    await expect(runtime.release('account/a0')).rejects.toMatchObject(closed)
+    await expect(runtime.snapshot()).rejects.toMatchObject(closed)
+    await expect(runtime.comparePairs()).rejects.toMatchObject(closed)
+    expect(await runtime.ready()).toBe(false)
+  })
+})
+
 describe('the bank', () => {
   it('pays across shards and inside one, and answers the same key the same way', async () => {
     await openSome(4)

@@ -39,6 +39,11 @@ describe('wrong requests', () => {
     ['an id that is too long', () => bank.pay({ ...pay, payer: 'a'.repeat(129) })],
     ['another kind', () => bank.pay({ ...pay, payee: 'payment/p0-1' })],
     ['a memo that is too long', () => bank.pay({ ...pay, memo: 'x'.repeat(257) })],
+    [
+      'a memo that is too long outside the first plane',
+      () => bank.pay({ ...pay, memo: '𝔪'.repeat(257) }),
+    ],
+    ['a memo with half a surrogate pair', () => bank.pay({ ...pay, memo: 'x\ud800y' })],
     ['a memo that is no text', () => bank.pay(odd({ ...pay, memo: 5 }))],
     ['an expiry of zero', () => bank.pay({ ...pay, capture: 'manual', expiresInSeconds: 0 })],
     ['an unknown capture', () => bank.pay(odd({ ...pay, capture: 'auto' }))],
@@ -56,6 +61,8 @@ describe('wrong requests', () => {
       () => bank.transfer({ legs: [{ ...leg, payee: 'account/a' }], idempotencyKey }),
     ],
     ['a leg of nothing', () => bank.transfer(odd({ legs: [null], idempotencyKey }))],
+    // eslint-disable-next-line no-sparse-arrays -- what a caller may hand over
+    ['a hole for a leg', () => bank.transfer(odd({ legs: [, leg], idempotencyKey }))],
     ['a credit limit below zero', () => bank.openAccount({ id: 'a', currency, creditLimit: -1 })],
     ['a merchant on credit', () => bank.openMerchant(odd({ id: 'm', currency, creditLimit: 1 }))],
     ['a limit of zero', () => bank.setLimits('a', { perDay: 0 })],

@@ -161,6 +161,19 @@ export function cashInput(request: { amount: number; currency: string }) {
   return { amount: checkAmount(request.amount), currency: checkCurrency(request.currency) }
 }
 
+/** Half of a surrogate pair: it has no UTF-8, so a journal could not give it back. */
+const loneSurrogate = /\p{Cs}/u
+
+/** Characters are counted as people and JSON schemas do: one outside the first plane is one. */
+function isMemo(value: unknown): value is string {
+  if (typeof value !== 'string') return false
+  const { length } = value
+  if (length === 0) return true
+  if (length > 2 * memoCharactersMax) return false
+  if (length > memoCharactersMax && Array.from(value).length > memoCharactersMax) return false
+  return !loneSurrogate.test(value)
+}
+
 const payFields = new Set([
   'payer',
   'payee',
@@ -188,14 +201,15 @@ export function payInput(request: Pay, payer: Address): PayCommand {
     expiresInSeconds === undefined
       ? expiresInSecondsDefault
       : checkWhole(expiresInSeconds, 'expiresInSeconds', 1, expiresInSecondsMax)
-  if (memo !== undefined && (typeof memo !== 'string' || memo.length > memoCharactersMax)) {
+  if (memo !== undefined && !isMemo(memo)) {
     throw invalid(`memo must be a text of at most ${memoCharactersMax} characters.`)
   }
   // Fields in the order of their names: what is to be hashed need not be sorted.
   return {
     amount: checkAmount(request.amount),
     currency: checkCurrency(request.currency),
-    expiresInMs: manual ? seconds * 1000 : 0,
+    // An automatic payment has no hold to expire; what was asked for still tells two requests apart.
+    expiresInMs: manual || seconds !== expiresInSecondsDefault ? seconds * 1000 : 0,
     manual,
     memo: memo ?? '',
     payee,
@@ -239,7 +253,8 @@ export function transferInput(request: { legs: readonly Leg[] }): { legs: readon
   if (!Array.isArray(legs) || legs.length < 1 || legs.length > legsMax) {
     throw invalid(`legs must be a list of 1 to ${legsMax} legs.`)
   }
-  return { legs: (legs as readonly Leg[]).map(legInput) }
+  // Not map: it would pass over holes.
+  return { legs: Array.from(legs as readonly Leg[], legInput) }
 }
 
 function legInput(leg: Leg): Leg {

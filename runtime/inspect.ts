@@ -24,7 +24,7 @@ import { isParked } from './actor/turn.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
 import { Fault, OpenRefused, Refused } from './errors.js'
-import { readRecord, scanLineage, type Manifest } from './journal/file/index.js'
+import { readManifest, scanLineage } from './journal/file/index.js'
 import { epochPaths, listEpochs, readOwner } from './journal/file/records.js'
 import type { ChainedFrame } from './journal/frame.js'
 import type { RecoveryReport } from './journal/journal.js'
@@ -78,8 +78,10 @@ export interface InspectedFolder extends RuntimeClient {
 export async function inspectDataFolder(options: InspectOptions): Promise<InspectedFolder> {
   const env = nodeEnv()
   const dataDir = resolvePath(options.dataDir)
-  const manifest = await readRecord<Manifest>(env.disk, join(dataDir, 'manifest'))
+  const manifest = await readManifest(env.disk, dataDir)
   if (manifest === undefined) {
+    // A journal without its manifest is damage, and said to be.
+    await scanLineage(env.disk, dataDir)
     throw new OpenRefused(
       'invalid_options',
       `${options.dataDir} is no data folder: it has no manifest. Check the name.`,

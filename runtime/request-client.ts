@@ -144,8 +144,6 @@ export class RequestClient {
         reject(problem)
         return
       }
-      const key = options?.idempotencyKey
-      const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
       const shard = this.options.kinds.shardOf(address, this.options.shards)
       const id = this.pending.nextNumber()
       const place = this.options.placeOf(shard)
@@ -154,6 +152,8 @@ export class RequestClient {
         return
       }
       try {
+        const key = options?.idempotencyKey
+        const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
         const batch = (this.batches[place] ??= new RequestBatch())
         batch.add(shard, new ShardRequest(id, type, address, name, input, hashes))
         if (batch.bytes >= limits.nodeBatchBytes) this.options.send(place, batch.take())
@@ -173,10 +173,13 @@ export class RequestClient {
     if (this.pending.size >= this.options.requestsMax) {
       return new Fault('overloaded')
     }
-    if (address.length > limits.addressBytesMax || !address.includes('/')) {
+    // Callers without types may hand over anything.
+    const text: unknown = address
+    const names = typeof text === 'string' && text.includes('/')
+    if (!names || address.length > limits.addressBytesMax) {
       return new Fault(
         'invalid_request',
-        `"${address.slice(0, 64)}" is no address of the form kind/key.`,
+        `"${String(text).slice(0, 64)}" is no address of the form kind/key.`,
       )
     }
     const key = options?.idempotencyKey

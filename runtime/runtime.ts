@@ -195,6 +195,7 @@ class EmbeddedRuntime implements Runtime {
   async release(address: Address): Promise<void> {
     const shard = this.kinds.shardOf(address, this.shards)
     const thread = shard % Math.max(1, this.threads)
+    this.assertOpen()
     const released = await this.handles[thread]!.order({ type: 'release', shard, address })
     if (released === true) return
     throw new Fault(
@@ -298,7 +299,13 @@ class EmbeddedRuntime implements Runtime {
     else this.env.processes.end(`suanpan: stopped: ${error.message}`)
   }
 
+  /** Threads that ended answer nothing any more. @throws Fault closed */
+  private assertOpen(): void {
+    if (this.state === 'closed') throw new Fault('closed')
+  }
+
   private async all(order: Order): Promise<unknown[]> {
+    this.assertOpen()
     return Promise.all(this.handles.map((handle) => handle.order(order)))
   }
 

@@ -14,11 +14,16 @@ const program = makeProgram()
 const words = process.argv.slice(2)
 const output = new Output(words.includes('--json'))
 
-// A reader that went away (`suanpan … | head`) is no error of ours.
+/** Commands that own a data folder go on when nobody listens any more: they end when they are told. */
+const owners: ReadonlySet<string> = new Set(['start', 'replay'])
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exitCodes.done)
-  throw error
+  if (owners.has(words[0] ?? '')) return
+  // A reader that went away (`suanpan … | head`) is no error of ours; a full disk behind `>` is one.
+  process.exit(error.code === 'EPIPE' ? exitCodes.done : output.failure(error))
 })
+// What can't be said to anybody is left unsaid.
+process.stderr.on('error', () => undefined)
 
 try {
   await program.parseAsync(words, { from: 'user' })

@@ -96,7 +96,7 @@ function runtimeProblem(error: SuanpanError): Problem {
 
 const systemSentences: Readonly<Record<string, string>> = {
   ENOENT: 'There is no file or folder {path}; check the name.',
-  ENOTDIR: '{path} is no folder; name another one.',
+  ENOTDIR: 'A part of {path} is no folder; name another one.',
   EISDIR: '{path} is a folder; name a file.',
   EEXIST: '{path} exists already and is in the way.',
   EACCES: 'This user may not use {path}; change its permissions or use another one.',
@@ -105,6 +105,8 @@ const systemSentences: Readonly<Record<string, string>> = {
   ENOSPC: 'The disk is full; make room and start again.',
   EDQUOT: 'The disk quota is used up; make room and start again.',
   EIO: 'The disk failed to read or write {path}; mend the disk and start again.',
+  ENAMETOOLONG: '{path} is longer than the file system allows; name a shorter one.',
+  ELOOP: '{path} is a link that leads back to itself; name another one.',
   EMFILE: 'This process may not open more files; raise its limit (ulimit -n).',
 }
 
@@ -114,7 +116,8 @@ const diskCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROF
 function systemProblem(error: unknown): Problem | undefined {
   const { code, path } = (error ?? {}) as { code?: unknown; path?: unknown }
   if (typeof code !== 'string') return undefined
-  const sentence = systemSentences[code]
+  const { syscall } = error as { syscall?: unknown }
+  const sentence = systemSentences[code] ?? otherSentence(code, syscall, path)
   if (sentence === undefined) return undefined
   return {
     code: diskCodes.has(code) ? 'disk_failed' : 'file_unreadable',
@@ -122,6 +125,13 @@ function systemProblem(error: unknown): Problem | undefined {
     details: { system: code, ...(typeof path === 'string' ? { file: path } : {}) },
     exitCode: exitCodes.failed,
   }
+}
+
+/** What of the operating system has no sentence of its own; only its errors name a call. */
+function otherSentence(code: string, syscall: unknown, path: unknown): string | undefined {
+  if (typeof syscall !== 'string') return undefined
+  const where = typeof path === 'string' ? ' of {path}' : ''
+  return `The operating system answered ${code} to ${syscall}${where}; see to that and start again.`
 }
 
 /** With a capital letter and a full stop. */

@@ -98,6 +98,22 @@ describe('wrong usage', () => {
   })
 })
 
+describe('a data folder that can’t be', () => {
+  const long = `/tmp/${'n'.repeat(300)}`
+  const under = `${process.execPath}/data`
+  it.each([
+    ['start', long, 'is longer than the file system allows'],
+    ['verify', long, 'is longer than the file system allows'],
+    ['start', under, 'is no folder'],
+    ['verify', under, 'is no folder'],
+  ])('%s %s is said in one sentence', async (command, path, sentence) => {
+    const { code, stdout, stderr } = await runCli([command, '--data', path])
+    expect(stderr).toMatch(/^suanpan: .*\(file_unreadable\)\n$/)
+    expect(stderr).toContain(sentence)
+    expect([code, stdout]).toEqual([1, ''])
+  })
+})
+
 describe('a node that is not there', () => {
   it('is said in one sentence', async () => {
     const { code, stderr } = await runCli(['status', '--url', 'http://127.0.0.1:9'])

@@ -21,6 +21,8 @@ export function refusal<Code extends string>(
   detail: string,
   sticky = true,
 ): Refusal<Code> {
+  // Without a code it would pass for an answer.
+  if (typeof code !== 'string' || code === '') throw new TypeError('a refusal has a code')
   return { refused: code, detail, sticky }
 }
 

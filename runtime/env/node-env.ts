@@ -126,9 +126,16 @@ const disk: Disk = {
   },
   open: (path, mode) =>
     new Promise((resolve, reject) => {
-      fs.open(path, openFlags[mode], (error, descriptor) =>
-        error === null ? resolve(new NodeFile(descriptor)) : reject(error),
-      )
+      fs.open(path, openFlags[mode], (error, descriptor) => {
+        if (error !== null) reject(error)
+        else if (mode !== 'read' || !fs.fstatSync(descriptor).isDirectory()) {
+          resolve(new NodeFile(descriptor))
+        } else {
+          // A folder opens for reading, and says what it is only when it is read, without its name.
+          fs.closeSync(descriptor)
+          reject(Object.assign(new Error(`${path} is a folder.`), { code: 'EISDIR', path }))
+        }
+      })
     }),
   // Anything but a plain no is thrown: a fence that can't be seen must not pass for one that is gone.
   existsNow: (path) => fs.statSync(path, { throwIfNoEntry: false }) !== undefined,

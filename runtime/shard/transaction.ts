@@ -276,6 +276,8 @@ class TurnContext implements Turn<unknown> {
   }
 
   after(delayMs: number, command: string, input: unknown): TimerId {
+    // A due time that is no number has no place among the others: none of them would fire any more.
+    if (!Number.isFinite(delayMs)) throw new TypeError(`a delay of ${String(delayMs)} ms`)
     const id = this.tx.state.timers.next++
     const due = this.tx.now + Math.max(0, delayMs)
     const timer = { id, due, address: this.activation.address, command, input }

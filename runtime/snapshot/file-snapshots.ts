@@ -116,7 +116,11 @@ export async function readSnapshot(
   path: string,
   onBlock: (block: Uint8Array) => void,
 ): Promise<void> {
-  const file = await disk.open(path, 'read')
+  const file = await disk.open(path, 'read').catch((error: unknown) => {
+    const { code } = error as { code?: unknown }
+    // A folder in its place, or a link that leads nowhere.
+    throw code === 'EISDIR' || code === 'ENOENT' ? damaged(path, 0) : error
+  })
   try {
     const size = await file.size()
     const start = Buffer.from(await file.read(0, magic.length))

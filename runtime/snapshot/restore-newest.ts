@@ -9,11 +9,15 @@ import type { ShardState } from '../shard/shard-state.js'
 import { SnapshotRestore } from './snapshot-blocks.js'
 import type { SnapshotCandidate, SnapshotStore } from './snapshot-store.js'
 
-/** @param empty makes a state without anything, as often as it is needed */
+/**
+ * @param empty makes a state without anything, as often as it is needed
+ * @param passedOver called with each snapshot that does not read, and why
+ */
 export async function restoreNewest<Candidate extends SnapshotCandidate>(
   store: SnapshotStore<Candidate>,
   shard: number,
   empty: () => ShardState,
+  passedOver: (candidate: Candidate, why: string) => void = () => undefined,
 ): Promise<ShardState> {
   for (const candidate of await store.newest(shard)) {
     const state = empty()
@@ -23,10 +27,12 @@ export async function restoreNewest<Candidate extends SnapshotCandidate>(
         restore.add(block)
       })
     } catch (error) {
-      if (error instanceof OpenRefused && error.code === 'damaged') continue
-      throw error
+      if (!(error instanceof OpenRefused) || error.code !== 'damaged') throw error
+      passedOver(candidate, error.message)
+      continue
     }
     if (restore.complete) return state
+    passedOver(candidate, `The snapshot ${candidate.name} ends too early.`)
   }
   return empty()
 }

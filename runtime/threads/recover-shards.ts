@@ -19,16 +19,32 @@ export interface RecoveryScope {
   readonly keyRetentionMs: number
 }
 
-/** Rebuilds the states of a thread's shards. @throws OpenRefused */
+/** A snapshot that did not read (V1). */
+export interface PassedOver {
+  readonly shard: number
+  readonly path: string
+  readonly why: string
+}
+
+/**
+ * Rebuilds the states of a thread's shards.
+ * @param passedOver collects the snapshots that did not read
+ * @throws OpenRefused
+ */
 export async function recoverShards(
   env: Env,
   scope: RecoveryScope,
   kinds: Kinds,
+  passedOver: PassedOver[] = [],
 ): Promise<ShardState[]> {
   const store = new FileSnapshots(env.disk, join(scope.dataDir, 'snapshots'))
   const states = new Map<number, ShardState>()
   for (let shard = scope.thread; shard < scope.shards; shard += scope.threads) {
-    states.set(shard, await restoreNewest(store, shard, () => emptyState(scope, kinds, shard)))
+    const empty = (): ShardState => emptyState(scope, kinds, shard)
+    const state = await restoreNewest(store, shard, empty, ({ path }, why) => {
+      passedOver.push({ shard, path, why })
+    })
+    states.set(shard, state)
   }
   const after = new Map([...states].map(([shard, state]) => [shard, state.ordinal]))
   await readFrames(env, scope.plan, new Set(states.keys()), after, (frame) => {

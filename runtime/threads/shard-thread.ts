@@ -2,7 +2,7 @@
  * The thread's side of a runtime: recovers its shards, hosts them, obeys orders. The same class runs
  * in a worker (`shard-worker.ts`) and, with no threads, in the caller's.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Kinds } from '../actor/kinds.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import type { Env } from '../env/env.js'
@@ -13,7 +13,7 @@ import { FileSnapshots } from '../snapshot/file-snapshots.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import type { Link } from '../../transport/index.js'
 import { PeerWriter, readPeers, readRequests } from './batches.js'
-import { recoverShards } from './recover-shards.js'
+import { recoverShards, type PassedOver } from './recover-shards.js'
 import { ShardHost } from './shard-host.js'
 import type { Order, ThreadStart } from './thread-protocol.js'
 
@@ -45,7 +45,7 @@ export class ShardThread {
     ports: ShardThreadPorts,
   ): Promise<ShardThread> {
     const kinds = new Kinds(actors)
-    const { states, lane } = await recover(env, start, kinds)
+    const { states, lane } = await recover(env, start, kinds, ports)
     const host = makeHost(env, start, kinds, ports)
     const snapshotter = attachLane(env, start, host, lane, states, ports)
     ports.client.onBatch((bytes) => {
@@ -97,15 +97,33 @@ async function recover(
   env: Env,
   start: ThreadStart,
   kinds: Kinds,
+  ports: ShardThreadPorts,
 ): Promise<{ states: ShardState[]; lane: FileLane }> {
   const { plan, thread } = start
   try {
-    const states = await recoverShards(env, start, kinds)
+    const passedOver: PassedOver[] = []
+    const states = await recoverShards(env, start, kinds, passedOver)
     const lane = await openLane(env, plan, thread, new Set(states.map(({ shard }) => shard)))
+    for (const snapshot of passedOver) await setAside(env, snapshot, ports)
     return { states, lane }
   } catch (error) {
     throw openerError(env, plan, error)
   }
+}
+
+/**
+ * A damaged snapshot loses its name: it must not count as one of the two that are kept, or the journal
+ * would be cut behind it. What was in it is in the state again, and in the next snapshot.
+ */
+async function setAside(
+  env: Env,
+  { shard, path, why }: PassedOver,
+  ports: ShardThreadPorts,
+): Promise<void> {
+  const aside = `${path}.damaged`
+  await env.disk.rename(path, aside)
+  await env.disk.syncFolder(dirname(path))
+  ports.report('snapshot_damaged', { shard, why, file: aside })
 }
 
 function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThreadPorts): ShardHost {

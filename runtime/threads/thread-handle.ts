@@ -4,6 +4,7 @@
 import { Worker, type MessagePort } from 'node:worker_threads'
 import type { ActorModule } from '../actor/define-actor.js'
 import type { Env } from '../env/env.js'
+import { Fault } from '../errors.js'
 import type { Link } from '../../transport/index.js'
 import { ShardThread, type ShardThreadPorts } from './shard-thread.js'
 import { rebuildError } from './thread-error.js'
@@ -101,6 +102,7 @@ class WorkerHandle implements ThreadHandle {
   }
 
   order(order: Order): Promise<unknown> {
+    if (this.stopped) return Promise.reject(new Fault('closed'))
     return new Promise((resolve, reject) => {
       const number = this.nextNumber++
       this.waiting.set(number, { resolve, reject })
@@ -135,7 +137,8 @@ class WorkerHandle implements ThreadHandle {
   }
 
   private ended(error: Error, listener: ThreadListener): void {
-    for (const { reject } of this.waiting.values()) reject(error)
+    const reason = this.stopped ? new Fault('closed') : error
+    for (const { reject } of this.waiting.values()) reject(reason)
     this.waiting.clear()
     if (!this.stopped) listener.fail(error)
   }

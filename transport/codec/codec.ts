@@ -39,8 +39,10 @@ const checkedShapes = new ShapeTable()
 
 /** @throws TypeError when a value is no plain data, and so can't be written or sent */
 export function assertPlain(value: unknown): void {
-  if (typeof value === 'object') checker.measure(value, checkedShapes)
-  else if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
+  if (typeof value === 'object' || typeof value === 'string') {
+    checker.measure(value, checkedShapes)
+  }
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
     throw new TypeError(`a ${typeof value} is no plain data`)
   }
 }

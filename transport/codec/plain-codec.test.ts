@@ -1,3 +1,4 @@
+import assert from 'node:assert'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openRow, RowWriter } from './codec.js'
@@ -73,7 +74,15 @@ describe('the plain codec', () => {
 
   it('C3: a field may have any name, and no name does anything but name', () => {
     const table = new ShapeTable()
-    for (const name of ['__proto__', 'constructor', '"', "'); throw 1; ('", '\u2028', '']) {
+    for (const name of [
+      'constructor',
+      'prototype',
+      'toString',
+      '"',
+      "'); throw 1; ('",
+      '\u2028',
+      '',
+    ]) {
       const value = Object.defineProperty({}, name, {
         value: { polluted: true },
         enumerable: true,
@@ -84,6 +93,34 @@ describe('the plain codec', () => {
       expect(Object.keys(read)).toEqual([name])
       expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
     }
+  })
+
+  it('C3: writes inherited fields like own ones, whatever shape came first', () => {
+    for (const first of [{ own: 1 }, { own: 1, inherited: 2 }]) {
+      const table = new ShapeTable()
+      writer.write(first, table)
+      const value: object = Object.assign(Object.create({ inherited: [7] }) as object, { own: 1 })
+      const row = writer.write([value, 'behind it'], table)
+      expect(readPlain(row, table.shapes)).toStrictEqual([{ own: 1, inherited: [7] }, 'behind it'])
+    }
+  })
+
+  it.each([
+    ['a date', new Date(0)],
+    ['a map', new Map([[1, 2]])],
+    ['a set', new Set([1])],
+    ['a promise', Promise.resolve(1)],
+    ['an error', new Error('lost')],
+    ['a pattern', /x/],
+    ['half a surrogate pair', 'x\ud800y'],
+    ['a field that no object can be given', JSON.parse('{"__proto__":1}')],
+    ['a proxy that throws', new Proxy({}, { get: () => assert.fail('a trap') })],
+  ])('C7: refuses %s, alone or inside', (_, value: unknown) => {
+    const table = new ShapeTable()
+    for (const wrapped of [value, [value], { field: value }]) {
+      expect(() => writer.write(wrapped, table)).toThrow()
+    }
+    expect(readPlain(writer.write({ field: {} }, table), table.shapes)).toStrictEqual({ field: {} })
   })
 
   it('C6: writes what comes again in a stretch once, and reads the same back', () => {

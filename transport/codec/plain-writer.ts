@@ -15,8 +15,10 @@
  *     things come again and again in one turn. Only the first few are remembered, by a rule both sides
  *     follow, and none outside of stretches.
  * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
+ * C7. What could not be read as it was written is refused: dates, maps, promises and the like, which would
+ *     come back empty, and half a surrogate pair, which has no UTF-8.
  */
-import { shapeRoot, ShapeTable, stepTo, type ShapeNode } from './shape-table.js'
+import { namesOf, shapeRoot, ShapeTable, stepTo, type ShapeNode } from './shape-table.js'
 
 const smallIntegers = 96
 const shortBytes = 32
@@ -31,6 +33,17 @@ export const rememberedCharactersMin = 6
 const shapeFieldsMax = 256
 /** ASCII strings up to this length are written by hand: a native copy costs more than it saves. */
 const loopBytesMax = 120
+
+/** In Node since 20, in the library of TypeScript since ES2024. */
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed()
+}
+
+/** An object without fields is an empty record, or something whose contents are no fields (C7). */
+function assertNothingElse(value: object): void {
+  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
+  if (tag !== 'Object') throw new TypeError(`a ${tag} is no plain data`)
+}
 
 /** Writes plain data into one growing buffer. */
 export class PlainWriter {
@@ -176,6 +189,7 @@ export class PlainWriter {
         return
       }
     }
+    if (!isWellFormed(value)) throw new TypeError('half a surrogate pair is no plain data')
     const bytes = Buffer.byteLength(value, 'utf8')
     this.grow(bytes + headRoom)
     this.buffer[this.at++] = 0x07
@@ -236,6 +250,7 @@ export class PlainWriter {
         node = node.lastName === name ? node.lastNode! : stepTo(node, name)
       this.value(value[name])
     }
+    if (fields === 0) assertNothingElse(value)
     const shape = fields > shapeFieldsMax ? -1 : this.table.numberAt(node, value)
     if (shape >= 0 && shape < 64) this.buffer[start] = 0x40 + shape
     else this.rareRecord(value, start, shape)
@@ -243,7 +258,7 @@ export class PlainWriter {
 
   /** A record whose shape needs more than a byte, or that carries its own names behind its values. */
   private rareRecord(value: object, start: number, shape: number): void {
-    const names = shape < 0 ? Object.keys(value) : []
+    const names = shape < 0 ? namesOf(value) : []
     const end = this.at
     this.grow(headRoom)
     // Where the tag and number end is known once they are written; the values move behind them.

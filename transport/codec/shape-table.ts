@@ -62,6 +62,20 @@ export function shapeRoot(): ShapeNode {
   return sharedTree.root
 }
 
+/**
+ * Names of an object's fields, as its values are walked over: with inherited ones. A list that is shorter
+ * than the values would make all that follows unreadable.
+ * @throws TypeError for a name that no object can be given back
+ */
+export function namesOf(value: object): string[] {
+  const names: string[] = []
+  for (const name in value) {
+    if (name === '__proto__') throw new TypeError('a field named "__proto__" is no plain data')
+    names.push(name)
+  }
+  return names
+}
+
 /** The shapes of objects met so far, by number. Kept beside the bytes. */
 export class ShapeTable {
   shapes: string[][] = []
@@ -86,7 +100,7 @@ export class ShapeTable {
     const number = node.end < 0 ? -1 : (this.numbers[node.end] ?? -1)
     if (number >= 0) return number
     if (this.shapes.length >= shapesMax) return -1
-    this.shapes.push(Object.keys(value))
+    this.shapes.push(namesOf(value))
     this.setNumber(node, this.shapes.length - 1)
     return this.shapes.length - 1
   }

@@ -178,6 +178,10 @@ describe('payments', () => {
     expect(unquoted.body.id).not.toBe(first.body.id)
     const other = await kit.post('/v1/payments', { ...request, amount: 1 }, { key: '"order-42"' })
     expectProblem(other, 'idempotency_conflict')
+    for (const more of [{ memo: 'Tee' }, { capture: 'manual' }, { expiresInSeconds: 60 }]) {
+      const changed = await kit.post('/v1/payments', { ...request, ...more }, { key: '"order-42"' })
+      expectProblem(changed, 'idempotency_conflict')
+    }
     const shown = await kit.get(`/v1/payments/${first.body.id}`)
     expect([shown.status, shown.body]).toEqual([200, first.body])
     expectProblem(await kit.get('/v1/payments/p0-zzz'), 'not_found')
@@ -271,7 +275,8 @@ describe('the bounds of requests', () => {
     await kit.open(payer, 1_000)
     await kit.openMerchant('bounds')
     const fields = { capture: 'manual', expiresInSeconds: 366 * 24 * 60 * 60 }
-    const long = { ...fields, memo: 'm'.repeat(256) }
+    // Characters as JSON schemas count them: each of these is two in a JavaScript string.
+    const long = { ...fields, memo: '𝔪'.repeat(256) }
     const paid = await kit.post(
       '/v1/payments',
       { payer: `account/${payer}`, payee: 'bounds', amount: 1, currency, ...long },

@@ -59,6 +59,7 @@ export function makeServer(parts: ServerParts): FastifyInstance {
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: limits.headerBytesMax, caseSensitive: true },
     http: {
+      requireHostHeader: false,
       maxHeaderSize: limits.headerBytesMax,
       // Node swaps the two when headers have more time than the whole request.
       headersTimeout: Math.min(limits.headersTimeoutMs, options.requestTimeoutMs),
@@ -81,7 +82,7 @@ export function makeServer(parts: ServerParts): FastifyInstance {
   app.setValidatorCompiler(validatorCompiler(requestValidator()))
   app.setErrorHandler<FastifyError>(fail)
   app.setNotFoundHandler((request, reply) => {
-    fail(unknownRoute(operations, request), request, reply)
+    fail(hostProblem(request) ?? unknownRoute(operations, request), request, reply)
   })
   const streams = operations.filter(({ body }) => body?.contentType !== undefined)
   const others = operations.filter(({ body }) => body?.contentType === undefined)
@@ -152,6 +153,7 @@ function register(
     onRequest(request, _reply, done) {
       request.startedAt = performance.now()
       try {
+        mustNameHost(request)
         if (strict && context.draining) {
           throw new GatewayRefusal('not_ready', 'The gateway is closing; ask another one.')
         }
@@ -165,7 +167,8 @@ function register(
     ...(optional
       ? {
           preValidation: (request, _reply, done) => {
-            request.body ??= {}
+            // Not `??=`: a body that says null is there, and is no object.
+            if (request.body === undefined) request.body = {}
             done()
           },
         }
@@ -178,6 +181,18 @@ function register(
       return body
     },
   })
+}
+
+/** RFC 9112: HTTP/1.1 names the host. Node would refuse by itself, but without a problem (G1). */
+function hostProblem({ headers, raw }: FastifyRequest): GatewayRefusal | undefined {
+  if (headers.host !== undefined || raw.httpVersion !== '1.1') return undefined
+  const detail = 'A request of HTTP/1.1 needs the header Host.'
+  return new GatewayRefusal('invalid_request', detail, { connection: 'close' })
+}
+
+function mustNameHost(request: FastifyRequest): void {
+  const problem = hostProblem(request)
+  if (problem !== undefined) throw problem
 }
 
 /** JSON bodies; anything else is told what is wrong with it. */

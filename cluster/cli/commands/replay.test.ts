@@ -131,6 +131,12 @@ describe('a file that is wrong', () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'file_malformed', file } })
   })
 
+  it('is no file but a folder, and named', async () => {
+    const { code, stderr } = await runCli(['replay', folder.path, '--data', data])
+    expect(code).toBe(1)
+    expect(stderr).toBe(`suanpan: ${folder.path} is a folder; name a file. (file_unreadable)\n`)
+  })
+
   it('is another file than the one whose deposits are there', async () => {
     writeCardFile(file, 300)
     expect((await runCli(replay())).code).toBe(0)

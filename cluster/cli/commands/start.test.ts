@@ -66,6 +66,16 @@ describe('suanpan start', () => {
     expect((await second.node.ended).stdout).toContain('closed cleanly')
   })
 
+  it('goes on serving when nobody reads what it says, and still ends cleanly', async () => {
+    const { node, url } = await start()
+    node.stopReading()
+    expect((await runCli(['accounts', 'open', 'alice', 'CNY', '--url', url])).code).toBe(0)
+    node.kill('SIGTERM')
+    expect((await node.ended).code).toBe(0)
+    const verified = await runCli(['verify', '--data', data, '--json'])
+    expect(lastJson(verified)).toMatchObject({ clean: true, accounts: 1 })
+  })
+
   it('recovers from kill -9', async () => {
     const { node, url } = await start()
     await runCli(['accounts', 'open', 'alice', 'CNY', '--url', url])

@@ -179,8 +179,13 @@ function tellRecovery(data: string, recovery: RecoverySummary, output: Output): 
 function reporter(output: Output): (event: string, detail: Record<string, unknown>) => void {
   return (event, detail) => {
     if (event === 'snapshot') return
-    output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(detail)}\n`)
+    output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(detail, speaking)}\n`)
   }
+}
+
+/** Errors have no fields of their own to print; what they say is what an operator needs. */
+function speaking(_: string, value: unknown): unknown {
+  return value instanceof Error ? `${value.name}: ${value.message}` : value
 }
 
 /**

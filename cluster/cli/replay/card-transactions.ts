@@ -7,7 +7,7 @@
  * C2. A row costs 24 bytes, an id its text once.
  */
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { CsvError, parse } from 'csv-parse'
@@ -68,6 +68,7 @@ export async function readCardTransactions(
   // Records are taken in `on_record`; reading lets the parser reach its end.
   parser.resume()
   try {
+    if ((await stat(path)).isDirectory()) throw noFile(path)
     const gzip = await isGzip(path)
     const file = createReadStream(path, { highWaterMark: chunkBytes })
     if (gzip) {
@@ -87,6 +88,11 @@ async function isGzip(path: string): Promise<boolean> {
   } finally {
     await file.close()
   }
+}
+
+/** A folder opens like a file, and says what it is only when it is read, without its name. */
+function noFile(path: string): CommandFailed {
+  return new CommandFailed('file_unreadable', `${path} is a folder; name a file.`, { file: path })
 }
 
 /** Turns errors of the parser and of gzip into sentences. */

@@ -77,6 +77,12 @@ export class CliProcess {
     })
   }
 
+  /** Goes away as a reader of both outputs, as `| head -1` does. */
+  stopReading(): void {
+    this.child.stdout?.destroy()
+    this.child.stderr?.destroy()
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal)
   }

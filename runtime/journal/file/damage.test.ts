@@ -62,6 +62,41 @@ describe('a cleanly closed folder', () => {
     }
   })
 
+  it('C3: is refused when two of its records change places', async () => {
+    const env = await folderWith('close')
+    const records = env.disk.paths().filter((name) => !name.endsWith('.seg'))
+    for (const one of records) {
+      for (const other of records.filter((path) => path > one)) {
+        const disk = env.disk.copy()
+        disk.replace(one, Buffer.from(env.disk.bytesOf(other)))
+        disk.replace(other, Buffer.from(env.disk.bytesOf(one)))
+        expect([one, other, await verdict(new JournalEnv(disk))]).toEqual([one, other, 'refused'])
+      }
+    }
+  })
+
+  it('Y1: is refused, and again, when nothing but the manifest is left', async () => {
+    const env = await folderWith('close')
+    for (const path of env.disk.paths()) if (!path.endsWith('manifest')) await env.disk.remove(path)
+    for (const _ of ['first', 'second']) {
+      await expect(FolderOwner.open(env)).rejects.toMatchObject({
+        code: 'damaged',
+        place: { file: `${dataDir}/epochs` },
+      })
+    }
+  })
+
+  it('Y2: is refused when only its snapshots are left', async () => {
+    const env = new JournalEnv()
+    await env.disk.makeFolder(`${dataDir}/snapshots/00000`)
+    const snapshot = `${dataDir}/snapshots/00000/0000000000000064-00000001.snap`
+    await (await env.disk.open(snapshot, 'create')).close()
+    await expect(FolderOwner.open(env)).rejects.toMatchObject({
+      code: 'damaged',
+      place: { file: `${dataDir}/manifest` },
+    })
+  })
+
   it('is refused when the end of a segment is cut, or any 64 bytes of it are zero or garbage', async () => {
     const env = await folderWith('close')
     for (const path of env.disk.paths().filter((name) => name.endsWith('.seg'))) {

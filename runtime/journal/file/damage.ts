@@ -1,4 +1,5 @@
 /** Refusals of opening, in one wording. */
+import type { Disk, DiskFile } from '../../env/env.js'
 import { OpenRefused } from '../../errors.js'
 
 /** What is there can't be what was written. Nothing is skipped, nothing guessed: a person decides. */
@@ -8,6 +9,21 @@ export function damage(file: string, offset: number, what: string): OpenRefused 
     `The data folder is damaged: ${what}, in ${file} at offset ${offset}. Restore it from a copy; nothing was changed.`,
     { file, offset },
   )
+}
+
+/**
+ * Opens a file that must be there, to read it.
+ * @throws OpenRefused damaged when it is gone, or a folder stands in its place
+ */
+export async function openToRead(disk: Disk, path: string): Promise<DiskFile> {
+  try {
+    return await disk.open(path, 'read')
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'EISDIR') throw damage(path, 0, 'a folder stands where a file was')
+    if (code === 'ENOENT') throw damage(path, 0, 'a file is missing')
+    throw error
+  }
 }
 
 /** A newer program wrote this. */

@@ -36,7 +36,6 @@ import {
 import { acquireEpoch, Heartbeat, releaseEpoch } from './ownership.js'
 import type { FolderPlan } from './plan.js'
 import {
-  readRecord,
   recordFormat,
   writeRecord,
   type AdoptionRecord,
@@ -44,6 +43,7 @@ import {
   type LaneEnd,
   type Manifest,
 } from './records.js'
+import { readManifest } from './remains.js'
 import type { ScannedSegment } from './scan-lane.js'
 import { blockBytes } from './segment.js'
 
@@ -86,7 +86,7 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
   const { dataDir } = options
   const segmentBytes = checkedSegmentBytes(options.segmentBytes ?? segmentBytesDefault)
   // What can be refused without becoming the owner is.
-  checkManifest(await readManifest(env, dataDir), options)
+  checkManifest(await readManifest(disk, dataDir), options)
   await disk.makeFolder(folders.journal(dataDir))
   await disk.makeFolder(folders.epochs(dataDir))
   await disk.syncFolder(dataDir)
@@ -94,7 +94,7 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
   const { epoch } = claim
   const heartbeat = new Heartbeat(env, dataDir, epoch)
   try {
-    const found = await readManifest(env, dataDir)
+    const found = await readManifest(disk, dataDir)
     checkManifest(found, options)
     const lineage = await readLineage(disk, dataDir, found)
     const manifest = await settleManifest(env, options, lineage.manifest, found)
@@ -196,11 +196,6 @@ function checkedSegmentBytes(bytes: number): number {
     'invalid_options',
     `segmentBytes must be a multiple of ${blockBytes} from ${segmentBytesMin} to ${segmentBytesMax}; it is ${bytes}.`,
   )
-}
-
-/** Reads the manifest; undefined for a new folder. */
-function readManifest(env: Env, dataDir: string): Promise<Manifest | undefined> {
-  return readRecord<Manifest>(env.disk, manifestPath(dataDir))
 }
 
 function checkManifest(manifest: Manifest | undefined, options: FolderOptions): void {

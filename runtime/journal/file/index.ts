@@ -9,4 +9,5 @@ export {
 export { openLane, type FileLane } from './lane.js'
 export type { FolderPlan } from './plan.js'
 export { readFrames } from './read-frames.js'
-export { readRecord, type LaneEnd, type Manifest } from './records.js'
+export { type LaneEnd, type Manifest } from './records.js'
+export { readManifest } from './remains.js'

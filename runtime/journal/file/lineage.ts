@@ -148,7 +148,17 @@ async function readNewestAdoption(
   if ((await readRecord<OwnerRecord>(disk, owner)) === undefined) {
     throw damage(owner, 0, `the owner's file of epoch ${epoch} is missing`)
   }
-  return readRecord<AdoptionRecord>(disk, epochPaths.adopted(dataDir, epoch))
+  return listedRecord<AdoptionRecord>(disk, epochPaths.adopted(dataDir, epoch))
+}
+
+/** Reads a record whose name was listed. What is listed and not there leads nowhere: damage. */
+async function listedRecord<T extends { readonly format: number }>(
+  disk: Disk,
+  path: string,
+): Promise<T> {
+  const record = await readRecord<T>(disk, path)
+  if (record === undefined) throw damage(path, 0, 'a record that leads nowhere')
+  return record
 }
 
 async function readTruncations(
@@ -160,7 +170,7 @@ async function readTruncations(
   const records: TruncationRecord[] = []
   for (const { lane } of filesOf(epochFiles, epoch, 'truncated')) {
     const path = epochPaths.truncated(dataDir, epoch, lane)
-    records.push((await readRecord<TruncationRecord>(disk, path))!)
+    records.push(await listedRecord<TruncationRecord>(disk, path))
   }
   return records
 }

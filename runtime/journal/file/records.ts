@@ -6,13 +6,21 @@
  *     folder synced. So one that does not read is damage, never a crash's trace. (The owner's file is
  *     the exception: it must be created exclusively, see ownership.ts.)
  * C2. Every byte counts: a record is read only if writing its content gives the same bytes again.
+ * C3. A record is read only where it was written: one that came into the place of another by its name,
+ *     of another kind, epoch or lane, is damage too.
  */
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Disk, ProcessIdentity } from '../../env/env.js'
 import type { GroupHead, ShardHeadRow } from './chains.js'
-import { damage, newerFormat } from './damage.js'
-import { folders, parseEpochFile, temporarySuffix, type SegmentName } from './names.js'
+import { damage, newerFormat, openToRead } from './damage.js'
+import {
+  folders,
+  parseEpochFile,
+  temporarySuffix,
+  type EpochFileKind,
+  type SegmentName,
+} from './names.js'
 
 export { epochPaths } from './names.js'
 
@@ -148,7 +156,7 @@ export async function writeRecord(disk: Disk, path: string, record: AnyRecord): 
 /** All bytes of a small file; undefined when it does not exist. */
 export async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
   if (!disk.existsNow(path)) return undefined
-  const file = await disk.open(path, 'read')
+  const file = await openToRead(disk, path)
   try {
     const bytes = await file.read(0, await file.size())
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -172,7 +180,29 @@ export async function readRecord<T extends AnyRecord>(
   if (record.format > recordFormat) {
     throw newerFormat(path, 'record', record.format, recordFormat)
   }
+  if (!belongsTo(path, record)) throw damage(path, 0, 'a record that belongs to another name')
   return record as T
+}
+
+/** A field that records of a kind have and those of other kinds have not. */
+const tellingFields: Readonly<Record<EpochFileKind, string>> = {
+  owner: 'place',
+  claim: 'epoch',
+  adopted: 'segments',
+  closed: 'lanes',
+  released: 'epoch',
+  lane: 'shards',
+  truncated: 'firstKept',
+  sealing: 'offset',
+}
+
+/** C3. */
+function belongsTo(path: string, record: AnyRecord): boolean {
+  const file = parseEpochFile(basename(path))
+  if (file === undefined) return 'secret' in record
+  const { epoch, lane } = record as { readonly epoch?: unknown; readonly lane?: unknown }
+  if (epoch !== file.epoch || (file.lane !== undefined && lane !== file.lane)) return false
+  return tellingFields[file.kind] in record
 }
 
 /** Epochs that have owner files, and those with adoption records, ascending. */
@@ -191,7 +221,7 @@ export async function listEpochs(
 export async function readOwner(disk: Disk, path: string): Promise<ProcessIdentity | undefined> {
   const bytes = await readWhole(disk, path)
   const record = bytes === undefined ? undefined : (decodeRecord(bytes) as OwnerRecord | undefined)
-  if (record === undefined) return undefined
+  if (record === undefined || !belongsTo(path, record)) return undefined
   const { pid, startedAt, place } = record
   return { pid, startedAt, place }
 }

@@ -3,7 +3,7 @@
  * needed. Views stay valid: a window is never written to again.
  */
 import type { Disk, DiskFile } from '../../env/env.js'
-import { damage } from './damage.js'
+import { damage, openToRead } from './damage.js'
 import { segmentName, segmentPath, type SegmentName } from './names.js'
 import { readSegmentHeader, segmentHeaderBytes, type SegmentHeader } from './segment.js'
 
@@ -31,7 +31,7 @@ export class SegmentReader {
   static async open(disk: Disk, dataDir: string, name: SegmentName): Promise<SegmentReader> {
     const path = segmentPath(dataDir, name)
     if (!disk.existsNow(path)) throw damage(path, 0, `the segment ${segmentName(name)} is missing`)
-    const file = await disk.open(path, 'read')
+    const file = await openToRead(disk, path)
     try {
       const size = await file.size()
       const window = await readBytes(file, 0, Math.min(size, windowBytes))

@@ -1,0 +1,144 @@
+/**
+ * Data folders on a real disk in which something else stands where a file was: a folder, or a link that
+ * leads nowhere. A start and an inspection say the same.
+ */
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createRuntime, defineActor, inspectDataFolder, type Runtime } from './index.js'
+
+const counter = defineActor({
+  kind: 'counter',
+  state: { value: 0 },
+  events: { added: (state, { by }: { by: number }) => ({ value: state.value + by }) },
+  commands: {
+    add(turn, { by }: { by: number }) {
+      turn.emit('added', { by })
+      return turn.state.value
+    },
+  },
+  queries: { value: (view) => view.self.value },
+})
+
+const actors = { definitions: [counter] }
+const work = mkdtempSync(join(tmpdir(), 'suanpan-strange-'))
+const original = join(work, 'original')
+const names = Array.from({ length: 12 }, (_, i) => `c${i}`)
+
+type Report = readonly [event: string, detail: Record<string, unknown>]
+
+function open(dataDir: string, reports: Report[] = []): Promise<Runtime> {
+  return createRuntime({
+    ...{ dataDir, actors, threads: 0, shards: 2, segmentBytes: 8_192 },
+    onReport: (event, detail) => reports.push([event, detail]),
+  })
+}
+
+async function addToAll(runtime: Runtime): Promise<void> {
+  for (const name of names) await runtime.actor(counter, name).add({ by: 1 })
+}
+
+/** A copy in which one file was exchanged for something else. */
+function strange(file: string, exchange: (path: string) => void): string {
+  const dataDir = mkdtempSync(join(work, 'copy-'))
+  cpSync(original, dataDir, { recursive: true, preserveTimestamps: true })
+  const path = join(dataDir, file)
+  rmSync(path)
+  exchange(path)
+  return dataDir
+}
+
+const exchanges: Record<string, (path: string) => void> = {
+  'a folder': (path) => mkdirSync(path),
+  'a link that leads nowhere': (path) => {
+    symlinkSync(join(work, 'nowhere'), path)
+  },
+}
+
+const files = (): string[] =>
+  readdirSync(original, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(original.length + 1))
+
+beforeAll(async () => {
+  const runtime = await open(original)
+  for (const _ of [1, 2]) {
+    await addToAll(runtime)
+    await runtime.snapshot()
+  }
+  await addToAll(runtime)
+  await runtime.close()
+})
+
+afterAll(() => {
+  rmSync(work, { recursive: true, force: true })
+})
+
+describe.each(Object.keys(exchanges))('%s in the place of', (kind) => {
+  const exchange = exchanges[kind]!
+
+  it('any file of journal and records is damage, by its name, to a start and to an inspection', async () => {
+    const tried = files().filter((file) => !file.endsWith('.snap'))
+    expect(tried.length).toBeGreaterThan(5)
+    for (const file of tried) {
+      const dataDir = strange(file, exchange)
+      // Whose end is not recorded still seems to be at work: it is this very process.
+      const alive = file.endsWith('.closed') && kind !== 'a folder'
+      const code = alive ? 'data_dir_in_use' : 'damaged'
+      for (const read of [() => inspectDataFolder({ dataDir, actors }), () => open(dataDir)]) {
+        const error: unknown = await read().then(
+          () => 'opened',
+          (reason: unknown) => reason,
+        )
+        expect([file, error]).toEqual([file, expect.objectContaining({ code })])
+      }
+    }
+  })
+
+  it('the newest snapshot costs nothing: the older one is used, the damaged one set aside and told', async () => {
+    const [newest] = files()
+      .filter((file) => file.startsWith('snapshots/00001/'))
+      .sort()
+      .reverse()
+    const dataDir = strange(newest!, exchange)
+    await expect(inspectDataFolder({ dataDir, actors })).rejects.toMatchObject({ code: 'damaged' })
+    const reports: Report[] = []
+    const runtime = await open(dataDir, reports)
+    for (const name of names) expect(await runtime.actor(counter, name).value()).toBe(3)
+    await runtime.close()
+    expect(reports).toContainEqual([
+      'snapshot_damaged',
+      expect.objectContaining({ shard: 1, file: `${join(dataDir, newest!)}.damaged` }),
+    ])
+    const inspected = await inspectDataFolder({ dataDir, actors })
+    expect(inspected.counts.snapshots).toBe(3)
+  })
+})
+
+describe('a damaged snapshot that was set aside', () => {
+  it('is not one of the two that are kept', async () => {
+    const newest = files()
+      .filter((file) => file.startsWith('snapshots/00000/'))
+      .sort()
+      .at(-1)!
+    const dataDir = strange(newest, (path) => writeFileSync(path, 'nothing'))
+    const runtime = await open(dataDir)
+    await addToAll(runtime)
+    await runtime.snapshot()
+    await runtime.close()
+    const kept = readdirSync(join(dataDir, 'snapshots/00000')).filter((name) =>
+      name.endsWith('.snap'),
+    )
+    expect(kept).toHaveLength(2)
+    expect((await inspectDataFolder({ dataDir, actors })).counts.snapshots).toBe(4)
+  })
+})

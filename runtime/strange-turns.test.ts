@@ -1,0 +1,156 @@
+/**
+ * What handlers may do wrong, on a real runtime: each gets its documented answer, the shard lives on, and
+ * what was acknowledged reads the same after a restart.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRuntime, defineActor, type Runtime } from './index.js'
+
+type Things = Record<string, () => unknown>
+
+/** What no journal and no link can carry. */
+const noData: Things = {
+  'a promise': () => Promise.resolve(1),
+  'a date': () => new Date(0),
+  'a map': () => new Map([[1, 2]]),
+  'a function': () => () => 1,
+  'a symbol': () => Symbol('x'),
+  'a bigint': () => 5n,
+  'an error': () => new Error('lost'),
+  'a circle': () => {
+    const circle: Record<string, unknown> = {}
+    circle['circle'] = circle
+    return circle
+  },
+  'half a surrogate pair': () => '\ud800',
+  'a field named __proto__': () => JSON.parse('{"__proto__":1}') as unknown,
+  'a proxy that throws': () =>
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error('a trap')
+        },
+      },
+    ),
+}
+
+const nothing: { readonly held: unknown; readonly fills: number } = { held: null, fills: 0 }
+
+const box = defineActor({
+  kind: 'box',
+  state: nothing,
+  events: {
+    put: (state, data: { thing: unknown }) => ({ held: data.thing, fills: state.fills + 1 }),
+    inherited: (state, data: { extra: number }) => ({
+      held: data.extra,
+      fills: state.fills + 1,
+    }),
+  },
+  commands: {
+    put(turn, input: { thing: unknown }) {
+      turn.emit('put', input)
+      return turn.state.fills
+    },
+    putOdd(turn, input: { name: string }) {
+      turn.emit('put', { thing: noData[input.name]!() })
+    },
+    answerOdd: (_turn, input: { name: string }) => noData[input.name]!(),
+    putInherited(turn) {
+      turn.emit(
+        'inherited',
+        Object.assign(Object.create({ extra: 7 }) as { extra: number }, { own: 1 }),
+      )
+      return turn.state.held
+    },
+    later(turn, input: { ms: number }) {
+      turn.after(input.ms, 'put', { thing: 'late' })
+      return 0
+    },
+    refuseWithout: (turn) => turn.refuse(undefined as unknown as string, 'No code.'),
+  },
+  queries: { held: (view) => view.self.held, fills: (view) => view.self.fills },
+})
+
+let dataDir = ''
+let runtime: Runtime
+
+async function open(): Promise<void> {
+  runtime = await createRuntime({
+    dataDir,
+    actors: { definitions: [box] },
+    ...{ threads: 0, shards: 1 },
+  })
+}
+
+beforeEach(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), 'suanpan-strange-'))
+  await open()
+})
+
+afterEach(async () => {
+  await runtime.close()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+async function reopen(): Promise<void> {
+  await runtime.close()
+  await open()
+}
+
+describe('a handler', () => {
+  it.each(Object.keys(noData))('that answers or emits %s fails alone', async (name) => {
+    const strange = runtime.actor(box, 'strange')
+    await expect(strange.putOdd({ name })).rejects.toMatchObject({ code: 'actor_failed' })
+    await expect(strange.answerOdd({ name })).rejects.toMatchObject({ code: 'actor_failed' })
+    expect(await strange.put({ thing: 'fine' })).toBe(1)
+    await reopen()
+    expect(await runtime.actor(box, 'strange').held()).toBe('fine')
+  })
+
+  it('that refuses without a code fails', async () => {
+    const refusing = runtime.actor(box, 'strange').refuseWithout(undefined)
+    await expect(refusing).rejects.toMatchObject({ code: 'actor_failed' })
+  })
+
+  it('that emits inherited fields leaves a journal that reads', async () => {
+    const strange = runtime.actor(box, 'strange')
+    expect(await strange.putInherited(undefined)).toBe(7)
+    await runtime.actor(box, 'other').put({ thing: 'behind it' })
+    await reopen()
+    expect(await runtime.actor(box, 'strange').held()).toBe(7)
+    expect(await runtime.actor(box, 'other').held()).toBe('behind it')
+  })
+
+  it.each([Number.NaN, Infinity])(
+    'that sets a timer of %s ms fails, and stops no other timer',
+    async (ms) => {
+      const strange = runtime.actor(box, 'strange')
+      await expect(strange.later({ ms })).rejects.toMatchObject({ code: 'actor_failed' })
+      const punctual = runtime.actor(box, 'punctual')
+      for (const fine of [0, -5, 0.5]) await punctual.later({ ms: fine })
+      await expect.poll(() => punctual.fills(), { timeout: 10_000 }).toBe(3)
+    },
+  )
+})
+
+describe('a caller', () => {
+  it.each(Object.keys(noData))('that sends %s is told so, with and without a key', async (name) => {
+    const strange = runtime.actor(box, 'strange')
+    const invalid = { code: 'invalid_request' }
+    const thing = noData[name]!()
+    await expect(strange.put({ thing })).rejects.toMatchObject(invalid)
+    await expect(strange.put({ thing }, { idempotencyKey: 'k' })).rejects.toMatchObject(invalid)
+    expect(await strange.put({ thing: 'fine' }, { idempotencyKey: 'k' })).toBe(1)
+  })
+
+  it.each([undefined, null, 5, {}, '', 'box', 'box/\ud800'])(
+    'that names %j is told so',
+    async (name) => {
+      const asked = runtime.command(name as string, 'put', { thing: 1 })
+      await expect(asked).rejects.toMatchObject({ code: 'invalid_request' })
+    },
+  )
+})
