@@ -3,6 +3,8 @@
  *
  * C1. A capture is journaled on the payment before its credit leaves for another shard.
  * C2. A payee that refuses ends that capture only; an automatic payment has no other and fails.
+ * C3. The answer need not wait for the frame that posts a credit, durable at the payee. What gives
+ *     money back to the payer is durable before it is told: after a crash the hold would be there again.
  */
 import { assert, isRefusal, type Outcome, type Turn } from '../../runtime/index.js'
 import type { Moved } from '../account/account-protocol.js'
@@ -57,7 +59,12 @@ export function credited(turn: PaymentTurn, input: { outcome: Outcome<Moved> }):
   } else if (automatic) fail(turn, outcome.refused)
   else turn.emit('captureRefused', { code: outcome.refused })
   expireIfDue(turn)
-  turn.wake(turn.key, { settledElsewhere: true })
+  turn.wake(turn.key, { settledElsewhere: !hasReleased(turn.state) })
+}
+
+/** Whether part of the hold went back to the payer (C3). */
+function hasReleased({ progress, amount, captured }: PaymentState): boolean {
+  return progress !== 'held' && captured < amount
 }
 
 /** The credit is done: post it, and release what a final capture leaves. */

@@ -9,7 +9,7 @@ import {
   type NatsFaultKind,
 } from '../../runtime/simulation/index.js'
 import { Configuration } from './configuration.js'
-import { parseSetting, refusalOf, settingDefinitions, settingNames } from './definitions.js'
+import { readSetting, refusalOf, settingDefinitions, settingNames } from './definitions.js'
 import { rebalanceSettings } from './rebalance-settings.js'
 
 const weather = fairWeather()
@@ -146,13 +146,21 @@ describe('settings of a cluster', () => {
 
   it.each([
     ['rebalance.moves_max', '8', 8],
-    ['rebalance.moves_max', '8.5', undefined],
-    ['rebalance.moves_max', '', undefined],
+    ['rebalance.enabled', 'true', true],
     ['rebalance.enabled', 'false', false],
-    ['rebalance.enabled', 'toString', undefined],
     ['log.level', 'warn', 'warn'],
-    ['log.level', 'loud', undefined],
-  ] as const)('%s is typed as "%s"', (name, text, value) => {
-    expect(parseSetting(name, text)).toBe(value)
+  ] as const)('%s may be typed as "%s"', (name, text, value) => {
+    expect(readSetting(name, text)).toBe(value)
+  })
+
+  it.each([
+    ['rebalance.moves_max', '8.5'],
+    ['rebalance.moves_max', '-8'],
+    ['rebalance.moves_max', ''],
+    ['rebalance.enabled', 'toString'],
+    ['rebalance.enabled', ''],
+    ['log.level', 'loud'],
+  ] as const)('%s may not be typed as "%s"', (name, text) => {
+    expect(refusalOf(name, readSetting(name, text))).toMatchObject({ code: 'invalid_setting' })
   })
 })

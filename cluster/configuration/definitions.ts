@@ -137,16 +137,14 @@ function mustBe(definition: SettingDefinition, value: unknown): string | undefin
   }
 }
 
-/** A value as a person types it. @returns undefined when it can't be one of this setting */
-export function parseSetting(name: SettingName, text: string): SettingValue | undefined {
-  const { type } = settingDefinitions[name]
-  const value: unknown =
-    type === 'choice'
-      ? text
-      : type === 'flag'
-        ? ({ true: true, false: false } as Record<string, boolean>)[text]
-        : /^\d{1,16}$/.test(text)
-          ? Number(text)
-          : undefined
-  return refusalOf(name, value) === undefined ? (value as SettingValue) : undefined
+/** A value as a person types it, as far as it can be one of this setting; else the text itself. */
+export function readSetting(name: SettingName, text: string): unknown {
+  switch (settingDefinitions[name].type) {
+    case 'whole':
+      return /^\d{1,16}$/.test(text) ? Number(text) : text
+    case 'flag':
+      return text === 'true' || (text === 'false' ? false : text)
+    case 'choice':
+      return text
+  }
 }

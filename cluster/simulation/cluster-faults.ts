@@ -16,6 +16,7 @@ export const clusterFaultKinds = {
   clock_jump: 'the wall clock of a process jumps',
   slow_journal: 'the stream of one journal has no leader',
   worst_moment: 'a shard moves, is snapshotted and loses its owner while its journal is not heard',
+  sleeper_asked: 'a process sleeps over a frame, and is asked for what its successor has changed',
   leave: 'a node leaves in good order',
   leave_all: 'all nodes leave in good order at once',
   join: 'a node more joins',

@@ -18,9 +18,10 @@ import type { ClusterFaultKind } from './cluster-faults.js'
 import { damageSnapshots } from './damage-snapshots.js'
 import { OwnershipWatch } from './ownership-watch.js'
 import { clusterName, connections, NodeLife, type LifeOptions } from './simulated-node.js'
+import { Sleepers, type Asker } from './sleepers.js'
 import type { ClusterPlan } from './swarm.js'
 
-export interface WorldListener {
+export interface WorldListener extends Asker {
   violation(sentence: string): void
   sometimes(name: string): void
   /** A life is over. */
@@ -33,6 +34,7 @@ export class ClusterWorld {
   readonly service: SimulatedNatsService
   /** Lives that are not over. */
   readonly lives: NodeLife[] = []
+  readonly sleepers: Sleepers
   private readonly plan: ClusterPlan
   private readonly options: LifeOptions
   private readonly listener: WorldListener
@@ -58,6 +60,7 @@ export class ClusterWorld {
       weather: this.weather,
       counts: this.counts,
     })
+    this.sleepers = new Sleepers(this.kernel, plan, this.counts, listener)
     this.ownership = new OwnershipWatch(this.service, this.lives, (sentence) => {
       listener.violation(sentence)
     })
@@ -117,9 +120,8 @@ export class ClusterWorld {
     })
     this.often(rare.worstMoment, () => this.worstMoment())
     this.often(rare.cutApart, () => this.onOne((life) => this.cutApart(life)))
-    this.often(rare.snapshotAll, () => {
-      for (const { node } of this.lives) void node?.snapshot()
-    })
+    this.often(rare.sleeper, () => this.sleepers.arm())
+    this.often(rare.snapshotAll, () => this.lives.forEach(({ node }) => void node?.snapshot()))
   }
 
   /** Nodes that clients may ask: also those that do not know what they have lost. */
@@ -189,6 +191,7 @@ export class ClusterWorld {
       },
       appends: (stream, bytes) => {
         this.ownership.appends(life, stream, bytes)
+        if (this.stormy) this.sleepers.appends(life, stream, bytes)
       },
       failed: (error) => {
         this.failed(life, error)

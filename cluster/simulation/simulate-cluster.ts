@@ -84,7 +84,12 @@ class ClusterRun {
         ...{ actors, settings, shards, mailboxMessages, requestTimeoutMs, snapshotJournalBytes },
         ...{ lease, idempotencyRetentionMs: keyRetentionMs },
       },
-      { violation, sometimes, gone: (life) => this.clients.lost(life) },
+      {
+        violation,
+        sometimes,
+        gone: (life) => this.clients.lost(life),
+        ask: (life, request) => this.clients.send(request, life),
+      },
     )
     const { kernel, service } = this.world
     kernel.onLine = onLine
@@ -110,8 +115,9 @@ class ClusterRun {
       invoked: (operation, { node }) => {
         this.judge.invoked(operation, node!.identity.secret)
       },
-      completed: (operation) => {
+      completed: (operation, node) => {
         this.judge.completed(operation)
+        this.world.sleepers.completed(operation, node)
       },
     })
   }

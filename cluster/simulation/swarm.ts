@@ -35,6 +35,8 @@ export interface RareFaults {
   readonly worstMoment: number
   /** The connections of a node are cut, and come back one after the other. */
   readonly cutApart: number
+  /** A node falls asleep over a frame. */
+  readonly sleeper: number
 }
 
 export const noRareFaults: RareFaults = {
@@ -43,6 +45,7 @@ export const noRareFaults: RareFaults = {
   snapshotAll: Infinity,
   worstMoment: Infinity,
   cutApart: Infinity,
+  sleeper: Infinity,
 }
 
 /** One seed, drawn. */
@@ -145,6 +148,7 @@ function drawRareFaults(seed: number, leaseMs: number): RareFaults {
     snapshotAll: every(0.3, 0.2, 1),
     worstMoment: every(0.3, 2, 5),
     cutApart: every(0.3, 1, 4),
+    sleeper: every(0.4, 0.5, 2),
   }
 }
 

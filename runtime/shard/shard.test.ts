@@ -233,6 +233,18 @@ describe('a shard', () => {
     expect(shards.states.every((state) => state.outbox.size === 0)).toBe(true)
   })
 
+  it('G2: what waits when a lane of one shard may write goes into that group', async () => {
+    const shards = make({ lanePerShard: true })
+    shards.holdAppends = true
+    shards.submit('command', a, 'fill', { coins: 1 })
+    await shards.settle()
+    shards.submit('command', a, 'fill', { coins: 2 })
+    await shards.settle()
+    shards.submit('command', a, 'fill', { coins: 3 })
+    await shards.releaseAppends()
+    expect(shards.frames.map(({ count }) => count)).toEqual([1, 2])
+  })
+
   it('G1: inside a lane, what a message caused commits in one group with the message', async () => {
     const shards = make()
     const { other } = neighbours(shards)

@@ -86,9 +86,9 @@ export class Clients<Node extends Asked> {
     this.draining = true
   }
 
-  /** Sends an operation outside of the clients' own, until it is answered. */
-  send(request: OperationRequest): void {
-    this.begin(this.options.clients, request)
+  /** Sends an operation outside of the clients' own, until it is answered. @param first asked first */
+  send(request: OperationRequest, first?: Node): void {
+    this.begin(this.options.clients, request, first)
   }
 
   /** A process died: nobody will hear from it. */
@@ -109,12 +109,13 @@ export class Clients<Node extends Asked> {
     })
   }
 
-  private begin(client: number, request: OperationRequest): void {
+  private begin(client: number, request: OperationRequest, first?: Node): void {
     this.busy++
-    this.attempt(client, request, 1, () => {
+    const settled = (): void => {
       this.busy--
       if (client < this.options.clients) this.think(client)
-    })
+    }
+    this.attempt(client, request, 1, settled, first)
   }
 
   private attempt(
@@ -122,8 +123,8 @@ export class Clients<Node extends Asked> {
     request: OperationRequest,
     number: number,
     settled: () => void,
+    node = this.options.route(),
   ): void {
-    const node = this.options.route()
     if (node === undefined) {
       this.kernel.after(retryMs, () => {
         this.attempt(client, request, number, settled)

@@ -37,8 +37,10 @@ export class SimulatedProcess implements Owner {
   private readonly random: Random
   /** What came due while it stood still. */
   private deferred: (() => void)[] = []
-  /** Requests that came meanwhile. */
+  /** Requests that came meanwhile, and what they led to: no connection hands it over in its order. */
   private knocks: (() => void)[] = []
+  /** What was to run soon before it woke up, and has not. */
+  private soonToCome = 0
   private wakes = false
 
   /**
@@ -67,7 +69,9 @@ export class SimulatedProcess implements Owner {
       chance: { next: () => random.next(), bytes: (length) => random.bytes(length) },
       timers: {
         after: (delayMs, run): TimerHandle => kernel.after(delayMs / this.pace, run, this),
-        soon: (run) => void kernel.after(0.001 + random.next() * 0.02, run, this),
+        soon: (run) => {
+          this.soon(run)
+        },
       },
       get disk(): SimulatedDisk {
         if (disk === undefined) throw new Error('This process has no disk.')
@@ -125,6 +129,20 @@ export class SimulatedProcess implements Owner {
 
   defer(run: () => void): void {
     this.deferred.push(run)
+  }
+
+  /** What runs soon keeps its order; between what was heard meanwhile it may come in anywhere. */
+  private soon(run: () => void): void {
+    if (this.wakes && this.soonToCome === 0) {
+      this.knocks.push(run)
+      return
+    }
+    this.soonToCome++
+    const ran = (): void => {
+      this.soonToCome--
+      run()
+    }
+    this.kernel.after(0.001 + this.random.next() * 0.02, ran, this)
   }
 
   private catchUp(): void {

@@ -1,8 +1,10 @@
 /**
  * Shards waiting for their turn to run: those that have messages before those that have only requests,
- * each at most once.
+ * each at most once. Where lanes are of one shard, as in a cluster, those whose lane can write come first.
  */
+import { limits } from '../limits.js'
 import { Deque } from '../shard/deque.js'
+import type { Lane } from '../shard/lane.js'
 import type { Shard } from '../shard/shard.js'
 
 class ReadyQueue {
@@ -24,29 +26,53 @@ class ReadyQueue {
   }
 }
 
+/** Those that have messages, and those that have requests. */
+class Waiting {
+  readonly messages = new ReadyQueue()
+  readonly requests = new ReadyQueue()
+}
+
 export class ReadyShards {
-  private readonly withMessages = new ReadyQueue()
-  private readonly withRequests = new ReadyQueue()
+  private readonly first = new Waiting()
+  /** Shards whose lane of their own is writing: what they do now leaves with the frame after. */
+  private readonly later = new Waiting()
+  private readonly laneOf: (shard: Shard) => Lane | undefined
+
+  constructor(laneOf: (shard: Shard) => Lane | undefined) {
+    this.laneOf = laneOf
+  }
 
   /** Puts a shard where what it has is run. */
   add(shard: Shard): void {
-    if (shard.hasMessages) this.withMessages.add(shard)
-    if (shard.hasRequests) this.withRequests.add(shard)
+    const lane = this.laneOf(shard)
+    const waiting = lane?.isOfOne === true && lane.busy ? this.later : this.first
+    if (shard.hasMessages) waiting.messages.add(shard)
+    if (shard.hasRequests) waiting.requests.add(shard)
   }
 
   /** Turns the shard that ran last took. */
   ran = 0
 
   /**
-   * Runs the next shard: all its messages, or a few requests, so that the messages these cause come
-   * next, while what they touch is still in the cache.
+   * Runs the next shard. One that shares its lane runs all its messages, or a few requests, so that the
+   * messages these cause come next, while what they touch is still in the cache. One with a lane of its
+   * own runs all it has: what it causes leaves with its frame only, and a frame costs the same however
+   * much is in it.
    * @returns undefined when nothing waits
    */
-  runNext(requestsAtOnce: number): Shard | undefined {
-    const urgent = this.withMessages.next()
-    const shard = urgent ?? this.withRequests.next()
-    if (urgent !== undefined) this.ran = urgent.runMessages()
-    else if (shard !== undefined) this.ran = shard.runRequests(requestsAtOnce)
+  runNext(): Shard | undefined {
+    const { first, later } = this
+    return this.runFrom(first) ?? this.runFrom(later)
+  }
+
+  private runFrom({ messages, requests }: Waiting): Shard | undefined {
+    const urgent = messages.next()
+    const shard = urgent ?? requests.next()
+    if (shard === undefined) return undefined
+    if (this.laneOf(shard)?.isOfOne === true) {
+      this.ran = shard.runMessages() + shard.runRequests(limits.requestsAtOnceAlone)
+    } else if (urgent !== undefined) this.ran = shard.runMessages()
+    else this.ran = shard.runRequests(limits.requestsAtOnce)
     return shard
   }
 }

@@ -21,6 +21,7 @@ import { Transaction } from '../shard/transaction.js'
 import { ReadyShards } from './ready-shards.js'
 import type { HostLinks } from './host-links.js'
 import { Outgoing } from './outgoing.js'
+import { PairComparison } from './pair-comparison.js'
 import { AnswerBatch, AnswersByOrigin, type PeerBatch } from './batches.js'
 
 export interface HostOptions {
@@ -43,14 +44,13 @@ export class ShardHost {
   /** By shard number. */
   private readonly byNumber: (Shard | undefined)[] = []
   private readonly laneOf: (Lane | undefined)[] = []
-  private readonly ready = new ReadyShards()
+  private readonly ready = new ReadyShards((shard) => this.laneOf[shard.number])
   private pumping = false
   private serving = false
   private stopped = false
   private tick: TimerHandle | undefined
   private ticks = 0
-  /** By shard and target: the message number that ends the running comparison. */
-  private compared = new Map<Shard, Map<number, number>>()
+  private readonly comparison = new PairComparison()
   /** Called on every tick; snapshots hang here. */
   onTick: () => void = () => undefined
 
@@ -68,7 +68,7 @@ export class ShardHost {
       answerBatch: () => (this.links.laneFailed ? new AnswersByOrigin() : new AnswerBatch()),
       release: (released) => this.release(released),
       fail: (error) => this.laneFailed(lane, error),
-      wakeUp: () => this.goOn(lane),
+      goOn: () => this.goOn(lane),
     })
     for (const state of states) {
       const shard: Shard = new Shard(
@@ -133,7 +133,7 @@ export class ShardHost {
     for (const shard of lane.shards) {
       this.byNumber[shard.number] = undefined
       this.laneOf[shard.number] = undefined
-      this.compared.delete(shard)
+      this.comparison.forget(shard)
     }
   }
 
@@ -204,20 +204,13 @@ export class ShardHost {
 
   /** Begins a comparison of all pairs this thread's shards send on. */
   comparePairs(): void {
-    this.compared = new Map()
-    for (const shard of this.shards) this.compared.set(shard, shard.comparePairs())
+    this.comparison.begin(this.shards)
     this.schedulePump()
   }
 
   /** Pairs whose comparison has not been acknowledged yet. */
   silentPairs(): SilentPair[] {
-    const silent: SilentPair[] = []
-    for (const [{ state }, numbers] of this.compared) {
-      for (const [to, number] of numbers) {
-        if (state.outbox.acknowledgedNumber(to) < number) silent.push({ from: state.shard, to })
-      }
-    }
-    return silent
+    return this.comparison.silentPairs()
   }
 
   /** Stops running turns at once. */
@@ -257,12 +250,13 @@ export class ShardHost {
       let left: number = limits.sliceTurnsMax
       const until = this.env.clock.monotonic() + limits.sliceMsMax
       while (left > 0) {
-        const shard = this.ready.runNext(limits.requestsAtOnce)
+        const shard = this.ready.runNext()
         if (shard === undefined) break
         left -= this.ready.ran
+        const lane = this.laneOf[shard.number]
+        if (shard.full || lane?.isOfOne === true) lane?.flush()
         // A full frame has to leave first; the lane wakes its shards when it may fill another one.
         if (!shard.full) this.ready.add(shard)
-        else this.laneOf[shard.number]?.flush()
         if (this.env.clock.monotonic() >= until) left = 0
       }
       for (const lane of this.lanes) lane.flush()
@@ -371,10 +365,16 @@ export class ShardHost {
     this.schedulePump()
   }
 
-  /** A lane may fill another frame. */
-  private goOn(lane: Lane): void {
-    for (const shard of lane.shards) this.ready.add(shard)
+  /** A lane may write another group. @returns whether what waits is run before */
+  private goOn(lane: Lane): boolean {
+    let waits = false
+    for (const shard of lane.shards) {
+      this.ready.add(shard)
+      waits ||= shard.hasMessages || shard.hasRequests
+    }
     this.schedulePump()
+    // With many shards to a lane, what was run meanwhile is a full group as it is.
+    return waits && lane.isOfOne && this.pumping && !this.stopped
   }
 
   /** Where lanes fail alone, the clients of the lane's shards are sent to the next owner. */

@@ -85,6 +85,9 @@ describe('a cluster, steered from the command line', () => {
       ...['config', 'history', 'rebalance.moves_max'],
     )
     expect(history.at(-1)).toMatchObject({ value: 2, by: expect.stringContaining('@') })
+    await json('config', 'reset', 'rebalance.moves_max')
+    const [reset] = await json<{ value: unknown }[]>('config', 'get', 'rebalance.moves_max')
+    expect(reset).toMatchObject({ value: 4, default: 4 })
   })
 
   it('shows how it is at a glance', async () => {

@@ -4,10 +4,12 @@ import { nodeEnv } from '../../../runtime/index.js'
 import { Configuration } from '../../configuration/configuration.js'
 import {
   isSettingName,
+  readSetting,
   settingDefinitions,
   settingNames,
   unknownSetting,
   type SettingName,
+  type SettingValue,
 } from '../../configuration/definitions.js'
 import { withCluster, type ClusterSession } from '../cluster-session.js'
 import { exitCodes } from '../exit-codes.js'
@@ -31,6 +33,7 @@ export function addConfig(program: Command): void {
       examples(
         'suanpan config get',
         'suanpan config set rebalance.enabled false',
+        'suanpan config reset rebalance.enabled',
         'suanpan config history rebalance.enabled',
         'suanpan config watch',
       ),
@@ -53,18 +56,12 @@ export function addConfig(program: Command): void {
     )
   })
   define(config, 'set <name> <value>', 'change a setting', async (session, output, name, value) => {
-    const configuration = new Configuration({ env: nodeEnv(), bucket: await session.bucket() })
-    const refusal = await configuration.set(name!, parsed(value!), session.by)
-    if (refusal !== undefined) {
-      const { code, sentence } = refusal
-      const exit = code === 'outcome_unknown' ? exitCodes.failed : exitCodes.usage
-      throw new CommandFailed(code, sentence, {}, exit)
-    }
-    output.result(
-      { name, value: parsed(value!), by: session.by },
-      () => `${name!} is ${value!} now.`,
-    )
+    const setting = settingName(name!)
+    await change(session, output, setting, readSetting(setting, value!))
   })
+  define(config, 'reset <name>', 'put a setting back to its default', (session, output, name) =>
+    change(session, output, settingName(name!), undefined),
+  )
   define(
     config,
     'history <name>',
@@ -77,12 +74,34 @@ export function addConfig(program: Command): void {
           ? `${name!} was never changed.`
           : rowsTable(
               ['when', 'who', 'value'],
-              changes.map(({ at, by, value }) => [new Date(at).toISOString(), by, String(value)]),
+              changes.map(({ at, by, value }) => [new Date(at).toISOString(), by, wordOf(value)]),
             ),
       )
     },
   )
   define(config, 'watch', 'tell every change, until it is ended', watch)
+}
+
+/** @param value undefined puts the setting back to its default */
+async function change(
+  session: ClusterSession,
+  output: Output,
+  name: SettingName,
+  value: unknown,
+): Promise<void> {
+  const configuration = new Configuration({ env: nodeEnv(), bucket: await session.bucket() })
+  const refusal = await configuration.set(name, value, session.by)
+  if (refusal !== undefined) {
+    const { code, sentence } = refusal
+    const exit = code === 'outcome_unknown' ? exitCodes.failed : exitCodes.usage
+    throw new CommandFailed(code, sentence, {}, exit)
+  }
+  const holds = (value as SettingValue | undefined) ?? settingDefinitions[name].default
+  output.result({ name, value: holds, by: session.by }, () => `${name} is ${holds} now.`)
+}
+
+function wordOf(value: SettingValue | undefined): string {
+  return value === undefined ? 'back to its default' : String(value)
 }
 
 async function watch(session: ClusterSession, output: Output): Promise<void> {
@@ -91,7 +110,7 @@ async function watch(session: ClusterSession, output: Output): Promise<void> {
     const { name, value, by, at } = change
     output.result(
       change,
-      () => `${new Date(at).toISOString()}  ${name} = ${String(value)}  (${by})`,
+      () => `${new Date(at).toISOString()}  ${name} = ${wordOf(value)}  (${by})`,
     )
   })
   configuration.start()
@@ -133,10 +152,4 @@ function settingName(name: string): SettingName {
   if (isSettingName(name)) return name
   const { code, sentence } = unknownSetting(name)
   throw new CommandFailed(code, sentence, {}, exitCodes.usage)
-}
-
-/** A value as a user writes it: a number, true or false, or a word. */
-function parsed(value: string): unknown {
-  if (value === 'true' || value === 'false') return value === 'true'
-  return /^-?\d{1,16}$/.test(value) ? Number(value) : value
 }

@@ -45,6 +45,7 @@ const asking: readonly (readonly string[])[] = [
   ['config', 'get'],
   ['config', 'get', 'log.level'],
   ['config', 'set', 'log.level', 'debug'],
+  ['config', 'reset', 'log.level'],
   ['config', 'history', 'log.level'],
   ['config', 'watch'],
 ]
@@ -134,6 +135,8 @@ describe('what is not there, or not so', () => {
     [['config', 'set', 'rebalance.moves_max'], 'usage', 2],
     [['config', 'get', 'rebalance.speed'], 'unknown_setting', 2],
     [['config', 'history', 'rebalance.speed'], 'unknown_setting', 2],
+    [['config', 'reset', 'rebalance.speed'], 'unknown_setting', 2],
+    [['config', 'reset'], 'usage', 2],
     [['config', 'history'], 'usage', 2],
   ] as const)('%j is %s', async (words, code, exit) => {
     expect(await failure(words)).toMatchObject({ code, exit })
