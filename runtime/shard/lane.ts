@@ -100,9 +100,9 @@ export class Lane {
   /** Lets go what may go, and writes what has gathered if nothing is in flight. */
   flush(): void {
     this.releaseWaiting()
-    if (this.failed || this.inFlight !== undefined) return
+    if (this.failed) return
     try {
-      this.writeGroup()
+      if (this.inFlight === undefined) this.writeGroup()
     } catch (error) {
       this.fail(error)
     }

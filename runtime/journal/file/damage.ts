@@ -12,18 +12,25 @@ export function damage(file: string, offset: number, what: string): OpenRefused 
 }
 
 /**
- * Opens a file that must be there, to read it.
- * @throws OpenRefused damaged when it is gone, or a folder stands in its place
+ * Opens a file to read it; undefined when it is not there, or not any more.
+ * @throws OpenRefused damaged when a folder stands in its place
  */
-export async function openToRead(disk: Disk, path: string): Promise<DiskFile> {
+export async function openIfThere(disk: Disk, path: string): Promise<DiskFile | undefined> {
   try {
     return await disk.open(path, 'read')
   } catch (error) {
     const { code } = error as { code?: unknown }
     if (code === 'EISDIR') throw damage(path, 0, 'a folder stands where a file was')
-    if (code === 'ENOENT') throw damage(path, 0, 'a file is missing')
+    if (code === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** Opens a file that must be there, to read it. @throws OpenRefused damaged */
+export async function openToRead(disk: Disk, path: string): Promise<DiskFile> {
+  const file = await openIfThere(disk, path)
+  if (file === undefined) throw damage(path, 0, 'a file is missing')
+  return file
 }
 
 /** A newer program wrote this. */

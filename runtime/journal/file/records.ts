@@ -13,7 +13,7 @@ import { basename, dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Disk, ProcessIdentity } from '../../env/env.js'
 import type { GroupHead, ShardHeadRow } from './chains.js'
-import { damage, newerFormat, openToRead } from './damage.js'
+import { damage, newerFormat, openIfThere } from './damage.js'
 import {
   folders,
   parseEpochFile,
@@ -155,8 +155,9 @@ export async function writeRecord(disk: Disk, path: string, record: AnyRecord): 
 
 /** All bytes of a small file; undefined when it does not exist. */
 export async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
-  if (!disk.existsNow(path)) return undefined
-  const file = await openToRead(disk, path)
+  // Others may take away what was just listed: an opener that was refused removes its epoch's file.
+  const file = await openIfThere(disk, path)
+  if (file === undefined) return undefined
   try {
     const bytes = await file.read(0, await file.size())
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
