@@ -26,13 +26,6 @@ export async function openIfThere(disk: Disk, path: string): Promise<DiskFile | 
   }
 }
 
-/** Opens a file that must be there, to read it. @throws OpenRefused damaged */
-export async function openToRead(disk: Disk, path: string): Promise<DiskFile> {
-  const file = await openIfThere(disk, path)
-  if (file === undefined) throw damage(path, 0, 'a file is missing')
-  return file
-}
-
 /** A newer program wrote this. */
 export function newerFormat(file: string, what: string, found: number, known: number): OpenRefused {
   return new OpenRefused(

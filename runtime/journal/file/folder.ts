@@ -27,6 +27,8 @@ import { listFolder, readLineage, type Lineage } from './lineage.js'
 import {
   epochPaths,
   folders,
+  isManifestDraft,
+  manifestDraft,
   manifestPath,
   parseEpochFile,
   parseSegmentName,
@@ -97,7 +99,7 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
     const found = await readManifest(disk, dataDir)
     checkManifest(found, options)
     const lineage = await readLineage(disk, dataDir, found)
-    const manifest = await settleManifest(env, options, lineage.manifest, found)
+    const manifest = await settleManifest(env, options, epoch, lineage.manifest, found)
     const segments = await adopt(env, dataDir, epoch, manifest, lineage)
     const facts = { shards: manifest.shards, identity: identityOf(manifest) }
     const plan = planOf({ ...claim, ...facts, segmentBytes }, lineage, segments)
@@ -212,18 +214,22 @@ function checkManifest(manifest: Manifest | undefined, options: FolderOptions): 
 async function settleManifest(
   env: Env,
   options: FolderOptions,
+  epoch: number,
   adopted: Manifest | undefined,
   found: Manifest | undefined,
 ): Promise<Manifest> {
-  if (adopted === undefined) return found ?? makeManifest(env, options)
-  checkManifest(adopted, options)
-  if (found?.secret !== adopted.secret || found.shards !== adopted.shards) {
-    await writeRecord(env.disk, manifestPath(options.dataDir), adopted)
+  if (adopted === undefined && found !== undefined) return found
+  if (adopted !== undefined) checkManifest(adopted, options)
+  const manifest = adopted ?? newManifest(env, options)
+  if (found?.secret !== manifest.secret || found.shards !== manifest.shards) {
+    const { dataDir } = options
+    const draft = manifestDraft(dataDir, epoch)
+    await writeRecord(env.disk, manifestPath(dataDir), manifest, draft)
   }
-  return adopted
+  return manifest
 }
 
-async function makeManifest(env: Env, options: FolderOptions): Promise<Manifest> {
+function newManifest(env: Env, options: FolderOptions): Manifest {
   const shards = options.shards ?? limits.shardsDefault
   const whole = Number.isSafeInteger(shards) && shards >= 1 && shards <= limits.shardsMax
   if (!whole) {
@@ -232,14 +238,12 @@ async function makeManifest(env: Env, options: FolderOptions): Promise<Manifest>
       `shards must be a whole number from 1 to ${limits.shardsMax}; it is ${shards}.`,
     )
   }
-  const manifest: Manifest = {
+  return {
     format: recordFormat,
     shards,
     secret: Buffer.from(env.chance.bytes(16)).toString('hex'),
     createdAt: env.clock.now(),
   }
-  await writeRecord(env.disk, manifestPath(options.dataDir), manifest)
-  return manifest
 }
 
 /** Steps 3 and 4. @returns the segments of the new lineage */
@@ -301,6 +305,9 @@ async function removeStrays(env: Env, plan: FolderPlan): Promise<void> {
     const file = parseEpochFile(withoutSuffix(name))
     if (file === undefined || file.epoch >= epoch) continue
     stray.push(join(folders.epochs(dataDir), name))
+  }
+  for (const name of await disk.list(dataDir)) {
+    if (isManifestDraft(name)) stray.push(join(dataDir, name))
   }
   fence.check()
   for (const path of stray) await disk.remove(path)

@@ -37,6 +37,13 @@ export const folders = {
 
 export const manifestPath = (dataDir: string): string => join(dataDir, 'manifest')
 
+/** Where an opener's manifest stands until it is whole: two of them may write one at the same time. */
+export const manifestDraft = (dataDir: string, epoch: number): string =>
+  `${manifestPath(dataDir)}-${epoch}${temporarySuffix}`
+
+/** True for a draft of a manifest, of any opener. */
+export const isManifestDraft = (name: string): boolean => /^manifest(-\d+)?\.tmp$/.test(name)
+
 /** What an epoch's file is about; lanes have their own. */
 export type EpochFileKind =
   'owner' | 'claim' | 'adopted' | 'closed' | 'released' | 'lane' | 'truncated' | 'sealing'

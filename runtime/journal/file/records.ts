@@ -138,9 +138,16 @@ export function decodeRecord(bytes: Buffer): AnyRecord | undefined {
   }
 }
 
-/** Writes a record durably, or not at all (C1). */
-export async function writeRecord(disk: Disk, path: string, record: AnyRecord): Promise<void> {
-  const temporary = path + temporarySuffix
+/**
+ * Writes a record durably, or not at all (C1).
+ * @param temporary where it stands until it is whole: its writer's alone
+ */
+export async function writeRecord(
+  disk: Disk,
+  path: string,
+  record: AnyRecord,
+  temporary = path + temporarySuffix,
+): Promise<void> {
   if (disk.existsNow(temporary)) await disk.remove(temporary)
   const file = await disk.open(temporary, 'create')
   try {

@@ -99,17 +99,22 @@ class LaneCollector {
 export async function scanLane(
   disk: Disk,
   dataDir: string,
-  names: readonly SegmentName[],
+  listed: readonly SegmentName[],
   chains: ShardChains,
   expected: LaneExpectations,
 ): Promise<ScannedLane> {
+  let names = listed
   const collector = new LaneCollector(chains, expected.start)
   let head = expected.start
   let ending: Place | undefined
   let sealed: LaneEnd | undefined
   let laterGroup = false
-  for (const name of names) {
-    const reader = await SegmentReader.open(disk, dataDir, name)
+  for (const name of listed) {
+    const reader = await readerOf(disk, dataDir, name, ending !== undefined && isLast(name, listed))
+    if (reader === undefined) {
+      names = listed.slice(0, -1)
+      break
+    }
     try {
       if (ending?.tail === 'bytes' || sealed !== undefined) {
         laterGroup ||= await hasGroupFrom(reader, segmentHeaderBytes)
@@ -134,6 +139,25 @@ export async function scanLane(
   assert(ending !== undefined, 'a lane has a segment')
   assertGoesOn(disk, dataDir, names, collector)
   return judge(collector, ending, sealed, laterGroup, names, expected)
+}
+
+function isLast(name: SegmentName, names: readonly SegmentName[]): boolean {
+  return name === names[names.length - 1]
+}
+
+/**
+ * Opens a listed segment. One that was made ahead and never entered is taken away by an owner about to
+ * close, perhaps one that slept meanwhile; whether it was ever entered, the one before it says (W5).
+ * @throws OpenRefused damaged
+ */
+function readerOf(
+  disk: Disk,
+  dataDir: string,
+  name: SegmentName,
+  ahead: boolean,
+): Promise<SegmentReader | undefined> {
+  if (ahead) return SegmentReader.openIfThere(disk, dataDir, name)
+  return SegmentReader.open(disk, dataDir, name)
 }
 
 /**

@@ -3,7 +3,7 @@
  * needed. Views stay valid: a window is never written to again.
  */
 import type { Disk, DiskFile } from '../../env/env.js'
-import { damage, openToRead } from './damage.js'
+import { damage, openIfThere } from './damage.js'
 import { segmentName, segmentPath, type SegmentName } from './names.js'
 import { readSegmentHeader, segmentHeaderBytes, type SegmentHeader } from './segment.js'
 
@@ -29,9 +29,20 @@ export class SegmentReader {
    * @throws OpenRefused damaged, newer_format
    */
   static async open(disk: Disk, dataDir: string, name: SegmentName): Promise<SegmentReader> {
+    const reader = await SegmentReader.openIfThere(disk, dataDir, name)
+    if (reader !== undefined) return reader
+    throw damage(segmentPath(dataDir, name), 0, `the segment ${segmentName(name)} is missing`)
+  }
+
+  /** The same; undefined when it is not there, or not any more. */
+  static async openIfThere(
+    disk: Disk,
+    dataDir: string,
+    name: SegmentName,
+  ): Promise<SegmentReader | undefined> {
     const path = segmentPath(dataDir, name)
-    if (!disk.existsNow(path)) throw damage(path, 0, `the segment ${segmentName(name)} is missing`)
-    const file = await openToRead(disk, path)
+    const file = await openIfThere(disk, path)
+    if (file === undefined) return undefined
     try {
       const size = await file.size()
       const window = await readBytes(file, 0, Math.min(size, windowBytes))
