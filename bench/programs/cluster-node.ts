@@ -65,15 +65,24 @@ async function join(setup: ClusterNodeSetup): Promise<string> {
   return node.membership.id
 }
 
+/** False while an owner still reads a shard's journal. */
+async function allServe({ client }: ClusterNode): Promise<boolean> {
+  try {
+    await client.shardStatus()
+    return true
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'not_ready') return false
+    throw error
+  }
+}
+
 /** Waits until every shard is served, and by so many nodes. */
 async function settled(nodes: number): Promise<readonly number[]> {
   const { node } = running!
   for (;;) {
     const owners = new Set(node.owners.filter((owner) => owner !== undefined))
-    if (owners.size === nodes && node.ready && !node.owners.includes(undefined)) {
-      await node.client.shardStatus()
-      return node.shards
-    }
+    const owned = owners.size === nodes && node.ready && !node.owners.includes(undefined)
+    if (owned && (await allServe(node))) return node.shards
     await new Promise((resolve) => setTimeout(resolve, lookMs))
   }
 }
