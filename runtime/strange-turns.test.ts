@@ -70,7 +70,12 @@ const box = defineActor({
       return 0
     },
     refuseWithout: (turn) => turn.refuse(undefined as unknown as string, 'No code.'),
+    putAndRemember(turn, input: { note: number }) {
+      turn.emit('put', { thing: 'remembered' })
+      return turn.remember(input.note)
+    },
   },
+  replays: { putAndRemember: (_view, note) => Object.values(noData)[note]!() },
   queries: { held: (view) => view.self.held, fills: (view) => view.self.fills },
 })
 
@@ -109,6 +114,19 @@ describe('a handler', () => {
     await reopen()
     expect(await runtime.actor(box, 'strange').held()).toBe('fine')
   })
+
+  it.each(Object.entries(Object.keys(noData)))(
+    'whose remembered answer (%s) is %s keeps what it did, and its shard',
+    async (note) => {
+      const strange = runtime.actor(box, 'strange')
+      const asked = () => strange.putAndRemember({ note: Number(note) }, { idempotencyKey: 'once' })
+      await expect(asked()).rejects.toMatchObject({ code: 'actor_failed' })
+      await expect(asked()).rejects.toMatchObject({ code: 'actor_failed' })
+      expect(await strange.fills()).toBe(1)
+      await reopen()
+      expect(await runtime.actor(box, 'strange').held()).toBe('remembered')
+    },
+  )
 
   it('that refuses without a code fails', async () => {
     const refusing = runtime.actor(box, 'strange').refuseWithout(undefined)

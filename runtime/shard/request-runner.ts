@@ -6,8 +6,8 @@
  * Q4. A request that waits holds nothing: when its token is woken it runs again from the start, and
  *     a key it left behind leads it to its answer.
  */
-import { isRefusal, refusal, type Refusal } from '../actor/refusal.js'
-import { isParked, isRemembered, isUnbound, type ShardView } from '../actor/turn.js'
+import { isRefusal, type Refusal } from '../actor/refusal.js'
+import { isParked, isRemembered, isUnbound } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
@@ -183,22 +183,30 @@ export class RequestRunner {
   }
 
   private answerRecord(request: ShardRequest, record: KeyRecord, gated: boolean): boolean {
-    const answer = this.replay(request, record.note)
-    if (isUnbound(answer)) return false
-    if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
-    else if (isParked(answer)) this.park({ request, note: undefined }, answer.parkedOn)
-    else if (!isRefusal(answer)) this.answer(request, answerKinds.replayed, answer, gated)
-    else this.answerRefusal(request, answer, answerKinds.refusedReplayed, gated)
+    try {
+      const answer = this.replay(request, record.note)
+      if (isUnbound(answer)) return false
+      if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
+      else if (isParked(answer)) this.park({ request, note: undefined }, answer.parkedOn)
+      else if (!isRefusal(answer)) this.answer(request, answerKinds.replayed, answer, gated)
+      else this.answerRefusal(request, answer, answerKinds.refusedReplayed, gated)
+    } catch (error) {
+      this.replayFailed(request, error)
+    }
     return true
   }
 
   /** The first answer of the request that left the note, even when its key binds nothing any more. */
   private answerNote(request: ShardRequest, note: number, gated: boolean): void {
-    const replayed = this.replay(request, note)
-    const answer = isUnbound(replayed) ? replayed.unbound : replayed
-    if (isParked(answer)) this.park({ request, note }, answer.parkedOn)
-    else if (!isRefusal(answer)) this.answer(request, answerKinds.value, answer, gated)
-    else this.answerRefusal(request, answer, answerKinds.refused, gated)
+    try {
+      const replayed = this.replay(request, note)
+      const answer = isUnbound(replayed) ? replayed.unbound : replayed
+      if (isParked(answer)) this.park({ request, note }, answer.parkedOn)
+      else if (!isRefusal(answer)) this.answer(request, answerKinds.value, answer, gated)
+      else this.answerRefusal(request, answer, answerKinds.refused, gated)
+    } catch (error) {
+      this.replayFailed(request, error)
+    }
   }
 
   private answerRefusal(
@@ -212,23 +220,19 @@ export class RequestRunner {
     else this.answer(request, kind, [refused, detail], gated)
   }
 
-  /** Builds the answer a note stands for. A `replays` function that throws is a bug of the kind. */
+  /** Builds the answer a note stands for. @throws what the kind's `replays` function throws */
   private replay(request: ShardRequest, note: number): unknown {
     const { state } = this.shard
     const replays = state.kinds.of(request.address)!.replays.get(request.name)
-    const view: ShardView = new ActorView(state, request.address, this.shard.now())
-    try {
-      if (replays === undefined)
-        throw new Error(`${request.name} remembers notes but has no replays`)
-      return replays(view, note)
-    } catch (error) {
-      this.shard.services.report('actor_failed', {
-        address: request.address,
-        replay: request.name,
-        error,
-      })
-      return refusal('actor_failed', runtimeCodes.actor_failed.advice, false)
-    }
+    if (replays === undefined) throw new Error(`${request.name} remembers notes but has no replays`)
+    return replays(new ActorView(state, request.address, this.shard.now()), note)
+  }
+
+  /** A `replays` function that throws, or gives what is no plain data, is a bug of the kind. */
+  private replayFailed(request: ShardRequest, error: unknown): void {
+    const { address, name: replay } = request
+    this.shard.services.report('actor_failed', { address, replay, error })
+    this.fault(request, 'actor_failed')
   }
 
   private park(waiting: Waiting, token: string): void {
