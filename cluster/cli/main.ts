@@ -10,8 +10,8 @@ import { makeProgram } from './program.js'
 /** ms a command that failed may take to end by itself. */
 const leftOverMs = 500
 
-const program = makeProgram()
 const words = process.argv.slice(2)
+const program = await makeProgram(words[0])
 const output = new Output(words.includes('--json'))
 
 /** Commands that own a data folder go on when nobody listens any more: they end when they are told. */

@@ -1,24 +1,36 @@
-/** The tree of commands. Each command's file adds itself; nothing is decided here. */
+/**
+ * The tree of commands. Each command's file adds itself; nothing is decided here but which files are
+ * loaded: that of the command which is asked for, or all of them to tell what there is.
+ */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { addAccounts } from './commands/accounts.js'
-import { addCluster } from './commands/cluster.js'
-import { addConfig } from './commands/config.js'
-import { addDev } from './commands/dev.js'
-import { addTop } from './commands/top.js'
-import { addBench } from './commands/bench.js'
-import { addKeys } from './commands/keys.js'
-import { addPayments } from './commands/payments.js'
-import { addQuarantine } from './commands/quarantine.js'
-import { addReplay } from './commands/replay.js'
-import { addStart } from './commands/start.js'
-import { addStatus } from './commands/status.js'
-import { addUpgrade } from './commands/upgrade.js'
-import { addVerify } from './commands/verify.js'
 import { examples } from './options.js'
 import { packageFile } from './package-file.js'
 
-export function makeProgram(): Command {
+type Add = (program: Command) => void
+
+const clusterWords = ['nodes', 'shards', 'move', 'drain', 'undrain', 'rebalance']
+
+/** By the first word, in the order of the help text. */
+const commands: readonly (readonly [words: readonly string[], load: () => Promise<Add>])[] = [
+  [['start'], async () => (await import('./commands/start.js')).addStart],
+  [['status'], async () => (await import('./commands/status.js')).addStatus],
+  [['verify'], async () => (await import('./commands/verify.js')).addVerify],
+  [['replay'], async () => (await import('./commands/replay.js')).addReplay],
+  [['accounts'], async () => (await import('./commands/accounts.js')).addAccounts],
+  [['payments'], async () => (await import('./commands/payments.js')).addPayments],
+  [['quarantine'], async () => (await import('./commands/quarantine.js')).addQuarantine],
+  [['keys'], async () => (await import('./commands/keys.js')).addKeys],
+  [['bench'], async () => (await import('./commands/bench.js')).addBench],
+  [clusterWords, async () => (await import('./commands/cluster.js')).addCluster],
+  [['config'], async () => (await import('./commands/config.js')).addConfig],
+  [['top'], async () => (await import('./commands/top.js')).addTop],
+  [['upgrade'], async () => (await import('./commands/upgrade.js')).addUpgrade],
+  [['dev'], async () => (await import('./commands/dev.js')).addDev],
+]
+
+/** @param asked the first word of the command line */
+export async function makeProgram(asked: string | undefined): Promise<Command> {
   const program = new Command('suanpan')
     .description(
       'Suanpan runs payments: durable, exactly once, conserved.\n' +
@@ -38,20 +50,11 @@ export function makeProgram(): Command {
         'suanpan verify --data ./data',
       ),
     )
-  addStart(program)
-  addStatus(program)
-  addVerify(program)
-  addReplay(program)
-  addAccounts(program)
-  addPayments(program)
-  addQuarantine(program)
-  addKeys(program)
-  addBench(program)
-  addCluster(program)
-  addConfig(program)
-  addTop(program)
-  addUpgrade(program)
-  addDev(program)
+  const wanted = commands.filter(([words]) => words.includes(asked ?? ''))
+  for (const [, load] of wanted.length > 0 ? wanted : commands) {
+    const add = await load()
+    add(program)
+  }
   return program
 }
 

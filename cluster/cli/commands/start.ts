@@ -29,11 +29,7 @@ import {
 import { Output } from '../output.js'
 import { nodeName, withNats } from '../nats-options.js'
 import { CommandFailed, wrongUsage } from '../problem.js'
-import { Progress } from '../progress.js'
-import { runSample, type SampleListener } from '../sample/run-sample.js'
-import { sampleReport, sampleWords } from '../sample/sample-report.js'
 import type { ClusterStartOptions } from '../start-cluster.js'
-import { verifyFolder } from './verify.js'
 
 interface StartOptions extends ClusterStartOptions {
   readonly data: string
@@ -188,54 +184,11 @@ function speaking(_: string, value: unknown): unknown {
   return value instanceof Error ? `${value.name}: ${value.message}` : value
 }
 
-/**
- * Runs the sample in a runtime of its own, closes it, and verifies what is on disk.
- * @throws CommandFailed not_conserved
- */
+/** Runs the sample in a runtime of its own. @throws CommandFailed not_conserved */
 async function sample(options: StartOptions, output: Output, interrupt: Interrupt): Promise<void> {
-  const { runtime, bank, failed } = await open(options, output)
-  const stages = new SampleStages(output, interrupt)
-  let audited
-  try {
-    const running = runSample(bank, stages).finally(() => stages.end())
-    const result = await Promise.race([running, failed])
-    audited = { result, audit: await Promise.race([bank.audit(), failed]) }
-  } finally {
-    await runtime.close()
-  }
-  output.note('Verifying the journal …')
-  const verified = await verifyFolder(options.data, output)
-  const report = sampleReport(audited.result, audited.audit, verified)
-  output.result({ event: 'sample', ...report }, () => sampleWords(report))
-  if (!report.conserved) {
-    throw new CommandFailed('not_conserved', report.findings[0] ?? 'Money is not conserved.')
-  }
-}
-
-class SampleStages implements SampleListener {
-  private readonly output: Output
-  private readonly interrupt: Interrupt
-  private progress: Progress | undefined
-
-  constructor(output: Output, interrupt: Interrupt) {
-    this.output = output
-    this.interrupt = interrupt
-  }
-
-  stage(title: string, unit: string, count: number): (done: number) => void {
-    this.end()
-    const progress = new Progress(this.output, title, unit, count)
-    this.progress = progress
-    return (done) => progress.update(done)
-  }
-
-  running(pump: { stop(): void }): void {
-    this.interrupt.onRequest(() => pump.stop())
-  }
-
-  end(): void {
-    this.progress?.end()
-  }
+  // Loaded here: a node that serves starts quicker without.
+  const { showSample } = await import('../sample/show-sample.js')
+  await showSample(options.data, () => open(options, output), output, interrupt)
 }
 
 async function serve(
