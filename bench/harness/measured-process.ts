@@ -7,6 +7,8 @@ import type { OrderAnswer, OrderMessage } from './program.js'
 
 const probe = new URL('./probe.js', import.meta.url).href
 const errorCharsMax = 2_000
+/** As the command `suanpan` has it: what is in flight fits, so that little of it is copied or promoted. */
+const youngGeneration = '--max-semi-space-size=64'
 
 export interface ProcessOptions {
   /** Further flags of Node. */
@@ -28,7 +30,7 @@ export class MeasuredProcess {
   constructor(name: string, program: string, options: ProcessOptions = {}) {
     this.name = name
     this.child = fork(new URL(`../${program}.js`, import.meta.url), [], {
-      execArgv: ['--import', probe, ...(options.flags ?? [])],
+      execArgv: [youngGeneration, '--import', probe, ...(options.flags ?? [])],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     this.child.stderr?.on('data', (chunk: Buffer) => {
