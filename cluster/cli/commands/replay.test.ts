@@ -93,9 +93,23 @@ describe('a file of card transactions', () => {
   })
 })
 
+describe('a file of other data', () => {
+  it('has its columns in an order of its own, and more of them', async () => {
+    const lines = ['amount_minor,note,terminal_id,time,transaction_id,customer_id']
+    for (let id = 1; id <= 20; id++) lines.push(`${id}0,"a, b",shop,2026-01-01 00:00,${id},ann`)
+    writeFileSync(file, `\ufeff${lines.join('\r\n')}\r\n`)
+    const summary = lastJson<Summary>(await runCli(replay('--json')))
+    expect(summary).toMatchObject({ settled: 20, refused: {}, findings: [], conserved: true })
+  })
+})
+
 describe('a file that is wrong', () => {
   it.each([
-    ['a column is missing', 'transaction_id,time\n', /line 1: the row must name the columns/],
+    [
+      'a column is missing',
+      'transaction_id,time\n',
+      /line 1: the row does not name the columns customer_id, terminal_id, amount_minor/,
+    ],
     [
       'a row is short',
       `${cardHeader}\n1,2026-01-01T00:00:00Z,1,2\n`,

@@ -43,7 +43,7 @@ export function addReplay(program: Command): void {
     .summary('run a file of card transactions through the whole path')
     .description(
       'Pays every row of a CSV file (plain or gzip; columns transaction_id, time, customer_id, ' +
-        'terminal_id, amount_minor, fraud, fraud_scenario): customer c<id> pays merchant t<id>. The ' +
+        'terminal_id, amount_minor, and others): customer c<id> pays merchant t<id>. The ' +
         'transaction id is the idempotency key: running a file again, or going on after a crash, pays ' +
         'nothing twice. Ends with a proof: every balance equals its rows, and money is conserved.',
     )

@@ -1,6 +1,6 @@
 /**
  * A file of card transactions, read once into typed arrays: plain or gzip CSV with the columns
- * transaction_id, time, customer_id, terminal_id, amount_minor, fraud, fraud_scenario.
+ * transaction_id, time, customer_id, terminal_id and amount_minor, in any order, others beside them.
  *
  * C1. The whole file is read and checked before anything is done with it: a malformed row names its
  *     line, and nothing was begun.
@@ -13,15 +13,7 @@ import { createGunzip } from 'node:zlib'
 import { CsvError, parse } from 'csv-parse'
 import { CommandFailed } from '../problem.js'
 
-const columns = [
-  'transaction_id',
-  'time',
-  'customer_id',
-  'terminal_id',
-  'amount_minor',
-  'fraud',
-  'fraud_scenario',
-] as const
+const columns = ['transaction_id', 'time', 'customer_id', 'terminal_id', 'amount_minor'] as const
 
 /** Rows as columns; row `i` of each belongs together. */
 export interface CardTransactions {
@@ -128,7 +120,10 @@ const timePattern = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/
 class TransactionTable {
   length = 0
   private readonly path: string
-  private headerSeen = false
+  /** How the first row names its columns. */
+  private header: readonly string[] | undefined
+  /** Where each of {@link columns} stands in a row. */
+  private places: readonly number[] = []
   private skipped = 0
   private transactionIds = new Float64Array(rowsMin)
   private customers = new Uint32Array(rowsMin)
@@ -142,14 +137,15 @@ class TransactionTable {
   }
 
   add(record: readonly string[], line: number): void {
-    if (!this.headerSeen) {
+    if (this.header === undefined) {
       this.readHeader(record, line)
       return
     }
-    if (record.length !== columns.length) {
-      throw malformed(this.path, line, `has ${record.length} fields instead of ${columns.length}`)
+    const { length } = this.header
+    if (record.length !== length) {
+      throw malformed(this.path, line, `has ${record.length} fields instead of ${length}`)
     }
-    const [id = '', time = '', customer = '', terminal = '', amount = ''] = record
+    const [id, time, customer, terminal, amount] = this.fieldsOf(record)
     if (!wholePattern.test(id)) throw this.badField(line, 'transaction_id', id)
     if (!timePattern.test(time)) throw this.badField(line, 'time', time)
     if (!idPattern.test(customer)) throw this.badField(line, 'customer_id', customer)
@@ -168,7 +164,8 @@ class TransactionTable {
   }
 
   finish(): CardTransactions {
-    if (!this.headerSeen) throw malformed(this.path, 1, 'with the names of the columns is missing')
+    if (this.header === undefined)
+      throw malformed(this.path, 1, 'with the names of the columns is missing')
     this.refuseTwins()
     return {
       rows: this.length,
@@ -195,10 +192,17 @@ class TransactionTable {
   }
 
   private readHeader(record: readonly string[], line: number): void {
-    if (record.length !== columns.length || columns.some((name, i) => record[i] !== name)) {
-      throw malformed(this.path, line, `must name the columns ${columns.join(',')}`)
+    const missing = columns.filter((name) => !record.includes(name))
+    if (missing.length > 0) {
+      throw malformed(this.path, line, `does not name the columns ${missing.join(', ')}`)
     }
-    this.headerSeen = true
+    this.header = [...record]
+    this.places = columns.map((name) => record.indexOf(name))
+  }
+
+  private fieldsOf(record: readonly string[]): [string, string, string, string, string] {
+    const [id, time, customer, terminal, amount] = this.places
+    return [record[id!]!, record[time!]!, record[customer!]!, record[terminal!]!, record[amount!]!]
   }
 
   private badField(line: number, name: string, value: string): CommandFailed {
