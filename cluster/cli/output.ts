@@ -42,6 +42,16 @@ export class Output {
     if (!this.json) this.streams.stderr.write(`${text}\n`)
   }
 
+  /**
+   * What an operator should know while a command runs, in either form on stderr.
+   * @param words the same for people @default event and detail
+   */
+  tell(event: string, detail: Record<string, unknown>, words?: string): void {
+    const { stderr } = this.streams
+    if (this.json) stderr.write(`${JSON.stringify({ event, ...detail }, speaking)}\n`)
+    else stderr.write(`suanpan: ${words ?? `${event}: ${JSON.stringify(detail, speaking)}`}\n`)
+  }
+
   /** An error, in either form on stderr. */
   problem(problem: Problem): void {
     const { code, sentence, details } = problem
@@ -61,6 +71,11 @@ export class Output {
     }
     return problem.exitCode
   }
+}
+
+/** Errors have no fields of their own to print; what they say is what an operator needs. */
+function speaking(_: string, value: unknown): unknown {
+  return value instanceof Error ? `${value.name}: ${value.message}` : value
 }
 
 /** Labels and values, one a line, values aligned. */

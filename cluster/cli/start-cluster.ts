@@ -65,7 +65,7 @@ async function supervise(
     args: process.argv.slice(2),
     name: options.node ?? nodeNameDefault(),
     onEvent: (event, detail) => {
-      output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(detail)}\n`)
+      output.tell(event, detail)
     },
   })
   supervisor.start()
@@ -146,7 +146,7 @@ async function open(
   const { connectNats } = await import('../../transport/nats/index.js')
   const { createGateway } = await import('../../transport/gateway/index.js')
   const onProblem = (sentence: string): void => {
-    output.streams.stderr.write(`suanpan: ${sentence}\n`)
+    output.tell('nats', { sentence }, sentence)
   }
   const control = await connectNats({
     ...natsOptions(options, `suanpan ${name} control`),
@@ -195,7 +195,8 @@ async function open(
       apiKeys,
       onError: (error, { method, url }) => {
         const reason = error instanceof Error ? error.message : String(error)
-        output.streams.stderr.write(`suanpan: ${method} ${url} failed: ${reason}\n`)
+        const detail = { method, url, reason }
+        output.tell('request_failed', detail, `${method} ${url} failed: ${reason}`)
       },
     })
     await gateway.listen()
@@ -253,7 +254,8 @@ function checkDurability(
         `${finding.sentence} On a laptop, where payments may be lost, give --allow-unsafe-durability.`,
       )
     }
-    output.streams.stderr.write(`suanpan: WARNING ${finding.code}: ${finding.sentence}\n`)
+    const { code, sentence } = finding
+    output.tell('warning', { code, sentence }, `WARNING ${code}: ${sentence}`)
   }
 }
 
@@ -288,13 +290,7 @@ function reporter(
   level: () => Level,
 ): (event: string, detail: Record<string, unknown>) => void {
   return (event, detail) => {
-    if (levelOrder.indexOf(levelOf(event)) > levelOrder.indexOf(level())) return
-    const said = Object.fromEntries(
-      Object.entries(detail).map(([key, value]) => [
-        key,
-        value instanceof Error ? value.message : value,
-      ]),
-    )
-    output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(said)}\n`)
+    if (levelOrder.indexOf(levelOf(event)) <= levelOrder.indexOf(level()))
+      output.tell(event, detail)
   }
 }

@@ -174,14 +174,8 @@ function tellRecovery(data: string, recovery: RecoverySummary, output: Output): 
 /** What an operator should know while the node runs; snapshots are everyday. */
 function reporter(output: Output): (event: string, detail: Record<string, unknown>) => void {
   return (event, detail) => {
-    if (event === 'snapshot') return
-    output.streams.stderr.write(`suanpan: ${event}: ${JSON.stringify(detail, speaking)}\n`)
+    if (event !== 'snapshot') output.tell(event, detail)
   }
-}
-
-/** Errors have no fields of their own to print; what they say is what an operator needs. */
-function speaking(_: string, value: unknown): unknown {
-  return value instanceof Error ? `${value.name}: ${value.message}` : value
 }
 
 /** Runs the sample in a runtime of its own. @throws CommandFailed not_conserved */
@@ -209,7 +203,8 @@ async function serve(
       apiKeys,
       onError: (error, { method, url }) => {
         const reason = error instanceof Error ? error.message : String(error)
-        output.streams.stderr.write(`suanpan: ${method} ${url} failed: ${reason}\n`)
+        const detail = { method, url, reason }
+        output.tell('request_failed', detail, `${method} ${url} failed: ${reason}`)
       },
     }),
   )
@@ -236,7 +231,7 @@ async function startAuditor({ bank }: Embedded, output: Output): Promise<OnlineA
   const { OnlineAuditor } = await import('../../../actors/index.js')
   const auditor = new OnlineAuditor(() => bank.audit(), {
     onAlarm: ({ type, sentence }) => {
-      output.streams.stderr.write(`suanpan: ALARM ${type}: ${sentence}\n`)
+      output.tell('alarm', { type, sentence }, `ALARM ${type}: ${sentence}`)
     },
   })
   auditor.start()
