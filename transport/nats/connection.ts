@@ -29,6 +29,8 @@ export class NobodyListens extends NatsUnreachable {}
 
 /** Bytes that may wait for the server before the bus loses: below what a server keeps for a slow one. */
 const unsentBytesMax = 32 * 1024 * 1024
+/** Bytes sent after which the connection asks whether they have left: asking costs a message each way. */
+const askedAfterBytes = 1024 * 1024
 /** A closing connection waits this long for what it has said to arrive. */
 const closingMs = 1_000
 
@@ -87,7 +89,7 @@ export class Connection {
       return
     }
     this.unsentBytes += bytes.length
-    if (!this.flushing) void this.flush()
+    if (!this.flushing && this.unsentBytes > askedAfterBytes) void this.flush()
   }
 
   /** Asks for any number of answers to a subject; lost when the connection is down. */
@@ -110,7 +112,7 @@ export class Connection {
   /** Learns how much has left: a pong comes after everything before its ping. */
   private async flush(): Promise<void> {
     this.flushing = true
-    while (this.connected && this.unsentBytes > 0) {
+    while (this.connected && this.unsentBytes > askedAfterBytes) {
       const sent = this.unsentBytes
       try {
         await this.client.flush()
