@@ -54,7 +54,8 @@ interface Flags {
   readonly short?: boolean
   readonly json?: true
   readonly record: boolean
-  readonly recorded?: true
+  /** Commits, or all. */
+  readonly recorded?: true | readonly string[]
 }
 
 /** What one thread is to run. */
@@ -75,8 +76,8 @@ export async function simulateCommand(simulated: Simulated): Promise<void> {
     return
   }
   const flags = readFlags(simulated)
-  if (flags.recorded === true) {
-    reportRecorded(simulated.results)
+  if (flags.recorded !== undefined) {
+    reportRecorded(simulated.results, flags.recorded === true ? [] : flags.recorded)
     return
   }
   process.exitCode =
@@ -100,7 +101,10 @@ function readFlags({ script, description, workloads, hasLongLoads }: Simulated):
     .option('--jobs <n>', 'threads to run seeds on', whole, 1)
     .option('--json', 'print one JSON object at the end')
     .option('--no-record', 'add no line to the results file')
-    .option('--recorded', 'run nothing: add up the results file')
+    .option(
+      '--recorded [commits...]',
+      'run nothing: add up the results file, or these commits of it',
+    )
   if (hasLongLoads) command.option('--short', 'short loads only: what the tests run', false)
   return command.parse().opts<Flags>()
 }
