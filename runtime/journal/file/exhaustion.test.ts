@@ -75,7 +75,7 @@ async function folderOf(end: 'crash' | 'close'): Promise<Folder> {
 /** What a start makes of the lane, by the code a start runs; as one line to compare. */
 async function verdict({ env, closed }: Folder): Promise<string> {
   const chains = new ShardChains(new Map())
-  const expectations = { closed, announced: false, start: noGroup }
+  const expectations = { closed, announced: () => Promise.resolve(false), start: noGroup }
   try {
     const { torn } = await scanLane(env.disk, dataDir, [name], chains, expectations)
     const kept = ordinals(new Map([...chains.heads].map(([shard, head]) => [shard, head.ordinal])))

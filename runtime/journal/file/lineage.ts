@@ -83,7 +83,7 @@ export async function readLineage(
   const listing = await listFolder(disk, dataDir)
   const adoption = await readNewestAdoption(disk, dataDir, listing)
   if (adoption === undefined) return nothing
-  if (manifest === undefined) throw manifestMissing(dataDir)
+  const known = await manifestBeside(disk, dataDir, manifest)
   const { epoch } = adoption
   const truncations = await readTruncations(disk, dataDir, epoch, listing)
   const base = new Map<number, ShardHead>()
@@ -98,7 +98,7 @@ export async function readLineage(
   }
   const lanes = await scanLanes(disk, dataDir, epoch, listing, truncations, chains)
   for (const { scanned } of lanes.scanned) segments.push(...scanned.segments)
-  assertShards(dataDir, chains, adoption.manifest ?? manifest)
+  assertShards(dataDir, chains, adoption.manifest ?? known)
   return {
     manifest: adoption.manifest,
     epoch,
@@ -133,13 +133,25 @@ export async function adoptedManifest(
   found: Manifest | undefined,
 ): Promise<Manifest | undefined> {
   const adoption = await readNewestAdoption(disk, dataDir, await listFolder(disk, dataDir))
-  // A journal without its manifest is damage, and said to be.
-  if (adoption !== undefined && found === undefined) throw manifestMissing(dataDir)
+  if (adoption !== undefined) await manifestBeside(disk, dataDir, found)
   return adoption?.manifest
 }
 
-function manifestMissing(dataDir: string): Error {
-  return damage(manifestPath(dataDir), 0, 'the manifest is missing')
+/**
+ * The manifest of a folder that was adopted. It is put before the adoption record, by an opener of a new
+ * folder that was overtaken perhaps between our look at the one and at the other.
+ * @param found by the first look
+ * @throws OpenRefused damaged: a journal without its manifest
+ */
+async function manifestBeside(
+  disk: Disk,
+  dataDir: string,
+  found: Manifest | undefined,
+): Promise<Manifest> {
+  const path = manifestPath(dataDir)
+  const manifest = found ?? (await readRecord<Manifest>(disk, path))
+  if (manifest === undefined) throw damage(path, 0, 'the manifest is missing')
+  return manifest
 }
 
 async function readNewestAdoption(
@@ -255,15 +267,15 @@ async function scanLanes(
   const scanned: LaneOfEpoch[] = []
   for (const lane of lanes.sort((a, b) => a - b)) {
     const path = epochPaths.lane(dataDir, epoch, lane)
-    const record = await readRecord<LaneRecord>(disk, path)
     const end = closed?.lanes.find((candidate) => candidate.lane === lane)
     const truncation = truncations.find((candidate) => candidate.lane === lane)
-    const sealing = epochPaths.sealing(dataDir, epoch, lane)
-    const announced = (await readRecord<SealingRecord>(disk, sealing)) !== undefined
+    const announced = () => isAnnounced(disk, dataDir, epoch, lane)
     const names = segmentsOf(dataDir, epoch, lane, written, truncation?.firstKept ?? 0)
     const start = truncation?.start ?? noGroup
     const result = await scanLane(disk, dataDir, names, chains, { closed: end, announced, start })
-    // Crashed while it was being opened, or its record is lost: only the first has no groups.
+    // Crashed while it was being opened, or its record is lost: only the first has no groups. Read behind
+    // the groups: a paused owner may have gone on meanwhile, and puts it before its first one.
+    const record = await readRecord<LaneRecord>(disk, path)
     if (record === undefined && (result.shards.size > 0 || closed !== undefined)) {
       throw damage(path, 0, `the record of lane ${lane} is missing`)
     }
@@ -273,6 +285,22 @@ async function scanLanes(
     scanned.push({ scanned: result, shards: record?.shards ?? [] })
   }
   return { scanned, clean: closed !== undefined }
+}
+
+/**
+ * Whether a seal that was found was announced. A sleeper that wakes up may close the folder while it is
+ * read: it puts the note before the seal, and takes it away behind the closed record.
+ */
+async function isAnnounced(
+  disk: Disk,
+  dataDir: string,
+  epoch: number,
+  lane: number,
+): Promise<boolean> {
+  const note = epochPaths.sealing(dataDir, epoch, lane)
+  if ((await readRecord<SealingRecord>(disk, note)) !== undefined) return true
+  const closed = await readRecord<CloseRecord>(disk, epochPaths.closed(dataDir, epoch))
+  return closed?.lanes.some((end) => end.lane === lane) === true
 }
 
 /** Names of a lane's segments that count, without a gap (A3). */

@@ -8,7 +8,7 @@ import type { GroupHead, ShardChains, ShardHead } from './chains.js'
 import { damage } from './damage.js'
 import { segmentName, segmentPath, type SegmentName } from './names.js'
 import type { AdoptedSegment, LaneEnd } from './records.js'
-import { decideRecovery } from './recovery-table.js'
+import { decideRecovery, type LaneFacts } from './recovery-table.js'
 import {
   hasGroupFrom,
   isContinued,
@@ -18,7 +18,7 @@ import {
   type Tail,
 } from './scan.js'
 import { SegmentReader } from './segment-reader.js'
-import { segmentHeaderBytes } from './segment.js'
+import { blockBytes, segmentHeaderBytes } from './segment.js'
 
 /** A segment that counts, with the newest frame of each shard in it. */
 export interface ScannedSegment extends AdoptedSegment {
@@ -28,7 +28,8 @@ export interface ScannedSegment extends AdoptedSegment {
 /** What the records say about a lane. */
 export interface LaneExpectations {
   readonly closed: LaneEnd | undefined
-  readonly announced: boolean
+  /** Asked for a seal that was found without a closed record. */
+  readonly announced: () => Promise<boolean>
   /** Chain of groups before the first segment. */
   readonly start: GroupHead
 }
@@ -128,7 +129,9 @@ export async function scanLane(
       const advanced = scan.head.sequence > head.sequence
       head = scan.head
       const tail = (await reader.isZeroFrom(scan.end)) ? 'zeros' : 'bytes'
-      if (tail === 'bytes') laterGroup ||= await hasGroupFrom(reader, scan.end)
+      // What is whole now right where the reading ended was written since, by an owner that was paused
+      // with it: nobody was told of it, and nobody will be (A4).
+      if (tail === 'bytes') laterGroup ||= await hasGroupFrom(reader, scan.end + blockBytes)
       if (advanced || tail === 'bytes' || ending === undefined) {
         ending = { index: name.index, path: reader.path, end: scan.end, tail }
       }
@@ -138,7 +141,9 @@ export async function scanLane(
   }
   assert(ending !== undefined, 'a lane has a segment')
   assertGoesOn(disk, dataDir, names, collector)
-  return judge(collector, ending, sealed, laterGroup, names, expected)
+  const unexplained = sealed !== undefined && expected.closed === undefined
+  const announced = unexplained && (await expected.announced())
+  return judge(collector, ending, sealed, laterGroup, names, { ...expected, announced })
 }
 
 function isLast(name: SegmentName, names: readonly SegmentName[]): boolean {
@@ -190,7 +195,7 @@ function judge(
   sealed: LaneEnd | undefined,
   laterGroup: boolean,
   names: readonly SegmentName[],
-  { closed, announced }: LaneExpectations,
+  { closed, announced }: Pick<LaneExpectations, 'closed'> & Pick<LaneFacts, 'announced'>,
 ): ScannedLane {
   const lastIndex = names[names.length - 1]!.index
   const asRecorded =
