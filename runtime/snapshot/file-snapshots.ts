@@ -11,6 +11,7 @@
 import { crc32 } from 'node:zlib'
 import { join } from 'node:path'
 import type { Disk } from '../env/env.js'
+import { removeIfThere } from '../env/remove-if-there.js'
 import { OpenRefused } from '../errors.js'
 import { limits } from '../limits.js'
 import type { SnapshotCandidate, SnapshotCut, SnapshotStore } from './snapshot-store.js'
@@ -91,7 +92,7 @@ async function writeSnapshot(
   const path = join(folder, name)
   const temporary = `${path}.${cut.epoch}.tmp`
   await disk.makeFolder(folder)
-  if (disk.existsNow(temporary)) await disk.remove(temporary)
+  if (disk.existsNow(temporary)) await removeIfThere(disk, temporary)
   const file = await disk.open(temporary, 'create')
   try {
     let position = head.length
@@ -116,7 +117,7 @@ async function writeSnapshot(
 /** Removes all but the newest snapshots that are kept, and temporary files of earlier processes. */
 async function removeOldSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
   const snapshots = await listSnapshots(disk, folder)
-  for (const old of snapshots.slice(limits.snapshotsKept)) await disk.remove(old.path)
+  for (const old of snapshots.slice(limits.snapshotsKept)) await removeIfThere(disk, old.path)
   return snapshots.slice(0, limits.snapshotsKept)
 }
 

@@ -17,6 +17,7 @@
 import { dirname, join } from 'node:path'
 import { assert } from '../../assert.js'
 import type { Env } from '../../env/env.js'
+import { removeIfThere } from '../../env/remove-if-there.js'
 import { Fault, OpenRefused } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { RecoveryReport } from '../journal.js'
@@ -177,8 +178,8 @@ class OpenFolder implements JournalFolder {
     new Fence(disk, this.plan).check()
     const record: CloseRecord = { format: recordFormat, epoch, lanes: ends }
     await writeRecord(disk, epochPaths.closed(dataDir, epoch), record)
-    for (const { lane } of ends) await disk.remove(epochPaths.sealing(dataDir, epoch, lane))
-    await disk.remove(this.plan.claim)
+    for (const { lane } of ends) await removeIfThere(disk, epochPaths.sealing(dataDir, epoch, lane))
+    await removeIfThere(disk, this.plan.claim)
     await disk.syncFolder(folders.epochs(dataDir))
   }
 
@@ -310,7 +311,7 @@ async function removeStrays(env: Env, plan: FolderPlan): Promise<void> {
     if (isManifestDraft(name)) stray.push(join(dataDir, name))
   }
   fence.check()
-  for (const path of stray) await disk.remove(path)
+  for (const path of stray) await removeIfThere(disk, path)
   for (const folder of new Set(stray.map((path) => dirname(path)))) await disk.syncFolder(folder)
 }
 

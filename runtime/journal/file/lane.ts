@@ -14,6 +14,7 @@
  */
 import { assert } from '../../assert.js'
 import type { Env } from '../../env/env.js'
+import { removeIfThere } from '../../env/remove-if-there.js'
 import { Fault } from '../../errors.js'
 import { frameBytes, lastOrdinalOf } from '../frame.js'
 import type { FrameDraft, JournalLane } from '../journal.js'
@@ -240,7 +241,7 @@ class LaneOnFile implements FileLane {
     const path = segmentPath(dataDir, { epoch, lane: this.lane, index })
     if (!this.env.disk.existsNow(path)) return
     this.fence.check()
-    await this.env.disk.remove(path)
+    await removeIfThere(this.env.disk, path)
     await this.env.disk.syncFolder(folders.journal(dataDir))
   }
 

@@ -12,6 +12,7 @@
 import { basename, dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Disk, ProcessIdentity } from '../../env/env.js'
+import { removeIfThere } from '../../env/remove-if-there.js'
 import type { GroupHead, ShardHeadRow } from './chains.js'
 import { damage, newerFormat, openIfThere } from './damage.js'
 import {
@@ -148,7 +149,7 @@ export async function writeRecord(
   record: AnyRecord,
   temporary = path + temporarySuffix,
 ): Promise<void> {
-  if (disk.existsNow(temporary)) await disk.remove(temporary)
+  if (disk.existsNow(temporary)) await removeIfThere(disk, temporary)
   const file = await disk.open(temporary, 'create')
   try {
     await file.write(encodeRecord(record), 0)

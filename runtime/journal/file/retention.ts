@@ -10,6 +10,7 @@
  */
 import { assert } from '../../assert.js'
 import type { Env } from '../../env/env.js'
+import { removeIfThere } from '../../env/remove-if-there.js'
 import type { FrameDraft } from '../journal.js'
 import { headRows, mergeHeads, noGroup, type GroupHead, type ShardHead } from './chains.js'
 import type { Fence } from './fence.js'
@@ -74,7 +75,10 @@ export class Retention {
     this.fence.check()
     const { epoch, dataDir } = this.plan
     const mine = own.map(({ index }) => ({ epoch, lane: this.lane, index }))
-    for (const name of [...inherited, ...mine]) await this.remove(segmentPath(dataDir, name))
+    // Another thread may have removed a segment of an earlier epoch already.
+    for (const name of [...inherited, ...mine]) {
+      await removeIfThere(this.env.disk, segmentPath(dataDir, name))
+    }
     await this.env.disk.syncFolder(folders.journal(dataDir))
   }
 
@@ -101,12 +105,5 @@ export class Retention {
       base: headRows(this.base),
     }
     await writeRecord(this.env.disk, epochPaths.truncated(dataDir, epoch, lane), record)
-  }
-
-  /** Another thread may have removed a segment of an earlier epoch already. */
-  private async remove(path: string): Promise<void> {
-    await this.env.disk.remove(path).catch((error: unknown) => {
-      if ((error as { code?: string }).code !== 'ENOENT') throw error
-    })
   }
 }

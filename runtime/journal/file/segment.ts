@@ -15,6 +15,7 @@
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { DiskFile, Env } from '../../env/env.js'
+import { removeIfThere } from '../../env/remove-if-there.js'
 import { newerFormat } from './damage.js'
 import { segmentPath, temporarySuffix, type SegmentName } from './names.js'
 
@@ -62,7 +63,7 @@ export async function createSegment(
   const path = segmentPath(dataDir, segment)
   const temporary = path + temporarySuffix
   const { bytes, header } = encodeHeader(segment, env.chance.bytes(4))
-  if (disk.existsNow(temporary)) await disk.remove(temporary)
+  if (disk.existsNow(temporary)) await removeIfThere(disk, temporary)
   const file = await disk.open(temporary, 'create')
   try {
     await fill(file, bytes, segment.size)
