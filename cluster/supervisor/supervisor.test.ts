@@ -45,7 +45,7 @@ async function listening(run: CliProcess): Promise<string> {
 
 /** Process ids of the workers of a place, oldest first. */
 function pidsOf(run: CliProcess, node: string): number[] {
-  const line = new RegExp(`worker_started: {"node":"${node}","pid":(\\d+)}`, 'g')
+  const line = new RegExp(`{"event":"worker_started","node":"${node}","pid":(\\d+)}`, 'g')
   return [...run.said.stderr.matchAll(line)].map(([, pid]) => Number(pid))
 }
 
@@ -77,7 +77,7 @@ describe('start --processes', () => {
       await until('another one', () => pidsOf(run, 'm-2').length > times)
       expect(await alive(url)).toBe(true)
     }
-    const pauses = [...run.said.stderr.matchAll(/worker_restarts: .*"inMs":(\d+)/g)]
+    const pauses = [...run.said.stderr.matchAll(/"worker_restarts".*"inMs":(\d+)/g)]
     expect(pauses.map(([, ms]) => Number(ms))).toEqual([250, 500, 1_000])
     expect(pidsOf(run, 'm-1')).toHaveLength(1)
     run.kill('SIGTERM')
