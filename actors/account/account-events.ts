@@ -62,6 +62,26 @@ function moved(
   }
 }
 
+/** A literal, not a copy: all accounts have one layout, and there are millions of them. */
+function opened(
+  _unopened: AccountState,
+  data: { currency: string; creditLimit: number },
+): AccountState {
+  return {
+    status: 'open',
+    currency: data.currency,
+    creditLimit: data.creditLimit,
+    perPayment: 0,
+    perDay: 0,
+    day: 0,
+    spentOnDay: 0,
+    debitsPending: 0,
+    debitsPosted: 0,
+    creditsPending: 0,
+    creditsPosted: 0,
+  }
+}
+
 function hold(state: AccountState, { amount, day }: Spending): AccountState {
   return moved(state, amount, 1, 0, 0, 0, day, spentAfter(state, amount, day))
 }
@@ -79,12 +99,7 @@ function spentAfter(state: AccountState, amount: number, day: number): number {
 }
 
 export const accountEvents = {
-  opened: (state: AccountState, data: { currency: string; creditLimit: number }): AccountState => ({
-    ...state,
-    status: 'open',
-    currency: data.currency,
-    creditLimit: data.creditLimit,
-  }),
+  opened,
   frozen: (state: AccountState, _data: null): AccountState => ({ ...state, status: 'frozen' }),
   unfrozen: (state: AccountState, _data: null): AccountState => ({ ...state, status: 'open' }),
   closed: (state: AccountState, _data: null): AccountState => ({ ...state, status: 'closed' }),

@@ -20,10 +20,13 @@ export interface ProcessVitals {
 }
 
 /** One shard in a node's vitals. */
-export type ShardVitals = Pick<
+export interface ShardVitals extends Pick<
   ShardStatus,
-  'shard' | 'ordinal' | 'actors' | 'mailbox' | 'outboxMessages' | 'idempotencyKeys'
->
+  'shard' | 'ordinal' | 'mailbox' | 'outboxMessages' | 'idempotencyKeys'
+> {
+  /** In memory and packed away. */
+  readonly actors: number
+}
 
 export interface NodeVitals extends Partial<ProcessVitals> {
   readonly id: string
@@ -37,12 +40,12 @@ export interface NodeVitals extends Partial<ProcessVitals> {
 }
 
 export function shardVitals(statuses: readonly ShardStatus[]): ShardVitals[] {
-  return statuses.map(({ shard, ordinal, actors, mailbox, outboxMessages, idempotencyKeys }) => ({
-    shard,
-    ordinal,
-    actors,
-    mailbox,
-    outboxMessages,
-    idempotencyKeys,
+  return statuses.map((status) => ({
+    shard: status.shard,
+    ordinal: status.ordinal,
+    actors: status.actors + status.storedActors,
+    mailbox: status.mailbox,
+    outboxMessages: status.outboxMessages,
+    idempotencyKeys: status.idempotencyKeys,
   }))
 }

@@ -63,6 +63,7 @@ export interface ShardStatus {
   readonly thread: number
   readonly state: string
   readonly ordinal: number
+  /** Actors in memory; after a start they are all packed, until they are asked for. */
   readonly actors: number
   readonly storedActors: number
   readonly idempotencyKeys: number

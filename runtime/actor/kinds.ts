@@ -21,6 +21,14 @@ export interface EventHandler {
   readonly place: number
 }
 
+/** The code for an event as a journal names it. */
+export interface JournaledHandler {
+  readonly kind: Kind
+  readonly handler: EventHandler
+  /** Of the kind, when the event was written. */
+  readonly version: number
+}
+
 /** One kind, ready to run. */
 export class Kind {
   readonly name: string
@@ -85,6 +93,8 @@ export class Kind {
 /** All kinds of a runtime. */
 export class Kinds {
   readonly tally: TallyDefinition | undefined
+  /** By the tag of their frames: what a replay has found. There are as many as events and versions of them. */
+  readonly journaled = new Map<string, JournaledHandler>()
   private readonly byName = new Map<string, Kind>()
   private readonly all: Kind[] = []
   /** What {@link shardOf} was asked lately, and its answers. */
@@ -121,6 +131,12 @@ export class Kinds {
   of(address: Address): Kind | undefined {
     // A few kinds, compared in place: no part of the address is cut out to be looked up.
     for (const kind of this.all) if (startsWithName(address, kind.name)) return kind
+    return undefined
+  }
+
+  /** The kind of an address that stands in memory, from `from` to `to`. */
+  ofBytes(bytes: Uint8Array, from: number, to: number): Kind | undefined {
+    for (const kind of this.all) if (startsWithBytes(bytes, from, to, kind.name)) return kind
     return undefined
   }
 
@@ -170,6 +186,15 @@ function startsWithName(address: Address, name: string): boolean {
   for (let i = 0; i < length; i++) {
     if (address.charCodeAt(i) !== name.charCodeAt(i)) return false
   }
+  return true
+}
+
+/** The same of an address in memory: names of kinds are ASCII. */
+function startsWithBytes(bytes: Uint8Array, from: number, to: number, name: string): boolean {
+  const { length } = name
+  if (to - from !== length && (to - from < length || bytes[from + length] !== slashCode))
+    return false
+  for (let i = 0; i < length; i++) if (bytes[from + i] !== name.charCodeAt(i)) return false
   return true
 }
 

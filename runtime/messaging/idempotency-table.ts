@@ -157,19 +157,15 @@ export class IdempotencyTable {
     }
     assert(this.next === dump.first, 'idempotency records of a snapshot are not in order')
     // Copies: what was unpacked may be a Buffer, whose own `slice` is a view of a larger memory.
-    const words = [...new Int32Array(new Uint8Array(dump.words).buffer)]
+    const words = new Int32Array(new Uint8Array(dump.words).buffer)
     const seconds = new Uint32Array(new Uint8Array(dump.seconds).buffer)
     const notes = new Float64Array(new Uint8Array(dump.notes).buffer)
     const answers = new Map(dump.answers)
+    const hashes = new Array<number>(hashWords).fill(0)
     for (let i = 0; i < dump.kinds.length; i++) {
       const answer = answers.get(dump.first + i)
-      this.insert(
-        words.slice(i * hashWords, (i + 1) * hashWords),
-        seconds[i]! * 1000,
-        dump.kinds[i] as RecordKind,
-        notes[i]!,
-        answer,
-      )
+      for (let word = 0; word < hashWords; word++) hashes[word] = words[i * hashWords + word]!
+      this.insert(hashes, seconds[i]! * 1000, dump.kinds[i] as RecordKind, notes[i]!, answer)
     }
   }
 

@@ -11,6 +11,9 @@ const unitsPerChunk = 1 << unitBits
 const chunkBytes = unitsPerChunk * 8
 const firstChunkBytes = 4 * 1024
 
+/** Bytes that fit any chunk, the first one too, whose first eight are none's. */
+export const regionBytesMax = chunkBytes - 8
+
 /** Position of a record in units of eight bytes; 0 means none. */
 export type Position = number
 

@@ -173,12 +173,26 @@ export function readFrameBody(
   shard: number,
   reads: FormatRange = formatsRead,
 ): FrameMeta & { turns: CommittedTurn[] } {
+  const turns: CommittedTurn[] = []
+  const meta = readTurns(bytes, shard, reads, (turn) => turns.push(turn))
+  return { ...meta, turns }
+}
+
+/**
+ * Reads a frame body back, turn by turn: what is made of one is garbage before the next is read.
+ * @throws FormatUnread before the first turn, RangeError, and what `visit` throws
+ */
+export function readTurns(
+  bytes: Uint8Array,
+  shard: number,
+  reads: FormatRange,
+  visit: (turn: CommittedTurn) => void,
+): FrameMeta {
   const { facts, values } = openRow(bytes)
   const [format, sequence, count, tags] = facts as BodyFacts
   checkFormat(`A frame of shard ${shard}`, format, reads)
-  const turns: CommittedTurn[] = []
-  for (let i = 0; i < count; i++) turns.push(readTurn(values, tags, shard))
-  return { format, sequence, turns }
+  for (let i = 0; i < count; i++) visit(readTurn(values, tags, shard))
+  return { format, sequence }
 }
 
 function writeCause(row: RowWriter, cause: Cause): void {

@@ -71,4 +71,49 @@ describe('the packed store', () => {
     )
     expect(store.size).toBe(10)
   })
+
+  it('P3: another store takes records over as they are, whatever their addresses and sizes', () => {
+    const actors = fc.uniqueArray(
+      fc.record({
+        address: fc.oneof(
+          fc.stringMatching(/^purse\/[a-z]{1,20}$/),
+          fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).map((key) => `purse/${key}`),
+        ),
+        bytes: fc.oneof(
+          { weight: 19, arbitrary: fc.nat(2_000) },
+          { weight: 1, arbitrary: fc.integer({ min: 200_000, max: 600_000 }) },
+        ),
+      }),
+      { selector: ({ address }) => address, maxLength: 60 },
+    )
+    fc.assert(
+      fc.property(actors, fc.nat(40), (all, before) => {
+        const store = new PackedStore()
+        all.forEach(({ address, bytes }, i) => store.put(stored(address, i + 1, bytes)))
+        const other = new PackedStore()
+        for (let i = 1; i <= before; i++) other.put(stored(`own/${i}`, i, i))
+        const checked: string[] = []
+        for (const piece of store.cut().records()) {
+          other.adopt(piece, (bytes, from, to, kindVersion) => {
+            checked.push(`${bytes.toString('utf8', from, to)} ${kindVersion}`)
+          })
+        }
+        expect(checked.sort()).toEqual(all.map(({ address }) => `${address} 1`).sort())
+        expect(other.size).toBe(before + all.length)
+        for (const { address } of all) expect(other.peek(address)).toEqual(store.peek(address))
+        for (let i = 1; i <= before; i++) expect(other.take(`own/${i}`)?.state).toHaveLength(i)
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  it('P3: a piece that is cut short is refused', () => {
+    const store = new PackedStore()
+    for (let i = 1; i <= 3; i++) store.put(stored(`purse/${i}`, i, 50))
+    const [piece] = [...store.cut().records()]
+    for (const bytes of [8, 16, 24, piece!.length - 8]) {
+      const cut = piece!.subarray(0, bytes)
+      expect(() => new PackedStore().adopt(cut, () => undefined)).toThrow(RangeError)
+    }
+  })
 })

@@ -4,9 +4,13 @@
  *
  * P1. A stored actor costs its packed state, its address and about a dozen bytes, none of them on
  *     the JavaScript heap, so millions of finished payments don't slow the collector.
+ *     A slot holds the hash beside the position: what is not stored is missed, and the table grows,
+ *     without a look at any record.
  * P2. Records are never changed in place: a cut stays consistent while the shard goes on.
+ * P3. Records are the same bytes in a store and in a snapshot: to take a million of them over is to copy
+ *     them and to find their places, nothing is unpacked.
  */
-import { Arena, type Position } from './arena.js'
+import { Arena, regionBytesMax, type Position } from './arena.js'
 import { assert } from '../assert.js'
 import type { ShapedCodec } from '../../transport/index.js'
 
@@ -23,14 +27,32 @@ export interface StoredActor {
   readonly state: Uint8Array
 }
 
-// Record: address length u16, kind version u16 above it | history u32 | version f64 |
-// state length u32 | hash u32 | address | state
-const headerBytes = 24
+/** A consistent list of all actors of a store, read little by little: later changes don't show (P2). */
+export interface StoreCut {
+  readonly count: number
+  /** Places to ask for; some are empty. */
+  readonly slots: number
+  read(visit: (actor: StoredActor) => void, from: number, to: number): void
+  /** All records, in pieces for {@link PackedStore.adopt}. A piece is valid until the next one. */
+  records(): Generator<Uint8Array>
+}
+
+/**
+ * Looks at a record that is taken over.
+ * @param bytes with the address from `from` to `to`
+ */
+export type RecordCheck = (bytes: Buffer, from: number, to: number, kindVersion: number) => void
+
+// Record, padded to eight: address length u16, kind version u16 above it | history u32 | version f64 |
+// state length u32 | address | state
+const headerBytes = 20
 const compactionBytesMin = 1024 * 1024
 
 export class PackedStore {
   private arena = new Arena()
   private slots = new Uint32Array(16)
+  /** Hashes of the addresses at {@link slots}. */
+  private hashes = new Uint32Array(16)
   private count = 0
   private wastedBytes = 0
 
@@ -72,12 +94,8 @@ export class PackedStore {
     return slot < 0 ? undefined : this.recordAt(this.slots[slot]!)
   }
 
-  /** A consistent list of all stored actors, read lazily: later changes of the store don't show. */
-  cut(): {
-    readonly count: number
-    read(visit: (actor: StoredActor) => void, from: number, to: number): void
-    readonly slots: number
-  } {
+  /** A cut of all that is stored now. */
+  cut(): StoreCut {
     const slots = this.slots.slice()
     const arena = this.arena
     return {
@@ -89,6 +107,28 @@ export class PackedStore {
           if (position !== 0) visit(readRecord(arena, position))
         }
       },
+      records: () => recordsAt(arena, slots),
+    }
+  }
+
+  /**
+   * Takes over one piece of another store's records; none of their actors may be stored here.
+   * @throws RangeError when the piece is not whole, and what `check` throws
+   */
+  adopt(piece: Uint8Array, check: RecordCheck): void {
+    const first = this.arena.allocate(piece.length)
+    const chunk = this.arena.chunkOf(first)
+    const start = this.arena.offsetOf(first)
+    chunk.set(piece, start)
+    const end = start + piece.length
+    for (let at = start; at < end; at += recordBytes(chunk, at)) {
+      if (at + headerBytes > end || at + recordBytes(chunk, at) > end) {
+        throw new RangeError('packed actors end too early')
+      }
+      const from = at + headerBytes
+      const to = from + chunk.readUInt16LE(at)
+      check(chunk, from, to, chunk.readUInt16LE(at + 2))
+      this.insert(hashOfBytes(chunk, from, to), first + (at - start) / 8)
     }
   }
 
@@ -109,7 +149,6 @@ export class PackedStore {
     words[word + 1] = actor.history
     this.arena.floatsOf(position)[this.arena.unitOf(position) + 1] = actor.version
     words[word + 4] = stateBytes
-    words[word + 5] = hash
     if (addressBytes === address.length) {
       for (let i = 0; i < addressBytes; i++) chunk[at + headerBytes + i] = address.charCodeAt(i)
     } else chunk.write(address, at + headerBytes, 'utf8')
@@ -127,7 +166,7 @@ export class PackedStore {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const position = this.slots[slot]!
       if (position === 0) return -1
-      if (this.hashAt(position) !== hash) continue
+      if (this.hashes[slot] !== hash) continue
       const chunk = this.arena.chunkOf(position)
       const at = this.arena.offsetOf(position) + headerBytes
       const stored = chunk.toString('utf8', at, at + this.addressBytesAt(position))
@@ -136,21 +175,27 @@ export class PackedStore {
   }
 
   private insert(hash: number, position: Position): void {
-    if ((this.count + 1) * 4 > this.slots.length * 3) this.resize(this.slots.length * 2)
-    place(this.slots, hash, position)
+    if ((this.count + 1) * 4 > this.slots.length * 3) this.grow()
+    this.place(hash, position)
     this.count++
   }
 
-  private resize(length: number): void {
-    const slots = new Uint32Array(length)
-    for (const position of this.slots) {
-      if (position !== 0) place(slots, this.hashAt(position), position)
+  private grow(): void {
+    const { slots, hashes } = this
+    this.slots = new Uint32Array(slots.length * 2)
+    this.hashes = new Uint32Array(slots.length * 2)
+    for (let slot = 0; slot < slots.length; slot++) {
+      if (slots[slot] !== 0) this.place(hashes[slot]!, slots[slot]!)
     }
-    this.slots = slots
   }
 
-  private hashAt(position: Position): number {
-    return this.arena.wordsOf(position)[this.arena.wordOf(position) + 5]!
+  private place(hash: number, position: Position): void {
+    const { slots } = this
+    const mask = slots.length - 1
+    let slot = hash & mask
+    while (slots[slot] !== 0) slot = (slot + 1) & mask
+    slots[slot] = position
+    this.hashes[slot] = hash
   }
 
   private addressBytesAt(position: Position): number {
@@ -163,9 +208,10 @@ export class PackedStore {
     for (let slot = (hole + 1) & mask; ; slot = (slot + 1) & mask) {
       const position = this.slots[slot]!
       if (position === 0) break
-      const home = this.hashAt(position) & mask
+      const home = this.hashes[slot]! & mask
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
         this.slots[hole] = position
+        this.hashes[hole] = this.hashes[slot]!
         hole = slot
       }
     }
@@ -179,6 +225,7 @@ export class PackedStore {
     const positions = this.slots.filter((position) => position !== 0)
     this.arena = new Arena()
     this.slots = new Uint32Array(this.slots.length)
+    this.hashes = new Uint32Array(this.slots.length)
     this.count = 0
     this.wastedBytes = 0
     for (const position of positions) this.put(readRecord(old, position))
@@ -199,11 +246,28 @@ function readRecord(arena: Arena, position: Position): StoredActor {
   }
 }
 
-function place(slots: Uint32Array, hash: number, position: Position): void {
-  const mask = slots.length - 1
-  let slot = hash & mask
-  while (slots[slot] !== 0) slot = (slot + 1) & mask
-  slots[slot] = position
+/** Bytes of the record at an offset. */
+function recordBytes(chunk: Buffer, at: number): number {
+  return (headerBytes + chunk.readUInt16LE(at) + chunk.readUInt32LE(at + 16) + 7) & ~7
+}
+
+/** Copies records into pieces that fit a chunk; one that is larger is a piece of its own. */
+function* recordsAt(arena: Arena, positions: Uint32Array): Generator<Uint8Array> {
+  const piece = Buffer.allocUnsafe(regionBytesMax)
+  let used = 0
+  for (const position of positions) {
+    if (position === 0) continue
+    const chunk = arena.chunkOf(position)
+    const at = arena.offsetOf(position)
+    const bytes = recordBytes(chunk, at)
+    if (used + bytes > piece.length && used > 0) {
+      yield piece.subarray(0, used)
+      used = 0
+    }
+    if (bytes > piece.length) yield chunk.subarray(at, at + bytes)
+    else used += chunk.copy(piece, used, at, at + bytes)
+  }
+  if (used > 0) yield piece.subarray(0, used)
 }
 
 function isAscii(text: string): boolean {
@@ -211,10 +275,29 @@ function isAscii(text: string): boolean {
   return true
 }
 
+/** FNV-1a, then mixed: neighbouring names must not become neighbouring slots. */
+const hashSeed = 0x811c9dc5
+const hashFactor = 0x01000193
+
 function hashOf(address: string): number {
-  let hash = 0x811c9dc5
+  let hash = hashSeed
   for (let i = 0; i < address.length; i++)
-    hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193)
-  hash ^= hash >>> 15
-  return (Math.imul(hash, 0x2c1b3c6d) ^ (hash >>> 12)) >>> 0
+    hash = Math.imul(hash ^ address.charCodeAt(i), hashFactor)
+  return mixed(hash)
+}
+
+function mixed(hash: number): number {
+  const folded = hash ^ (hash >>> 15)
+  return (Math.imul(folded, 0x2c1b3c6d) ^ (folded >>> 12)) >>> 0
+}
+
+/** The hash of an address that stands in memory. */
+function hashOfBytes(bytes: Buffer, from: number, to: number): number {
+  let hash = hashSeed
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i]!
+    if (byte > 0x7f) return hashOf(bytes.toString('utf8', from, to))
+    hash = Math.imul(hash ^ byte, hashFactor)
+  }
+  return mixed(hash)
 }

@@ -2,12 +2,11 @@
  * Replay: applies the frames of a journal to a shard's state. It never decides again; it goes
  * through the same {@link ShardState.commit} as the live shard.
  */
-import { kindOf } from '../actor/address.js'
-import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
+import type { JournaledHandler, Kinds } from '../actor/kinds.js'
 import { OpenRefused } from '../errors.js'
 import type { Frame } from '../journal/journal.js'
-import { readFrameBody, type JournaledEvent } from './committed-turn.js'
-import { FormatUnread, type FormatRange } from './formats.js'
+import { readTurns, type CommittedTurn, type JournaledEvent } from './committed-turn.js'
+import { FormatUnread } from './formats.js'
 import { AppliedChange, type ShardState } from './shard-state.js'
 
 /**
@@ -24,22 +23,21 @@ export function replayFrame(state: ShardState, frame: Frame): void {
       `Shard ${frame.shard} has no journal between ordinals ${state.ordinal + 1} and ${frame.firstOrdinal - 1}.`,
     )
   }
-  const body = readBody(frame, state.formats.reads)
-  for (const turn of body.turns) {
-    const changes = turn.events.map((event) => evolve(state, event))
-    state.commit(turn, changes, frame.time, 0)
-    state.passivateFinished(changes)
-  }
-  state.sequence = body.sequence
-}
-
-function readBody(frame: Frame, reads: FormatRange): ReturnType<typeof readFrameBody> {
   try {
-    return readFrameBody(frame.body, frame.shard, reads)
+    const { sequence } = readTurns(frame.body, frame.shard, state.formats.reads, (turn) => {
+      replayTurn(state, turn, frame.time)
+    })
+    state.sequence = sequence
   } catch (error) {
     if (!(error instanceof FormatUnread)) throw error
     throw new OpenRefused(error.code, `${error.message} (ordinal ${frame.firstOrdinal})`)
   }
+}
+
+function replayTurn(state: ShardState, turn: CommittedTurn, time: number): void {
+  const changes = turn.events.map((event) => evolve(state, event))
+  state.commit(turn, changes, time, 0)
+  state.passivateFinished(changes)
 }
 
 function evolve(state: ShardState, event: JournaledEvent): AppliedChange {
@@ -57,13 +55,15 @@ function evolve(state: ShardState, event: JournaledEvent): AppliedChange {
 }
 
 /** Finds the code for a journaled event. */
-function handlerOf(
-  kinds: Kinds,
-  event: JournaledEvent,
-): { kind: Kind; handler: EventHandler; version: number } {
+function handlerOf(kinds: Kinds, event: JournaledEvent): JournaledHandler {
+  return kinds.journaled.get(event.tag) ?? findHandler(kinds, event)
+}
+
+/** Finds it the first time. */
+function findHandler(kinds: Kinds, event: JournaledEvent): JournaledHandler {
   const [, name = '', written = '', eventName = ''] = /^([^@]*)@(\d+)\.(.*)$/.exec(event.tag) ?? []
   const version = Number(written)
-  const kind = kinds.get(name === '' ? kindOf(event.address) : name)
+  const kind = kinds.get(name)
   if (kind === undefined) {
     throw new OpenRefused(
       'newer_version',
@@ -83,5 +83,7 @@ function handlerOf(
       `The journal has the event "${name}.${eventName}", which this program does not define.`,
     )
   }
-  return { kind, handler, version }
+  const found = { kind, handler, version }
+  kinds.journaled.set(event.tag, found)
+  return found
 }

@@ -61,6 +61,11 @@ export function snapshotFolder(snapshots: string, shard: number): string {
 }
 
 const blockHeaderBytes = 8
+/**
+ * Bytes gathered before a write. Under load each one waits for its turn of the event loop: many small
+ * ones made a round of snapshots take minutes, and the journal to be replayed long.
+ */
+const writeBytesMin = 512 * 1024
 const magic = Buffer.from('SUANSNP2')
 const firstMagic = Buffer.from('SUANSNAP')
 const headBytes = magic.length + 16
@@ -95,16 +100,24 @@ async function writeSnapshot(
   if (disk.existsNow(temporary)) await removeIfThere(disk, temporary)
   const file = await disk.open(temporary, 'create')
   try {
-    let position = head.length
-    await file.write(head, 0)
-    for (const block of cut.blocks) {
-      const framed = Buffer.allocUnsafe(blockHeaderBytes + block.length)
-      framed.writeUInt32LE(block.length, 0)
-      framed.writeUInt32LE(crc32(block), 4)
-      framed.set(block, blockHeaderBytes)
-      await file.write(framed, position)
-      position += framed.length
+    let position = 0
+    let parts: Uint8Array[] = [head]
+    let bytes = head.length
+    const write = async (): Promise<void> => {
+      await file.write(Buffer.concat(parts, bytes), position)
+      position += bytes
+      parts = []
+      bytes = 0
     }
+    for (const block of cut.blocks) {
+      const header = Buffer.allocUnsafe(blockHeaderBytes)
+      header.writeUInt32LE(block.length, 0)
+      header.writeUInt32LE(crc32(block), 4)
+      parts.push(header, block)
+      bytes += blockHeaderBytes + block.length
+      if (bytes >= writeBytesMin) await write()
+    }
+    if (bytes > 0) await write()
     await file.sync()
   } finally {
     await file.close()

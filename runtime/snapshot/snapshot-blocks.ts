@@ -3,10 +3,12 @@
  *
  * N1. The cut is taken at once, between two frames; the blocks are made from it little by little
  *     while the shard goes on. States are immutable, so nothing is copied but references.
+ * N9. All actors are brought back to the packed store, as bytes: each is unpacked when it is asked for.
  * N2. A snapshot of a newer version of any kind, or of another format than is read, is refused by name,
  *     never read in part.
  */
-import { Activation, type ShardState } from '../shard/shard-state.js'
+import type { ShardState } from '../shard/shard-state.js'
+import { PackedStore, type StoredActor } from '../shard/packed-store.js'
 import type { OutboxDump } from '../messaging/outbox.js'
 import type { KeyChunkDump } from '../messaging/idempotency-table.js'
 import type { DurableTimer } from '../shard/durable-timers.js'
@@ -16,8 +18,8 @@ import { HistoryLog } from '../shard/history-log.js'
 import { OpenRefused } from '../errors.js'
 import { pack, ShapedCodec, unpack } from '../../transport/index.js'
 
+/** Actors in memory that are packed at once. */
 const actorsPerBlock = 512
-const storeSlotsPerBlock = 2_048
 
 interface Meta {
   readonly format: number
@@ -34,24 +36,21 @@ interface Meta {
   readonly refusals: readonly (readonly [string, string])[]
   readonly disagreements: readonly string[]
   readonly tally: unknown
-  readonly stateShapes: readonly (readonly string[])[]
   readonly historyShapes: readonly (readonly string[])[]
 }
 
-type ActorRow = readonly [
-  address: string,
-  kindVersion: number,
-  version: number,
-  history: number,
-  state: unknown,
-]
 type Block =
   | readonly ['meta', Meta]
-  | readonly ['actors', readonly ActorRow[]]
-  | readonly ['stored', readonly ActorRow[]]
+  | readonly ['actors', Uint8Array]
   | readonly ['history', Uint8Array]
   | readonly ['keys', KeyChunkDump]
-  | readonly ['end']
+  /** With the shapes of the states: packing those of actors in memory may add to them. */
+  | readonly ['end', readonly (readonly string[])[]]
+
+/** An actor in memory, as it was when the snapshot was cut. */
+interface CutActor extends Omit<StoredActor, 'state'> {
+  readonly state: unknown
+}
 
 /**
  * Cuts a snapshot now and returns its blocks, to be pulled one by one.
@@ -59,32 +58,26 @@ type Block =
  */
 export function snapshotBlocks(state: ShardState): Generator<Uint8Array> {
   const meta = pack(['meta', metaOf(state)] satisfies Block)
-  const actors = [...state.actors.values()]
-    .filter((actor) => actor.version > 0)
-    .map((actor): ActorRow => rowOf(actor))
+  const actors = actorsInMemory(state)
   const stored = state.store.cut()
   const history = state.history.arena.cut()
   const keys = state.keys.dump()
+  // Its own: what the shard packs from now on must not depend on whether it was snapshotted.
+  const codec = new ShapedCodec(state.codec.shapes)
   return (function* () {
     yield meta
     for (let at = 0; at < actors.length; at += actorsPerBlock) {
-      yield pack(['actors', actors.slice(at, at + actorsPerBlock)] satisfies Block)
+      const packed = new PackedStore()
+      for (const actor of actors.slice(at, at + actorsPerBlock))
+        packed.pack(actor, actor.state, codec)
+      for (const records of packed.cut().records()) yield pack(['actors', records] satisfies Block)
     }
-    for (let at = 0; at < stored.slots; at += storeSlotsPerBlock) {
-      const rows: ActorRow[] = []
-      stored.read(
-        (actor) =>
-          rows.push([actor.address, actor.kindVersion, actor.version, actor.history, actor.state]),
-        at,
-        at + storeSlotsPerBlock,
-      )
-      if (rows.length > 0) yield pack(['stored', rows] satisfies Block)
-    }
+    for (const records of stored.records()) yield pack(['actors', records] satisfies Block)
     for (let i = 0; i < history.chunks.length; i++) {
       yield pack(['history', history.chunks[i]!.subarray(0, history.used[i])] satisfies Block)
     }
     for (const chunk of keys) yield pack(['keys', chunk] satisfies Block)
-    yield pack(['end'] satisfies Block)
+    yield pack(['end', codec.shapes] satisfies Block)
   })()
 }
 
@@ -105,10 +98,7 @@ export class SnapshotRestore {
         restoreMeta(this.state, block[1])
         break
       case 'actors':
-        for (const row of block[1]) this.restoreActor(row)
-        break
-      case 'stored':
-        for (const row of block[1]) this.restoreStored(row)
+        this.state.store.adopt(block[1], this.check)
         break
       case 'history':
         this.state.history.arena.restoreChunk(block[1])
@@ -117,36 +107,22 @@ export class SnapshotRestore {
         this.state.keys.restore(block[1])
         break
       case 'end':
+        this.state.codec = new ShapedCodec(block[1])
         this.complete = true
         break
     }
   }
 
-  private restoreActor([address, kindVersion, version, history, state]: ActorRow): void {
-    const kind = this.kindOf(address, kindVersion)
-    const upcast = kind.upcastState(state, kindVersion)
-    this.state.attach(new Activation(address, kind, upcast, version, history))
-  }
-
-  private restoreStored([address, kindVersion, version, history, state]: ActorRow): void {
-    this.kindOf(address, kindVersion)
-    this.state.store.put({ address, kindVersion, version, history, state: state as Uint8Array })
-  }
-
-  private kindOf(
-    address: string,
-    version: number,
-  ): NonNullable<ReturnType<ShardState['kinds']['of']>> {
-    const kind = this.state.kinds.of(address)
-    if (kind === undefined || version > kind.version) {
-      const known =
-        kind === undefined ? 'does not define it' : `knows it up to version ${kind.version}`
-      throw new OpenRefused(
-        'newer_version',
-        `A snapshot holds "${address}" in version ${version} of its kind; this program ${known}. Install the newer program.`,
-      )
-    }
-    return kind
+  /** @throws OpenRefused newer_version (N2) */
+  private readonly check = (bytes: Buffer, from: number, to: number, version: number): void => {
+    const kind = this.state.kinds.ofBytes(bytes, from, to)
+    if (kind !== undefined && version <= kind.version) return
+    const known =
+      kind === undefined ? 'does not define it' : `knows it up to version ${kind.version}`
+    throw new OpenRefused(
+      'newer_version',
+      `A snapshot holds "${bytes.toString('utf8', from, to)}" in version ${version} of its kind; this program ${known}. Install the newer program.`,
+    )
   }
 }
 
@@ -159,8 +135,13 @@ function checkSnapshotFormat({ format, shard }: Meta, { formats }: ShardState): 
   }
 }
 
-function rowOf(actor: Activation): ActorRow {
-  return [actor.address, actor.kind.version, actor.version, actor.history, actor.state]
+function actorsInMemory(state: ShardState): CutActor[] {
+  const actors: CutActor[] = []
+  for (const { address, kind, version, history, state: own } of state.actors.values()) {
+    if (version === 0) continue
+    actors.push({ address, kindVersion: kind.version, version, history, state: own })
+  }
+  return actors
 }
 
 function metaOf(state: ShardState): Meta {
@@ -179,7 +160,6 @@ function metaOf(state: ShardState): Meta {
     refusals: state.refusals,
     disagreements: state.disagreements,
     tally: state.tally,
-    stateShapes: state.codec.shapes,
     historyShapes: state.history.codec.shapes,
   }
 }
@@ -203,6 +183,5 @@ function restoreMeta(state: ShardState, meta: Meta): void {
   state.refusals.push(...meta.refusals)
   state.disagreements.push(...meta.disagreements)
   state.tally = meta.tally
-  state.codec = new ShapedCodec(meta.stateShapes)
   state.history = new HistoryLog(meta.historyShapes)
 }
