@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { BenchFailed } from '../harness/bench-failed.js'
 import type { Peer } from './peer.js'
-import { findBinary, freePort, PeerServer, unprivilegedUser } from './server.js'
+import { findBinary, PeerServer, unprivilegedUser, type Endpoint } from './server.js'
 
 const folders = ['/usr/lib/postgresql/*/bin', '/usr/pgsql-*/bin', '/opt/homebrew/bin']
 /** Connections; more than this only queue on two cores. */
@@ -39,11 +39,10 @@ function initialise(folder: string): void {
   throw new BenchFailed(`initdb failed: ${made.stderr.trim()}${hint}`)
 }
 
-async function serve(folder: string): Promise<PeerServer> {
-  const endpoint = { host: '127.0.0.1', port: await freePort() }
-  const settings = {
-    listen_addresses: endpoint.host,
-    port: String(endpoint.port),
+function settings(folder: string, { host, port }: Endpoint): Record<string, string> {
+  return {
+    listen_addresses: host,
+    port: String(port),
     unix_socket_directories: folder,
     max_connections: String(connections + 16),
     shared_buffers: '512MB',
@@ -51,9 +50,18 @@ async function serve(folder: string): Promise<PeerServer> {
     fsync: 'on',
     synchronous_commit: 'on',
   }
-  const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const user = unprivilegedUser('postgres', 'nobody')
-  return new PeerServer(endpoint, binary('postgres')!, ['-D', join(folder, 'data'), ...words], user)
+}
+
+function serve(folder: string): Promise<PeerServer> {
+  return PeerServer.start({
+    binary: binary('postgres')!,
+    words: (endpoint) => {
+      const pairs = Object.entries(settings(folder, endpoint))
+      const set = pairs.flatMap(([name, value]) => ['-c', `${name}=${value}`])
+      return ['-D', join(folder, 'data'), ...set]
+    },
+    user: unprivilegedUser('postgres', 'nobody'),
+  })
 }
 
 export const postgres: Peer = {

@@ -1,13 +1,18 @@
 /** Redis with every write synced: one Lua script a payment, pipelined by ioredis. */
 import { mkdirSync } from 'node:fs'
 import type { Peer } from './peer.js'
-import { findBinary, freePort, PeerServer } from './server.js'
+import { findBinary, PeerServer } from './server.js'
 
-async function serve(folder: string): Promise<PeerServer> {
-  const endpoint = { host: '127.0.0.1', port: await freePort() }
-  const words = ['--bind', endpoint.host, '--port', String(endpoint.port), '--dir', folder]
-  words.push('--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--daemonize', 'no')
-  return new PeerServer(endpoint, findBinary('redis-server')!, words, {})
+function serve(folder: string): Promise<PeerServer> {
+  const always = ['--appendonly', 'yes', '--appendfsync', 'always']
+  return PeerServer.start({
+    binary: findBinary('redis-server')!,
+    words: ({ host, port }) => {
+      const place = ['--bind', host, '--port', String(port), '--dir', folder]
+      return [...place, ...always, '--save', '', '--daemonize', 'no']
+    },
+    user: {},
+  })
 }
 
 export const redis: Peer = {

@@ -1,8 +1,11 @@
 /** A peer's server: started by the harness on loopback with its own folder, stopped by its pid. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { freePorts } from '../../transport/nats/index.js'
+import { BenchFailed } from '../harness/bench-failed.js'
 
 /** Where a peer listens. */
 export interface Endpoint {
@@ -10,23 +13,58 @@ export interface Endpoint {
   readonly port: number
 }
 
+/** How a server is started. */
+export interface Launch {
+  readonly binary: string
+  readonly words: (endpoint: Endpoint) => readonly string[]
+  readonly user: User
+}
+
+const lookMs = 50
+const errorCharsMax = 2_000
+
 export class PeerServer {
   readonly endpoint: Endpoint
   private readonly child: ChildProcess
   private readonly gone: Promise<void>
+  private errors = ''
 
-  constructor(endpoint: Endpoint, binary: string, words: readonly string[], user: User) {
+  private constructor(endpoint: Endpoint, { binary, words, user }: Launch) {
     this.endpoint = endpoint
-    this.child = spawn(binary, words, { stdio: 'ignore', ...user })
+    this.child = spawn(binary, words(endpoint), { stdio: ['ignore', 'ignore', 'pipe'], ...user })
+    this.child.stderr!.on('data', (bytes: Buffer) => {
+      this.errors = (this.errors + bytes.toString()).slice(-errorCharsMax)
+    })
     this.gone = new Promise((resolve) => {
-      this.child.once('exit', () => resolve())
-      this.child.once('error', () => resolve())
+      // Not "exit": what it said last comes after that.
+      this.child.once('close', () => resolve())
+      this.child.once('error', (error) => {
+        this.errors += error.message
+        resolve()
+      })
     })
     process.once('exit', this.killNow)
   }
 
-  get running(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null
+  /**
+   * Starts a server and waits until it listens. One that ends instead is started again for a while: its
+   * port was just taken, or, after a kill, processes of its predecessor still hold what it needs
+   * (PostgreSQL: "pre-existing shared memory block is still in use").
+   * @param patience how long it may take to listen, milliseconds
+   * @throws BenchFailed when it does not, with what it said
+   */
+  static async start(launch: Launch, patience = 60_000): Promise<PeerServer> {
+    const end = Date.now() + patience
+    let said = 'it says nothing'
+    for (;;) {
+      const [port] = await freePorts(1)
+      const server = new PeerServer({ host: '127.0.0.1', port: port! }, launch)
+      if (await server.listens(end)) return server
+      await server.stop('SIGKILL')
+      said = server.errors.trim() || said
+      if (Date.now() > end) throw new BenchFailed(`${launch.binary} does not start: ${said}`)
+      await pause(lookMs)
+    }
   }
 
   /** Ends it. @param signal SIGKILL as a crash would, others as it likes */
@@ -36,9 +74,33 @@ export class PeerServer {
     await this.gone
   }
 
+  /** Waits for it to listen. @returns false when it ended or took too long */
+  private async listens(end: number): Promise<boolean> {
+    while (this.running && Date.now() <= end) {
+      if (await accepts(this.endpoint)) return this.running
+      await pause(lookMs)
+    }
+    return false
+  }
+
+  private get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null
+  }
+
   private readonly killNow = (): void => {
     this.child.kill('SIGKILL')
   }
+}
+
+function accepts({ host, port }: Endpoint): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
 }
 
 /** Whom a server runs as: some refuse to run as root. */
@@ -87,16 +149,4 @@ function isProgram(path: string): boolean {
   } catch {
     return false
   }
-}
-
-/** A port nobody uses now. */
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

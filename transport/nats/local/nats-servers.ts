@@ -4,9 +4,9 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePorts } from './free-ports.js'
 import { natsServerProgram } from './nats-server.js'
 
 export interface NatsServersOptions {
@@ -276,21 +276,6 @@ function shippedFor(
       NATS_ROUTES: `[${routes.join(', ')}]`,
     },
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const holders = await Promise.all(
-    Array.from({ length: count }, () => {
-      const holder = createServer()
-      return new Promise<typeof holder>((resolve, reject) => {
-        holder.once('error', reject)
-        holder.listen(0, '127.0.0.1', () => resolve(holder))
-      })
-    }),
-  )
-  const ports = holders.map((holder) => (holder.address() as AddressInfo).port)
-  await Promise.all(holders.map((holder) => new Promise((resolve) => holder.close(resolve))))
-  return ports
 }
 
 /** Looks again and again until a condition holds. */
