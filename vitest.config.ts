@@ -42,8 +42,10 @@ export default defineConfig({
     include: ['{runtime,actors,transport,cluster,bench}/**/*.test.ts'],
     reporters: ['default', new URL('./.ci/plain-reporter.mjs', import.meta.url).pathname],
     provide: { freshSeed: freshSeed() },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Far more than anything takes: tests wait for conditions, also on a slow machine.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     pool: 'forks',
     maxWorkers: 2,
   },
