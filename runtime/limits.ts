@@ -4,8 +4,9 @@
  */
 
 export const limits = {
-  /** Shards of a new data folder when none are asked for: enough for 64 threads, cheap on one. */
-  shardsDefault: 64,
+  /** Shards of a new data folder when none are asked for: enough for 32 threads, and few enough
+   *  that what a shard keeps for each other one stays in the caches. */
+  shardsDefault: 32,
   /** A shard number fits two bytes in frames and ids. */
   shardsMax: 65_535,
   /** Waiting client requests a shard accepts before it sheds. */

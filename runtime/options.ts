@@ -17,7 +17,7 @@ export interface RuntimeOptions {
    * @default cores − 1, at least 1; 0 when `actors` has no module
    */
   readonly threads?: number
-  /** Number of shards, fixed when the folder is made and checked afterwards. @default 64 */
+  /** Number of shards, fixed when the folder is made and checked afterwards. @default 32 */
   readonly shards?: number
   /** Plain data every turn can read as `turn.settings`. @default {} */
   readonly settings?: Readonly<Record<string, unknown>>

@@ -64,7 +64,7 @@ async function runEmbedded(plan: Plan): Promise<Outcome> {
   })
 }
 
-const defaults = { seconds: 8, rounds: 3, accounts: 100_000, window: 16_384 }
+const defaults = { seconds: 8, rounds: 3, accounts: 100_000, window: 8_192 }
 
 export const limit: Scenario = {
   name: 'limit',

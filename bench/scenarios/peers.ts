@@ -126,6 +126,6 @@ export const peersScenario: Scenario = {
   name: 'peers',
   summary: 'the same payment on PostgreSQL and Redis, in one run',
   takes: ['duration', 'rounds', 'accounts', 'threads', 'window'],
-  defaults: { seconds: 6, rounds: 3, accounts: 100_000, window: 16_384 },
+  defaults: { seconds: 6, rounds: 3, accounts: 100_000, window: 8_192 },
   run,
 }

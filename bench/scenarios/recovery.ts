@@ -35,6 +35,6 @@ export const recovery: Scenario = {
   name: 'recovery',
   summary: 'a full node is killed: time until a fresh process serves',
   takes: ['duration', 'accounts', 'threads', 'window'],
-  defaults: { seconds: 10, rounds: 1, accounts: 1_000_000, window: 16_384 },
+  defaults: { seconds: 10, rounds: 1, accounts: 1_000_000, window: 8_192 },
   run,
 }

@@ -48,6 +48,6 @@ export const skew: Scenario = {
   name: 'skew',
   summary: 'zipf 0 to 1.5, one hot merchant, and one hot payer that funds a part of every payment',
   takes: ['duration', 'rounds', 'accounts', 'threads', 'skew', 'window'],
-  defaults: { seconds: 4, rounds: 3, accounts: 100_000, window: 16_384 },
+  defaults: { seconds: 4, rounds: 3, accounts: 100_000, window: 8_192 },
   run,
 }

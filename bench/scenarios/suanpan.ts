@@ -1,4 +1,5 @@
 /** The runtime under test in a process of its own, as several scenarios use it. */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { recoverAndCheck, type Recovered } from '../harness/integrity.js'
 import type { Measured } from '../harness/loops.js'
@@ -12,29 +13,30 @@ export const shards = 64
 
 export class Suanpan {
   readonly process = new MeasuredProcess('suanpan', 'programs/payments')
-  threads = 0
+  /** As many as cores: the generator's own part is small. */
+  readonly threads: number
   private readonly plan: Plan
   private readonly dataDir: string
   private readonly acknowledged: string
 
   constructor(plan: Plan) {
     this.plan = plan
+    this.threads = plan.threads ?? availableParallelism()
     this.dataDir = join(plan.folder, 'suanpan')
     this.acknowledged = join(plan.folder, 'suanpan.acknowledged')
   }
 
   /** Opens the data folder and the parties. */
   async open(): Promise<void> {
-    const { accounts, threads, say } = this.plan
+    const { accounts, say } = this.plan
     say(`opening ${accounts} accounts and as many merchants`)
     const setup: PaymentsSetup = {
       dataDir: this.dataDir,
       accounts,
       shards,
-      ...(threads === undefined ? {} : { threads }),
+      threads: this.threads,
     }
-    const opened = await this.process.order<{ threads: number }>('open', setup)
-    this.threads = opened.threads
+    await this.process.order('open', setup)
   }
 
   /** A load on it as a lane of rounds. */
@@ -65,12 +67,11 @@ export class Suanpan {
 
   private check(): Promise<Recovered> {
     this.plan.say('recovering from disk and comparing with what was acknowledged')
-    const { accounts, threads } = this.plan
     return recoverAndCheck({
       dataDir: this.dataDir,
-      accounts,
+      accounts: this.plan.accounts,
       acknowledged: this.acknowledged,
-      ...(threads === undefined ? {} : { threads }),
+      threads: this.threads,
     })
   }
 }

@@ -42,8 +42,9 @@ export function dataOption(): Option {
   return new Option('--data <dir>', 'data folder of journal and snapshots').default('./data')
 }
 
-export function threadsOption(): Option {
-  return new Option('--threads <n>', 'worker threads; 0 runs all in one [cores − 1]').argParser(
+/** @param unless what happens without it, for people */
+export function threadsOption(unless = 'cores − 1'): Option {
+  return new Option('--threads <n>', `worker threads; 0 runs all in one [${unless}]`).argParser(
     whole(0, threadsMax),
   )
 }
@@ -51,7 +52,7 @@ export function threadsOption(): Option {
 export function shardsOption(): Option {
   return new Option(
     '--shards <n>',
-    'shards of a new data folder, fixed for its life [64]',
+    'shards of a new data folder, fixed for its life [32]',
   ).argParser(whole(1, shardsMax))
 }
 

@@ -60,7 +60,11 @@ export function addBench(program: Command): void {
     .option('--rounds <n>', 'measured rounds of each system', whole(1, 1_000))
     .option('--rate <n>', 'operations per second of an open loop', whole(1, 100_000_000))
     .option('--accounts <n>', 'accounts, and as many merchants', whole(1, 50_000_000))
-    .option('--threads <n>', 'shard threads of the runtime [cores − 1]', whole(0, threadsMax))
+    .option(
+      '--threads <n>',
+      'shard threads of the runtime [what suits the scenario]',
+      whole(0, threadsMax),
+    )
     .option('--skew <s>', 'Zipf exponent with which accounts are drawn', exponent)
     .option('--window <n>', 'operations at work at once in a closed loop', whole(1, 65_536))
     .option('--data <dir>', 'folder below which each system gets its own [the system’s temporary]')
