@@ -78,6 +78,7 @@ export async function runScenario(
     rounds: options.rounds ?? defaults.rounds,
     accounts: options.accounts ?? defaults.accounts,
     threads: options.threads,
+    shards: options.shards,
     rate: options.rate,
     skew: options.skew,
     window: options.window ?? defaults.window,

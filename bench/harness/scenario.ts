@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly accounts?: number
   /** Shard threads of the runtime. */
   readonly threads?: number
+  /** Shards of the runtime, or of the cluster. */
+  readonly shards?: number
   /** Zipf exponent. */
   readonly skew?: number
   readonly rounds?: number
@@ -29,6 +31,7 @@ export const optionNames = [
   'rate',
   'accounts',
   'threads',
+  'shards',
   'skew',
   'window',
 ] as const
@@ -41,6 +44,7 @@ export interface Plan {
   readonly rounds: number
   readonly accounts: number
   readonly threads: number | undefined
+  readonly shards: number | undefined
   readonly rate: number | undefined
   readonly skew: number | undefined
   readonly window: number

@@ -6,7 +6,7 @@ import { BenchFailed } from '../harness/bench-failed.js'
 import type { Integrity } from '../harness/integrity.js'
 import { beside, measureRows, type Row } from '../harness/rounds.js'
 import type { Outcome, Plan, Scenario } from '../harness/scenario.js'
-import { clusterShards as shards, MeasuredCluster } from './measured-cluster.js'
+import { clusterShards, MeasuredCluster } from './measured-cluster.js'
 import { percent } from './suanpan.js'
 
 async function measure(
@@ -26,6 +26,7 @@ async function measure(
 }
 
 async function run(plan: Plan): Promise<Outcome> {
+  const shards = plan.shards ?? clusterShards
   const alone = await measure(plan, 1)
   const three = await measure(plan, 3)
   const headline = beside(three.row, alone.row)
@@ -50,7 +51,7 @@ async function run(plan: Plan): Promise<Outcome> {
 export const cluster: Scenario = {
   name: 'cluster',
   summary: '3 nodes on 3 NATS servers with 3 copies, and 1 on 1: what replication costs',
-  takes: ['duration', 'rounds', 'accounts', 'skew', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'shards', 'skew', 'window'],
   defaults: { seconds: 8, rounds: 3, accounts: 20_000, window: 6_144 },
   run,
 }

@@ -77,7 +77,7 @@ export const limit: Scenario = {
 export const embedded: Scenario = {
   name: 'embedded',
   summary: 'closed loop through the public API beside the yardstick, in one run',
-  takes: ['duration', 'rounds', 'accounts', 'threads', 'skew', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'shards', 'skew', 'window'],
   defaults,
   run: runEmbedded,
 }

@@ -79,7 +79,7 @@ async function search(
 export const latency: Scenario = {
   name: 'latency',
   summary: 'open loop at 30 to 300 thousand/s, and the highest rate that holds p99 ≤ 15 ms',
-  takes: ['duration', 'rounds', 'rate', 'accounts', 'threads', 'skew'],
+  takes: ['duration', 'rounds', 'rate', 'accounts', 'threads', 'shards', 'skew'],
   defaults: { seconds: 5, rounds: 3, accounts: 100_000, window: 0 },
   run,
 }

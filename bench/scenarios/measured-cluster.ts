@@ -9,6 +9,7 @@ import type { Lane } from '../harness/rounds.js'
 import type { Plan } from '../harness/scenario.js'
 import type { ClusterNodeSetup, ClusterRound } from '../programs/cluster-node.js'
 
+/** Unless others are asked for. */
 export const clusterShards = 16
 const program = 'programs/cluster-node'
 
@@ -105,7 +106,7 @@ export class MeasuredCluster {
         servers: this.servers.addresses,
         name: `node-${i + 1}`,
         replicas: this.size.servers,
-        shards: clusterShards,
+        shards: this.plan.shards ?? clusterShards,
         accounts: this.plan.accounts,
         seed: this.seed++,
       }

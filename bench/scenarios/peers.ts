@@ -125,7 +125,7 @@ function outcomeOf(
 export const peersScenario: Scenario = {
   name: 'peers',
   summary: 'the same payment on PostgreSQL and Redis, in one run',
-  takes: ['duration', 'rounds', 'accounts', 'threads', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'shards', 'window'],
   defaults: { seconds: 6, rounds: 3, accounts: 100_000, window: 8_192 },
   run,
 }

@@ -34,7 +34,7 @@ async function run(plan: Plan): Promise<Outcome> {
 export const recovery: Scenario = {
   name: 'recovery',
   summary: 'a full node is killed: time until a fresh process serves',
-  takes: ['duration', 'accounts', 'threads', 'window'],
+  takes: ['duration', 'accounts', 'threads', 'shards', 'window'],
   defaults: { seconds: 10, rounds: 1, accounts: 1_000_000, window: 8_192 },
   run,
 }

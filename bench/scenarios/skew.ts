@@ -47,7 +47,7 @@ async function run(plan: Plan): Promise<Outcome> {
 export const skew: Scenario = {
   name: 'skew',
   summary: 'zipf 0 to 1.5, one hot merchant, and one hot payer that funds a part of every payment',
-  takes: ['duration', 'rounds', 'accounts', 'threads', 'skew', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'shards', 'skew', 'window'],
   defaults: { seconds: 4, rounds: 3, accounts: 100_000, window: 8_192 },
   run,
 }

@@ -38,7 +38,7 @@ async function run(plan: Plan): Promise<Outcome> {
 export const smallbank: Scenario = {
   name: 'smallbank',
   summary: 'the 2-account and 4-account transfers of the actor-transaction papers, 64 at work',
-  takes: ['duration', 'rounds', 'accounts', 'threads', 'skew', 'window'],
+  takes: ['duration', 'rounds', 'accounts', 'threads', 'shards', 'skew', 'window'],
   defaults: { seconds: 3, rounds: 3, accounts: 10_000, window: 64 },
   run,
 }

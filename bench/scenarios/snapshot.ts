@@ -34,7 +34,7 @@ async function run(plan: Plan): Promise<Outcome> {
 export const snapshot: Scenario = {
   name: 'snapshot',
   summary: 'latency while snapshots are written beside latency without',
-  takes: ['duration', 'rounds', 'rate', 'accounts', 'threads'],
+  takes: ['duration', 'rounds', 'rate', 'accounts', 'threads', 'shards'],
   defaults: { seconds: 8, rounds: 3, accounts: 100_000, window: 0 },
   run,
 }

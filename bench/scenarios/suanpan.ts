@@ -9,6 +9,7 @@ import type { Plan } from '../harness/scenario.js'
 import type { Pattern } from '../programs/parties.js'
 import type { PaymentsRound, PaymentsSetup } from '../programs/payments.js'
 
+/** Unless others are asked for. */
 export const shards = 64
 
 export class Suanpan {
@@ -33,7 +34,7 @@ export class Suanpan {
     const setup: PaymentsSetup = {
       dataDir: this.dataDir,
       accounts,
-      shards,
+      shards: this.plan.shards ?? shards,
       threads: this.threads,
     }
     await this.process.order('open', setup)

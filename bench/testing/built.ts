@@ -32,6 +32,7 @@ export class Suanpan {
       rounds: 1,
       accounts: this.accounts,
       threads: 1,
+      shards: undefined,
       rate: undefined,
       skew: undefined,
       window: 64,

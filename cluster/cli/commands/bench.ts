@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Argument, InvalidArgumentError, type Command } from 'commander'
 import { exitCodes } from '../exit-codes.js'
-import { examples, jsonOption, threadsMax, whole } from '../options.js'
+import { examples, jsonOption, shardsMax, threadsMax, whole } from '../options.js'
 import { Output } from '../output.js'
 import { CommandFailed, wrongUsage } from '../problem.js'
 
@@ -14,6 +14,7 @@ interface BenchCommandOptions {
   readonly rate?: number
   readonly accounts?: number
   readonly threads?: number
+  readonly shards?: number
   readonly skew?: number
   readonly rounds?: number
   readonly window?: number
@@ -65,6 +66,7 @@ export function addBench(program: Command): void {
       'shard threads of the runtime [what suits the scenario]',
       whole(0, threadsMax),
     )
+    .option('--shards <n>', 'shards of the runtime or the cluster [64, 16]', whole(1, shardsMax))
     .option('--skew <s>', 'Zipf exponent with which accounts are drawn', exponent)
     .option('--window <n>', 'operations at work at once in a closed loop', whole(1, 65_536))
     .option('--data <dir>', 'folder below which each system gets its own [the system’s temporary]')
