@@ -92,7 +92,8 @@ class PaymentJudge implements Oracle {
     checkOverdraft(turn, changes)
     this.conservation.turn(turn, changes)
     this.reference.turn(turn, message, changes)
-    this.linearizability.turn(changes, cause)
+    const expires = turn.events.some(({ event }) => event === 'expired')
+    this.linearizability.turn(changes, cause, expires)
     this.steps.turn(turn)
   }
 

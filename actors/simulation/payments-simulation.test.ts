@@ -41,4 +41,9 @@ describe('payments in simulation', () => {
       expect((await simulate({ seed, ...subject })).violations).toEqual([])
     },
   )
+
+  // 11030086: what an expiry released was taken for a capture's, whose turn was lost and done again.
+  it('break no rule where one seemed broken: seed 11030086, short', async () => {
+    expect((await simulate({ seed: 11_030_086, ...subject, short: true })).violations).toEqual([])
+  })
 })

@@ -42,8 +42,22 @@ export class AccountLinearizability {
   undecided = 0
   private readonly caused: Caused[] = []
 
-  /** Notes what a committed turn did, and the first attempt of the request that waits for it. */
-  turn(changes: readonly AccountChange[], cause: Attempt | undefined): void {
+  /**
+   * Notes what a committed turn did.
+   * @param cause the first attempt of the request that waits for the turn
+   * @param expires whether a hold expires in it: what that releases has no cause, even in the turn that
+   *   ends a capture. The capture may have been answered long ago, and its turn lost and done again.
+   */
+  turn(changes: readonly AccountChange[], cause: Attempt | undefined, expires: boolean): void {
+    const ofItself = ({ event }: AccountChange) => expires && event === 'released'
+    this.note(changes.filter(ofItself), undefined)
+    this.note(
+      changes.filter((change) => !ofItself(change)),
+      cause,
+    )
+  }
+
+  private note(changes: readonly AccountChange[], cause: Attempt | undefined): void {
     const by = new Map<string, number>()
     for (const { address, before, after } of changes) {
       const moved = availableOf(after) - availableOf(before)

@@ -263,7 +263,7 @@ describe('linearizability of accounts', () => {
       const done = attempt(deposit, [1, 2], answered({}))
       const shadow = new ShadowBank()
       const changes = shadow.apply(turn({ events: [opened(alice), deposited(alice, 100)] }))
-      oracle.turn(changes, done)
+      oracle.turn(changes, done, false)
       const seen = attempt(request('view', null), at, answered({ available: read }))
       return findingOf(() => {
         oracle.check([done, seen])
