@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectNats } from './connect.js'
 import { inboxPrefixOf, natsRoles, serverConfiguration, type NatsRole } from './permissions.js'
 import type { KeyBucket, KeyChange, Nats, StreamLog } from './port.js'
-import { NatsServers, until } from './testing/index.js'
+import { appendKnown, NatsServers, until } from './testing/index.js'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
@@ -47,7 +47,7 @@ describe('on real servers that run the shipped configuration as it is', () => {
       }
     })
     keys = await nats.node.bucket('suanpan_payments', { replicas: 3 })
-    await journal.append(bytes('frame'), 0)
+    await appendKnown(journal, bytes('frame'), 0)
   })
   afterAll(async () => {
     for (const each of Object.values(nats)) await each.close()
@@ -55,12 +55,15 @@ describe('on real servers that run the shipped configuration as it is', () => {
   })
 
   it('a node does its work', async () => {
-    expect(await journal.append(bytes('next'), 1)).toEqual({ outcome: 'appended', sequence: 2 })
+    expect(await appendKnown(journal, bytes('next'), 1)).toEqual({
+      outcome: 'appended',
+      sequence: 2,
+    })
     const read: string[] = []
     await journal.read(1, 2, (_, body) => read.push(Buffer.from(body).toString()))
     expect(read).toEqual(['frame', 'next'])
     const snapshots = await nats.node.stream('SNAP_payments_0', { replicas: 3 })
-    expect((await snapshots.append(bytes('head'), 0)).outcome).toBe('appended')
+    expect((await appendKnown(snapshots, bytes('head'), 0)).outcome).toBe('appended')
     await snapshots.purge(1)
     expect((await keys.put('map', bytes('1'), 0)).outcome).toBe('appended')
     const told: KeyChange[] = []
@@ -122,7 +125,10 @@ describe('on real servers that run the shipped configuration as it is', () => {
     const log = await nats.observer.stream('SHARD_payments_0', { replicas: 3 })
     await expect(log.at(1)).rejects.toMatchObject({ code: 'nats_permission' })
     const long = await nats.node.stream('SHARD_payments_1', { replicas: 3 })
-    for (let i = 0; i < 100; i++) await long.append(bytes(String(i)), i)
+    for (let i = 0; i < 100; i++) {
+      const appended = await appendKnown(long, bytes(String(i)), i)
+      expect(appended.outcome).toBe('appended')
+    }
     const read: string[] = []
     // An operator may make no consumer, so the bulk is read one by one (C12).
     const ofLong = await nats.operator.stream('SHARD_payments_1', { replicas: 3 })
@@ -210,7 +216,7 @@ describe('on real servers that run the shipped configuration as it is', () => {
     }
     await until('each to be refused', () => problems.length >= 3)
     nats.node.bus.publish('sp.payments.node.a.peers', bytes('secret'))
-    await journal.append(bytes('secret'), (await journal.bounds()).last)
+    await appendKnown(journal, bytes('secret'), (await journal.bounds()).last)
     expect(heard).toEqual([])
     for (const problem of problems) expect(problem).toContain('does not let this user subscribe')
   })
