@@ -27,6 +27,11 @@ export interface RuntimeOptions {
   readonly idempotencyKeyTime?: KeyTimeFormat
   /** Keys a shard remembers; beyond it new keys are shed. @default 16,777,216 */
   readonly idempotencyKeysPerShard?: number
+  /**
+   * Lets a turn call into another shard of its own thread, with which it commits in one atomic group,
+   * instead of sending to it (`turn.canCall`). @default true
+   */
+  readonly nearCalls?: boolean
   /** Waiting requests a shard accepts before it answers `overloaded`. @default 16,384 */
   readonly mailboxMessages?: number
   /** ms until a request without an answer rejects with `outcome_unknown`. @default 30,000 */
@@ -56,6 +61,7 @@ export interface ResolvedOptions {
   readonly idempotencyRetentionMs: number
   readonly idempotencyKeyTime: KeyTimeFormat
   readonly idempotencyKeysPerShard: number
+  readonly nearCalls: boolean
   readonly mailboxMessages: number
   readonly requestTimeoutMs: number
   readonly snapshotJournalBytes: number
@@ -98,6 +104,7 @@ export function resolveOptions(options: RuntimeOptions, cores: number): Resolved
       1,
       limits.keysPerShardMax,
     ),
+    nearCalls: options.nearCalls ?? true,
     mailboxMessages: whole(
       'mailboxMessages',
       options.mailboxMessages ?? limits.mailboxMessagesMax,

@@ -269,6 +269,7 @@ class EmbeddedRuntime implements Runtime {
       keyRetentionMs: this.options.idempotencyRetentionMs,
       mailboxMessagesMax: this.options.mailboxMessages,
       keysMax: this.options.idempotencyKeysPerShard,
+      nearCalls: this.options.nearCalls,
       snapshotJournalBytes: this.options.snapshotJournalBytes,
     }
   }

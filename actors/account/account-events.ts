@@ -30,6 +30,12 @@ export interface Crossing extends Movement {
   readonly peer: number
 }
 
+/** Money that left for good in one turn with its arrival. */
+export interface Payment extends Spending {
+  /** Missing in journals that knew such payments inside a shard only. */
+  readonly peer?: number
+}
+
 /** A crossing that is the first of its two sides, with the time of it. */
 export interface TimedCrossing extends Crossing {
   /** ms since 1970. */
@@ -117,8 +123,8 @@ export const accountEvents = {
   held: hold,
   released: release,
   posted: (s: AccountState, d: Crossing) => moved(s, d.amount, -1, 1, 0, 0),
-  /** Payer and payee in one shard: no hold is needed between two lines of one frame. */
-  paid: (s: AccountState, d: Spending) =>
+  /** Payer and payee in one turn: no hold is needed between two lines of one group. */
+  paid: (s: AccountState, d: Payment) =>
     moved(s, d.amount, 0, 1, 0, 0, d.day, spentAfter(s, d.amount, d.day)),
   credited: (s: AccountState, d: TimedCrossing) => moved(s, d.amount, 0, 0, 0, 1),
 

@@ -2,8 +2,8 @@
  * `pay`: the hold on the payer's account, and where the payment goes from there.
  *
  * P1. A refusal is given before anything is emitted.
- * P2. Payer and payee in one shard: everything in this turn, one frame, no hold. Otherwise the hold
- *     and the payment are durable before the credit leaves.
+ * P2. A payee that can be called: everything in this turn, no hold. Otherwise the hold and the payment
+ *     are durable before the credit leaves.
  */
 import { isRefusal, type Address, type QueryView, type Turn } from '../../runtime/index.js'
 import { isAmount } from '../money/minor-units.js'
@@ -46,7 +46,7 @@ export function pay(turn: Turn<AccountState, AccountEvents>, input: PayCommand) 
     day,
     memo: input.memo,
   }
-  if (!manual && turn.shardOf(payee) === turn.shard) return payHere(turn, opening, id, sequence)
+  if (!manual && turn.canCall(payee)) return payHere(turn, opening, id, sequence)
 
   turn.emit('held', { reference: id, counterparty: payee, amount, day })
   if (manual) {
@@ -74,7 +74,8 @@ function payHere(
   })
   if (isRefusal(credited)) return refusalFor(credited.refused)
   foldFirst(turn, amount)
-  turn.emit('paid', { reference: id, counterparty: payee, amount, day })
+  const peer = turn.shardOf(payee)
+  turn.emit('paid', { reference: id, counterparty: payee, amount, day, peer })
   turn.call(paymentAddress(id), 'openSettled', opening)
   return turn.remember(sequence)
 }

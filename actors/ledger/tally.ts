@@ -90,6 +90,7 @@ function accountChanged(tally: LedgerTally, change: Change<AccountState>): void 
 function crossed(currency: CurrencyTally, event: string, { peer, amount, at }: MoneyData): void {
   const pair = pairIn(currency, peer ?? 0)
   switch (event) {
+    case 'paid':
     case 'posted':
     case 'transferPosted':
       addTo(currency.sums, sums.transit, amount)

@@ -1,7 +1,7 @@
 /**
  * Capture: all or part of a hold becomes the payee's money.
  *
- * C1. A capture is journaled on the payment before its credit leaves for another shard.
+ * C1. A capture is journaled on the payment before its credit leaves for a shard that can't be called.
  * C2. A payee that refuses ends that capture only; an automatic payment has no other and fails.
  * C3. The answer need not wait for the frame that posts a credit, durable at the payee. What gives
  *     money back to the payer is durable before it is told: after a crash the hold would be there again.
@@ -29,10 +29,10 @@ export function capture(turn: PaymentTurn, input: { amount?: number; final?: boo
 
   const final = amount === left || input.final === true
   const number = state.steps.length
-  if (turn.shardOf(state.payee) === turn.shard) {
+  if (turn.canCall(state.payee)) {
     const outcome = turn.call(accountOf(state.payee), 'credit', stepFor(turn, 'payee', amount))
     if (isRefusal(outcome)) return refusalFor(outcome.refused)
-    finish(turn, amount, final, outcome[0])
+    finish(turn, amount, final, turn.now)
     return turn.remember(number)
   }
   turn.emit('captureStarted', { amount, final })

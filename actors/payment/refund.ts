@@ -33,14 +33,14 @@ export function refund(turn: PaymentTurn, input: { amount?: number }) {
   if (refused !== undefined) return refused
 
   const number = state.steps.length
-  if (turn.shardOf(state.payee) === turn.shard) return refundHere(turn, amount, number)
+  if (turn.canCall(state.payee)) return refundHere(turn, amount, number)
   turn.emit('refundStarted', { amount })
   turn.call(accountOf(state.payer), 'expectRefund', stepFor(turn, 'payer', amount))
   turn.send(accountOf(state.payee), 'debit', stepFor(turn, 'payee', amount), { then: 'debited' })
   return turn.remember(number, turn.key)
 }
 
-/** Payer and payee in one shard: all of it in this turn. */
+/** The payee can be called: all of it in this turn. */
 function refundHere(turn: PaymentTurn, amount: number, number: number) {
   const { payer, payee } = turn.state
   const outcome = turn.call(accountOf(payee), 'debit', stepFor(turn, 'payee', amount))

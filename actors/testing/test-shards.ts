@@ -484,6 +484,8 @@ class TestTurn {
       },
       refuse: (code, detail, options) => refusal(code, detail, options?.sticky ?? true),
       // The real runtime's types tie command and input together; here they were checked already.
+      // Every shard is a lane of its own here.
+      canCall: (to) => host.shardOf(to) === shard.number,
       call: (to, command, input) => this.run(to, command, input) as never,
       send: (to, command, input, options) => {
         messages.push({

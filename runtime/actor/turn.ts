@@ -138,7 +138,17 @@ export interface Turn<S, E extends Events<S> = Events<S>> {
     detail: string,
     options?: { sticky?: boolean },
   ): Refusal<Code>
-  /** Runs another actor of the same shard inside this turn. @throws when it lives elsewhere */
+  /**
+   * Whether {@link call} reaches an actor: it lives in this shard, or in one that commits in the same
+   * atomic group and has handled all that was sent to it from here. Each such other shard can be called
+   * into once a turn; where this says no, `send`.
+   */
+  canCall(address: Address): boolean
+  /**
+   * Runs another actor inside this turn: both are committed together, or not at all. One of another
+   * shard that throws is undone alone and answers the refusal `actor_failed`.
+   * @throws when it is not where {@link canCall} says yes
+   */
   call<P extends Protocol, N extends keyof P & string>(
     address: Address<P>,
     command: N,

@@ -24,6 +24,8 @@ export class Message {
    * and target commit in one atomic group, so neither can be durable without the other.
    */
   durable = false
+  /** True for a near call: its turn was run inside the one that sends it. */
+  handled = false
 
   constructor(source: number, target: number, address: Address, command: string, input: unknown) {
     this.source = source

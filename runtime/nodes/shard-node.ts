@@ -345,7 +345,8 @@ export class ShardNode {
     const { links, options, bounds } = this
     return new ShardHost(
       this.env,
-      { thread: 0, kinds: this.kinds, settings: options.settings, bounds },
+      // Lanes are of one shard here: no other one is near.
+      { thread: 0, kinds: this.kinds, settings: options.settings, bounds, nearCalls: false },
       {
         answers: (place, bytes) => {
           this.sendAnswers(place, bytes)

@@ -98,6 +98,8 @@ export class FrameBody {
   private readonly tagOf: number[] = []
   private readonly row = new RowWriter()
   private drafted = false
+  /** Where the newest draft begins. */
+  private draftStart = 0
 
   /** Bytes of the turns so far. */
   get bytes(): number {
@@ -110,7 +112,7 @@ export class FrameBody {
    */
   draft(turn: TurnDraft): void {
     const { row } = this
-    const start = row.mark()
+    this.draftStart = row.mark()
     row.stretch()
     try {
       row.value(turn.events.length)
@@ -123,10 +125,17 @@ export class FrameBody {
       for (const message of turn.messages) writeContent(row, message)
       row.value(turn.timers.length === 0 ? 0 : turn.timers)
     } catch (error) {
-      row.backTo(start)
+      row.backTo(this.draftStart)
       throw error
     }
     this.drafted = true
+  }
+
+  /** Takes the newest draft away again, if it was not added. */
+  undraft(): void {
+    if (!this.drafted) return
+    this.row.backTo(this.draftStart)
+    this.drafted = false
   }
 
   /** Adds a committed turn, drafted or not. */

@@ -16,7 +16,7 @@ import { requested, type KeyInsert } from './committed-turn.js'
 import { answerKinds, type AnswerKind, type QueuedRequest, type ShardRequest } from './requests.js'
 import { ActorView } from './shard-view.js'
 import type { Shard } from './shard.js'
-import type { Wake } from './transaction.js'
+import type { Wake } from './turn-part.js'
 
 /** A request that waits to be woken. */
 interface Waiting {

@@ -25,7 +25,8 @@ import {
 import { RequestRunner } from './request-runner.js'
 import type { AnswerSink, QueuedRequest } from './requests.js'
 import type { ShardState } from './shard-state.js'
-import { UnknownCommand, type Transaction } from './transaction.js'
+import type { Transaction, TurnShard } from './transaction.js'
+import { UnknownCommand, type TurnPart } from './turn-part.js'
 
 /** What a shard needs from its host. */
 export interface ShardServices extends AnswerSink {
@@ -34,6 +35,8 @@ export interface ShardServices extends AnswerSink {
   now(): number
   /** A message is in the open frame. Inside the lane it may be handled at once. */
   sent(message: Message): void
+  /** A shard of the lane that turns of this one may call into. */
+  near(shard: number): Shard | undefined
   /** @returns true when a message and its effect stand in one group: nobody has to acknowledge it */
   settled(message: Message): boolean
   /** Says something to the operator. */
@@ -53,7 +56,7 @@ export interface TurnResult {
   readonly threw: boolean
 }
 
-export class Shard {
+export class Shard implements TurnShard {
   readonly number: number
   readonly state: ShardState
   readonly services: ShardServices
@@ -151,6 +154,7 @@ export class Shard {
       const message = this.messages.shift()
       if (message === undefined) return ran
       this.handleMessage(message)
+      this.tx.setFailingAside()
       ran++
     }
   }
@@ -163,6 +167,7 @@ export class Shard {
       if (request === undefined) break
       this.causeDurable = true
       this.runner.handle(request)
+      this.tx.setFailingAside()
     }
     return ran
   }
@@ -175,6 +180,7 @@ export class Shard {
       if (timer === undefined) break
       this.causeDurable = false
       this.mustApply({ type: 'timer', id: timer.id }, timer.address, timer.command, timer.input)
+      this.tx.setFailingAside()
     }
     return fired
   }
@@ -210,10 +216,11 @@ export class Shard {
     const { outbox } = this.state
     const tx = this.begin()
     // A message no actor sees: it only carries the stamp of its pair.
+    const { messages } = tx.main
     for (const target of outbox.targets()) {
-      tx.messages.push(new Message(this.state.shard, target, '', '', undefined))
+      messages.push(new Message(this.state.shard, target, '', '', undefined))
     }
-    if (tx.messages.length > 0) this.commit(tx, requested)
+    if (messages.length > 0) this.commit(tx, requested)
     return new Map(outbox.targets().map((target) => [target, outbox.lastNumber(target)]))
   }
 
@@ -250,7 +257,35 @@ export class Shard {
   }
 
   begin(): Transaction {
-    return this.tx.begin(this.state, this.now())
+    return this.tx.begin(this)
+  }
+
+  nearShard(number: number): Shard | undefined {
+    const near = this.services.near(number)
+    return near === undefined || near.retired ? undefined : near
+  }
+
+  draft(part: TurnPart): void {
+    this.body.draft(part.asDraft)
+  }
+
+  undraft(): void {
+    this.body.undraft()
+  }
+
+  callSucceeded(address: Address): void {
+    this.state.quarantine.succeeded(address)
+  }
+
+  callFailed(address: Address, command: string, error: unknown): boolean {
+    this.services.report('actor_failed', { address, command, error })
+    return this.state.quarantine.failed(address)
+  }
+
+  setAside(address: Address): void {
+    const reason = `failed ${limits.failuresBeforeQuarantine} times in a row`
+    this.services.report('quarantined', { address, reason })
+    this.commit(this.begin(), requested, undefined, [{ type: 'add', address, reason }])
   }
 
   /**
@@ -272,7 +307,7 @@ export class Shard {
       if (answering !== undefined)
         this.answerTo(tx, answering, isParked(outcome) ? failed : outcome)
       else if (!isRemembered(outcome)) assertPlain(outcome)
-      if (tx.dirty) this.body.draft(tx.asDraft)
+      if (tx.dirty) this.draft(tx.main)
       this.state.quarantine.succeeded(address)
       return { outcome, threw: false }
     } catch (error) {
@@ -285,21 +320,41 @@ export class Shard {
     }
   }
 
-  /** Makes a turn part of the state and of the open frame, and wakes what waits for it. */
+  /** Makes a turn part of the states and of the open frames of its shards, and wakes what waits for it. */
   commit(
     tx: Transaction,
     cause: Cause,
     key?: KeyInsert,
     quarantine: readonly QuarantineChange[] = noChanges,
   ): void {
-    const { changes, messages, timers } = tx
+    this.commitPart(tx.main, cause, key, quarantine)
+    for (let i = 0; i < tx.nearCount; i++) {
+      const part = tx.near[i]!
+      // Its own shard makes it durable with this one, not before.
+      ;(part.shard as Shard).commitNear(part, part.message)
+    }
+  }
+
+  /** A near call is the turn of its message. */
+  private commitNear(part: TurnPart, message: Message): void {
+    this.causeDurable = false
+    this.commitPart(part, message, undefined, noChanges)
+  }
+
+  private commitPart(
+    part: TurnPart,
+    cause: Cause,
+    key: KeyInsert | undefined,
+    quarantine: readonly QuarantineChange[],
+  ): void {
+    const { changes, messages, timers } = part
     const turn = { cause, events: changes, messages, key, timers, quarantine }
     const monotonic = messages.length > 0 ? this.services.monotonic() : 0
     this.state.commit(turn, changes, this.now(), monotonic)
     this.body.add(turn)
-    for (const message of messages) this.services.sent(message)
+    for (const message of messages) if (!message.handled) this.services.sent(message)
     if (cause.type === 'message') this.applied(cause as Message)
-    for (const wake of tx.wakes) this.runner.wake(wake)
+    for (const wake of part.wakes) this.runner.wake(wake)
     this.state.passivateFinished(changes)
   }
 
@@ -310,10 +365,7 @@ export class Shard {
 
   /** Counts a failure of a client's command; too many in a row set the key aside. */
   countFailure(address: Address): void {
-    if (!this.state.quarantine.failed(address)) return
-    const reason = `failed ${limits.failuresBeforeQuarantine} times in a row`
-    this.services.report('quarantined', { address, reason })
-    this.commit(this.begin(), requested, undefined, [{ type: 'add', address, reason }])
+    if (this.state.quarantine.failed(address)) this.setAside(address)
   }
 
   private get overloaded(): boolean {
@@ -375,7 +427,7 @@ export class Shard {
   private answerTo(tx: Transaction, message: Message, outcome: unknown): void {
     const input = { outcome, context: message.context }
     const { shard } = this.state
-    tx.messages.push(new Message(shard, message.source, message.from!, message.then!, input))
+    tx.main.messages.push(new Message(shard, message.source, message.from!, message.then!, input))
   }
 }
 

@@ -1,16 +1,21 @@
 /**
- * One turn while it runs: the handler's context and all it did so far.
+ * One turn while it runs: the handler's context, and the parts of all it did so far.
  *
- * X1. Events change activations at once; until the shard commits the transaction, `rollback` undoes
- *     all of them, those of called actors included.
+ * X2. A turn may call into another shard that commits in the same atomic group (a *near* shard): what
+ *     is called is a message there, numbered and journaled as any other, whose turn is run at once.
+ *     Both sides are committed together or not at all, and the group makes them durable together.
+ * X3. A near call comes after all that was sent to its shard before: where anything still waits, or
+ *     the actor is quarantined, there is none, and the caller has to send.
+ * X4. A near call that throws fails alone, as the message would: its caller gets `actor_failed`.
  */
 import type { Address, Protocol } from '../actor/address.js'
 import { refusal, type Refusal } from '../actor/refusal.js'
 import { Parked, Remembered, type SendOptions, type TimerId, type Turn } from '../actor/turn.js'
+import { runtimeCodes } from '../errors.js'
 import { limits } from '../limits.js'
 import { Message } from '../messaging/message.js'
-import type { TimerChange, TurnDraft } from './committed-turn.js'
-import { AppliedChange, type Activation, type ShardState } from './shard-state.js'
+import type { Activation, ShardState } from './shard-state.js'
+import { TurnPart, UnknownCommand } from './turn-part.js'
 
 /** What a transaction needs from outside. */
 export interface TransactionServices {
@@ -18,10 +23,36 @@ export interface TransactionServices {
   readonly settings: Readonly<Record<string, unknown>>
 }
 
-/** A token to wake once the turn is committed. */
-export interface Wake {
-  readonly token: string
-  readonly settledElsewhere: boolean
+/** A shard as a turn sees it: its own, or a near one. */
+export interface TurnShard {
+  readonly state: ShardState
+  /** Shard time of the open frame. */
+  now(): number
+  /** A shard that commits in the same group as this one; undefined when that one does not. */
+  nearShard(number: number): TurnShard | undefined
+  /** Writes a part into the open frame. @throws TypeError when it is no plain data */
+  draft(part: TurnPart): void
+  /** Takes the draft away again. */
+  undraft(): void
+  /** An actor could take a near call. */
+  callSucceeded(address: Address): void
+  /** One could not. @returns true when it failed so often that it has to be set aside */
+  callFailed(address: Address, command: string, error: unknown): boolean
+  setAside(address: Address): void
+}
+
+/** What a turn did in a near shard. */
+export class NearPart extends TurnPart {
+  shard!: TurnShard
+  /** The message whose turn it is. */
+  message!: Message
+
+  call(shard: TurnShard, message: Message): this {
+    this.shard = shard
+    this.message = message
+    this.begin(shard.state, shard.now())
+    return this
+  }
 }
 
 /**
@@ -29,30 +60,18 @@ export interface Wake {
  * is made of stays in the cache when the next shard has its turn.
  */
 export class Transaction {
-  /** The turn's events. Reused by the next turn: nothing may keep them. */
-  readonly changes: AppliedChange[] = []
-  readonly messages: Message[] = []
-  readonly timers: TimerChange[] = []
-  /** The same, as a frame holds it. */
-  readonly asDraft: TurnDraft = {
-    events: this.changes,
-    messages: this.messages,
-    timers: this.timers,
-  }
-  readonly wakes: Wake[] = []
-  /** The shard whose turn it is. */
-  state!: ShardState
+  /** The turn's part in its own shard. */
+  readonly main = new TurnPart()
+  /** Its parts in near shards, {@link nearCount} of them. Reused. */
+  readonly near: NearPart[] = []
+  nearCount = 0
   readonly services: TransactionServices
-  /** Shard time of the turn. */
-  now = 0
-  private sequenceBefore = 0
-  private timerBefore = 0
-  /** Actors this turn touched that are not in memory. */
-  private readonly visitors: Activation[] = []
-  /** Actors this turn brought to memory. */
-  private readonly attached: Activation[] = []
-  /** Changes and contexts to use again. */
-  private readonly spareChanges: AppliedChange[] = []
+  private shard!: TurnShard
+  /** What {@link canCall} found last. */
+  private nearAddress: Address = ''
+  private nearShard: TurnShard | undefined
+  /** Actors that failed near calls once too often: set aside when the turn is over. */
+  private readonly failing: { readonly shard: TurnShard; readonly address: Address }[] = []
   private readonly contexts: TurnContext[] = []
   private depth = 0
   /** What a handler threw first, if any did. */
@@ -63,37 +82,26 @@ export class Transaction {
   }
 
   /** Begins a turn of a shard. */
-  begin(state: ShardState, now: number): this {
-    this.state = state
-    this.now = now
-    this.sequenceBefore = state.sequence
-    this.timerBefore = state.timers.next
-    empty(this.changes)
-    empty(this.messages)
-    empty(this.timers)
-    empty(this.wakes)
-    empty(this.visitors)
-    empty(this.attached)
+  begin(shard: TurnShard): this {
+    this.shard = shard
+    this.main.begin(shard.state, shard.now())
+    this.nearCount = 0
+    this.nearAddress = ''
     this.failure = undefined
     return this
   }
 
-  /** True when the turn did anything a frame must hold. */
+  /** True when the turn did anything a frame must hold. A near part that did has left a message. */
   get dirty(): boolean {
-    return (
-      this.changes.length > 0 ||
-      this.messages.length > 0 ||
-      this.timers.length > 0 ||
-      this.state.sequence !== this.sequenceBefore
-    )
+    return this.main.dirty
   }
 
-  /** Runs one handler; nested for `call`. @throws what the handler throws */
+  /** Runs one handler of the turn's own shard. @throws what the handler throws */
   run(address: Address, command: string, input: unknown): unknown {
-    return this.runOn(this.visit(address), command, input)
+    return this.runOn(this.main, this.actor(this.main, address), command, input)
   }
 
-  runOn(activation: Activation, command: string, input: unknown): unknown {
+  runOn(part: TurnPart, activation: Activation, command: string, input: unknown): unknown {
     const handler = activation.kind.commands.get(command)
     if (handler === undefined) {
       throw new UnknownCommand(`${activation.kind.name} has no command "${command}"`)
@@ -101,7 +109,7 @@ export class Transaction {
     if (this.depth >= limits.callDepthMax) throw new Error('calls are nested too deep: a loop?')
     const context = (this.contexts[this.depth] ??= new TurnContext(this))
     this.depth++
-    context.begin(activation)
+    context.begin(part, activation)
     try {
       const outcome = handler(context, input)
       if (outcome instanceof Promise) {
@@ -118,78 +126,116 @@ export class Transaction {
     }
   }
 
-  /** An actor of this shard, as this turn sees it. @throws when it lives elsewhere */
-  visit(address: Address): Activation {
-    const live = this.state.actors.get(address)
-    if (live !== undefined) return live
-    for (const visitor of this.visitors) if (visitor.address === address) return visitor
-    const kind = this.state.kinds.of(address)
-    if (kind === undefined) throw new UnknownCommand(`no kind is defined for ${address}`)
-    if (this.shardOf(address) !== this.state.shard) {
-      throw new Error(`${address} lives in another shard; send to it instead`)
-    }
-    const visitor = this.state.stored(address, kind)
-    this.visitors.push(visitor)
-    return visitor
+  /** An actor of a part's shard. @throws when it lives elsewhere */
+  actor(part: TurnPart, address: Address): Activation {
+    const activation = part.visit(address)
+    if (activation === undefined) throw livesElsewhere(address)
+    return activation
   }
 
-  emit(activation: Activation, event: string, data: unknown): void {
-    const { kind } = activation
-    const handler = kind.events.get(event)
-    if (handler === undefined) throw new Error(`${kind.name} has no event "${event}"`)
-    const after = handler.evolve(activation.state, data)
-    if (after === undefined) throw new Error(`event ${handler.tag} returned no state`)
-    const { changes, spareChanges } = this
-    const change = spareChanges[changes.length] ?? new AppliedChange()
-    if (changes.length < spareChangesMax) spareChanges[changes.length] = change
-    change.set(activation, handler, data, after)
-    change.row = kind.definition.history?.(change)
-    if (!activation.attached) {
-      this.state.attach(activation)
-      this.attached.push(activation)
+  call(part: TurnPart, address: Address, command: string, input: unknown): unknown {
+    if (part === this.main && address === this.nearAddress) {
+      return this.callNear(this.nearShard!, address, command, input)
     }
-    activation.state = after
-    changes.push(change)
+    const activation = part.visit(address)
+    if (activation !== undefined) return this.runOn(part, activation, command, input)
+    if (!this.canCall(part, address)) throw livesElsewhere(address)
+    return this.callNear(this.nearShard!, address, command, input)
+  }
+
+  /** Whether `call` reaches an actor: in the part's own shard, or in a near one (X3). */
+  canCall(part: TurnPart, address: Address): boolean {
+    const number = this.shardOf(address)
+    const { shard } = part.state
+    if (number === shard) return true
+    // From a near shard no further one is reached: one step out of the turn's own shard.
+    if (part !== this.main) return false
+    const near = this.shard.nearShard(number)
+    if (near === undefined || near.state.quarantine.has(address)) return false
+    if (near.state.cursors[shard] !== part.state.outbox.lastNumber(number)) return false
+    for (const message of part.messages) if (message.target === number) return false
+    this.nearAddress = address
+    this.nearShard = near
+    return true
   }
 
   /** Undoes everything. */
   rollback(): void {
-    for (let i = this.changes.length - 1; i >= 0; i--) {
-      const change = this.changes[i]!
-      change.activation.state = change.before
+    for (let i = 0; i < this.nearCount; i++) {
+      const part = this.near[i]!
+      part.rollback()
+      part.shard.undraft()
     }
-    for (const activation of this.attached) this.state.passivate(activation)
-    this.state.sequence = this.sequenceBefore
-    this.state.timers.next = this.timerBefore
-    this.begin(this.state, this.now)
+    this.nearCount = 0
+    this.failure = undefined
+    this.main.rollback()
+  }
+
+  /** Sets aside who failed too often in the turn that is over. */
+  setFailingAside(): void {
+    for (let one = this.failing.pop(); one !== undefined; one = this.failing.pop()) {
+      one.shard.setAside(one.address)
+    }
   }
 
   shardOf(address: Address): number {
-    return this.state.kinds.shardOf(address, this.state.shards)
+    const { kinds, shards } = this.main.state
+    return kinds.shardOf(address, shards)
+  }
+
+  /** Runs a message's turn in its target at once. Another one to the same shard has to wait for it (X3). */
+  private callNear(shard: TurnShard, address: Address, command: string, input: unknown): unknown {
+    this.nearAddress = ''
+    const { main } = this
+    const part = (this.near[this.nearCount] ??= new NearPart())
+    const source = main.state.shard
+    const message = new Message(source, shard.state.shard, address, command, input)
+    part.call(shard, message)
+    const outcome = this.attemptNear(part, address, command, input)
+    if (part.dirty) {
+      message.handled = true
+      main.messages.push(message)
+      this.nearCount++
+    }
+    return outcome
+  }
+
+  private attemptNear(part: NearPart, address: Address, command: string, input: unknown): unknown {
+    const { failure } = this
+    try {
+      const outcome = this.runOn(part, this.actor(part, address), command, input)
+      if (outcome instanceof Parked) throw new Error('a called turn must not park')
+      if (part.dirty) part.shard.draft(part)
+      part.shard.callSucceeded(address)
+      return outcome
+    } catch (error) {
+      part.rollback()
+      this.failure = failure
+      if (error instanceof UnknownCommand) return refusal('unknown_command', error.message, false)
+      const { shard } = part
+      if (shard.callFailed(address, command, error)) this.failing.push({ shard, address })
+      return refusal('actor_failed', runtimeCodes.actor_failed.advice, false)
+    }
   }
 }
 
-/** Takes all items out. Popping: setting a length leaves compiled code, thousands of times a second. */
-function empty(list: unknown[]): void {
-  while (list.length > 0) list.pop()
+function livesElsewhere(address: Address): Error {
+  return new Error(`${address} lives in another shard; send to it instead`)
 }
-
-/** A command that nobody understands: an error of the caller, not of the actor. */
-export class UnknownCommand extends Error {}
-
-/** Events of one turn whose objects are kept for the next ones. */
-const spareChangesMax = 64
 
 class TurnContext implements Turn<unknown> {
   private readonly tx: Transaction
+  private part: TurnPart
   /** The actor whose handler runs; undefined between turns. */
   private current: Activation | undefined
 
   constructor(tx: Transaction) {
     this.tx = tx
+    this.part = tx.main
   }
 
-  begin(activation: Activation): void {
+  begin(part: TurnPart, activation: Activation): void {
+    this.part = part
     this.current = activation
   }
 
@@ -214,14 +260,14 @@ class TurnContext implements Turn<unknown> {
   get version(): number {
     const { activation } = this
     let { version } = activation
-    for (const change of this.tx.changes) if (change.activation === activation) version++
+    for (const change of this.part.changes) if (change.activation === activation) version++
     return version
   }
   get now(): number {
-    return this.tx.now
+    return this.part.now
   }
   get shard(): number {
-    return this.tx.state.shard
+    return this.part.state.shard
   }
   get settings(): Readonly<Record<string, unknown>> {
     return this.tx.services.settings
@@ -232,11 +278,11 @@ class TurnContext implements Turn<unknown> {
   }
 
   sequence(): number {
-    return this.tx.state.sequence++
+    return this.part.state.sequence++
   }
 
   emit(event: string, data: unknown): void {
-    this.tx.emit(this.activation, event, data)
+    this.part.emit(this.activation, event, data)
   }
 
   refuse<Code extends string>(
@@ -247,12 +293,16 @@ class TurnContext implements Turn<unknown> {
     return refusal(code, detail, options?.sticky ?? true)
   }
 
+  canCall(address: Address): boolean {
+    return this.tx.canCall(this.part, address)
+  }
+
   call<P extends Protocol, N extends keyof P & string>(
     address: Address<P>,
     command: N,
     input: Parameters<P[N]>[0],
   ): ReturnType<P[N]> {
-    return this.tx.runOn(this.tx.visit(address), command, input) as ReturnType<P[N]>
+    return this.tx.call(this.part, address, command, input) as ReturnType<P[N]>
   }
 
   send<P extends Protocol, N extends keyof P & string>(
@@ -261,32 +311,33 @@ class TurnContext implements Turn<unknown> {
     input: Parameters<P[N]>[0],
     options?: SendOptions,
   ): void {
-    const { tx, activation } = this
-    const message = new Message(tx.state.shard, tx.shardOf(address), address, command, input)
+    const { part, activation } = this
+    const message = new Message(part.state.shard, this.tx.shardOf(address), address, command, input)
     if (options !== undefined) {
       message.then = options.then
       message.context = options.context
       if (options.then !== undefined) message.from = activation.address
     }
-    tx.messages.push(message)
+    part.messages.push(message)
   }
 
   read<T>(address: Address): T {
-    return this.tx.visit(address).state as T
+    return this.tx.actor(this.part, address).state as T
   }
 
   after(delayMs: number, command: string, input: unknown): TimerId {
     // A due time that is no number has no place among the others: none of them would fire any more.
     if (!Number.isFinite(delayMs)) throw new TypeError(`a delay of ${String(delayMs)} ms`)
-    const id = this.tx.state.timers.next++
-    const due = this.tx.now + Math.max(0, delayMs)
+    const { part } = this
+    const id = part.state.timers.next++
+    const due = part.now + Math.max(0, delayMs)
     const timer = { id, due, address: this.activation.address, command, input }
-    this.tx.timers.push({ type: 'set', timer })
+    part.timers.push({ type: 'set', timer })
     return id
   }
 
   cancel(timer: TimerId): void {
-    this.tx.timers.push({ type: 'cancel', id: timer })
+    this.part.timers.push({ type: 'cancel', id: timer })
   }
 
   park(token: string): Parked {
@@ -298,7 +349,7 @@ class TurnContext implements Turn<unknown> {
   }
 
   wake(token: string, options?: { settledElsewhere?: boolean }): void {
-    this.tx.wakes.push({ token, settledElsewhere: options?.settledElsewhere ?? false })
+    this.part.wakes.push({ token, settledElsewhere: options?.settledElsewhere ?? false })
   }
 
   shardOf(address: Address): number {

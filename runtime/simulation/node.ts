@@ -22,6 +22,7 @@ export interface NodeOptions {
   readonly actors: ActorModule
   readonly settings: Readonly<Record<string, unknown>>
   readonly threads: number
+  readonly nearCalls: boolean
   readonly shards: number
   readonly segmentBytes: number
   readonly snapshotJournalBytes: number
@@ -167,6 +168,7 @@ export class SimulatedNode {
       keyRetentionMs: options.keyRetentionMs,
       mailboxMessagesMax: options.mailboxMessages,
       keysMax: 1_000_000,
+      nearCalls: options.nearCalls,
       snapshotJournalBytes: options.snapshotJournalBytes,
     }
   }

@@ -23,6 +23,8 @@ export interface CommittedMessage {
   readonly address: Address
   readonly command: string
   readonly input: unknown
+  /** The command that takes the answer; undefined for what is not answered, near calls too. */
+  readonly then: string | undefined
   readonly stamp: unknown
 }
 

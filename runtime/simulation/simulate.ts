@@ -179,6 +179,7 @@ class Run {
       actors: workload.actors,
       settings: workload.settings ?? {},
       threads: plan.threads,
+      nearCalls: plan.nearCalls,
       shards: plan.shards,
       segmentBytes: plan.segmentBytes,
       snapshotJournalBytes: plan.snapshotJournalBytes,

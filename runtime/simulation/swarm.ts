@@ -26,6 +26,8 @@ export interface FaultRates {
 export interface Plan {
   readonly seed: number
   readonly threads: number
+  /** Whether turns call into shards of their own lane, or send to them. */
+  readonly nearCalls: boolean
   readonly shards: number
   readonly segmentBytes: number
   readonly snapshotJournalBytes: number
@@ -86,6 +88,7 @@ export function planOf(seed: number, isShort = false): Plan {
   return {
     seed,
     threads,
+    nearCalls: new Random(seed, 'near calls').chance(0.5),
     shards: random.whole(threads, 6),
     segmentBytes: 1024 * random.pick([4, 8, 16]),
     snapshotJournalBytes: 1024 * calm * random.pick([4, 8, 16, 64]),

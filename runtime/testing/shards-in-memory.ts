@@ -29,6 +29,8 @@ export interface TestOptions {
   /** Each shard commits alone, as in a cluster; else all together, as on file. @default false */
   readonly lanePerShard?: boolean
   readonly settings?: Record<string, unknown>
+  /** @default true */
+  readonly nearCalls?: boolean
 }
 
 export class ShardsInMemory {
@@ -80,6 +82,7 @@ export class ShardsInMemory {
           mailboxMessagesMax: this.options.mailboxMessages ?? limits.mailboxMessagesMax,
           keysMax: this.options.keysMax ?? limits.keysPerShardMax,
         },
+        nearCalls: this.options.nearCalls ?? true,
       },
       {
         answers: (_origin, bytes) => {

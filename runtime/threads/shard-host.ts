@@ -29,6 +29,8 @@ export interface HostOptions {
   readonly kinds: Kinds
   readonly settings: Readonly<Record<string, unknown>>
   readonly bounds: ShardBounds
+  /** Whether turns may call into other shards of their lane. */
+  readonly nearCalls: boolean
 }
 
 const [tickMs, fenceTicks] = [50, 10] // ms of a tick; ticks between two looks at the fence
@@ -83,6 +85,10 @@ export class ShardHost {
           sent: (message) => {
             if (this.laneOf[message.target] === lane) this.deliver(message)
           },
+          near: (number) =>
+            this.options.nearCalls && this.laneOf[number] === lane
+              ? this.byNumber[number]
+              : undefined,
           settled: (message) =>
             this.laneOf[message.source] === lane &&
             this.byNumber[message.source]!.state.outbox.settle(message.target, message.number),

@@ -131,7 +131,7 @@ function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThread
   const peers = new PeerWriter()
   return new ShardHost(
     env,
-    { thread: start.thread, kinds, settings: start.settings, bounds },
+    { thread: start.thread, kinds, settings: start.settings, bounds, nearCalls: start.nearCalls },
     {
       answers: (_origin, bytes) => {
         ports.client.send(bytes)

@@ -17,6 +17,7 @@ export interface ThreadStart {
   readonly keyRetentionMs: number
   readonly mailboxMessagesMax: number
   readonly keysMax: number
+  readonly nearCalls: boolean
   readonly snapshotJournalBytes: number
 }
 

@@ -1,12 +1,15 @@
 /**
  * Conservation: in every currency each frame adds up to zero over its shard's accounts, world and
- * transit, and each pair of shards takes what the other gave, never more and never sooner.
+ * transit, and each pair of shards takes what the other gave, never more and never sooner. What is called
+ * at a near shard is given in a turn behind the one that takes it, and in the same group.
  */
 import { placeOf, Violation, type Turn } from '../committed.js'
+import { isNear } from '../reference/model-steps.js'
 import type { AccountChange } from '../shadow-bank.js'
 
 /** What the data of an event that moves money may hold. */
 interface MoneyData {
+  readonly reference: string
   readonly amount: number
   readonly peer?: number
 }
@@ -26,6 +29,7 @@ const sides: Readonly<
   credited: { side: 'given', refund: false },
   transferCredited: { side: 'given', refund: false },
   posted: { side: 'taken', refund: false },
+  paid: { side: 'taken', refund: false },
   transferPosted: { side: 'taken', refund: false },
   refundDebited: { side: 'given', refund: true },
   refundCredited: { side: 'taken', refund: true },
@@ -36,6 +40,8 @@ export class ConservationOracle {
   private readonly frame = new Map<number, Map<string, number>>()
   /** By giver, taker, direction and currency: given less taken. */
   private readonly inFlight = new Map<string, number>()
+  /** By pair and reference: taken from a near shard whose turn comes behind. */
+  private readonly ahead = new Map<string, number>()
 
   /** @throws Violation */
   turn(turn: Turn, changes: readonly AccountChange[]): void {
@@ -56,7 +62,7 @@ export class ConservationOracle {
 
   /** Money given by one shard and not yet taken by the other. */
   left(): string[] {
-    return [...this.inFlight]
+    return [...this.inFlight, ...this.ahead]
       .filter(([, amount]) => amount !== 0)
       .map(([pair, amount]) => `${pair}: ${amount}`)
   }
@@ -67,7 +73,7 @@ export class ConservationOracle {
       after.creditsPosted - before.creditsPosted - (after.debitsPosted - before.debitsPosted)
     this.add(turn, currency, moved)
     if (data === null) return
-    const { amount, peer } = data as MoneyData
+    const { reference, amount, peer } = data as MoneyData
     if (event === 'deposited') this.add(turn, currency, -amount)
     else if (event === 'withdrawn') this.add(turn, currency, amount)
     const crossing = sides[event]
@@ -75,7 +81,19 @@ export class ConservationOracle {
     // Given for a payment: less in transit here; taken: more. A refund runs the other way.
     const { side, refund } = crossing
     this.add(turn, currency, (side === 'given') === refund ? amount : -amount)
-    if (side === 'given') this.cross(turn, turn.shard, peer, refund, currency, amount)
+    const [giver, taker] = side === 'given' ? [turn.shard, peer] : [peer, turn.shard]
+    const ahead = `${refund ? 'refund' : 'payment'} ${reference} from shard ${giver} to shard ${taker}, ${currency}`
+    const taken = this.ahead.get(ahead) ?? 0
+    if (side === 'taken' && turn.messages.some((one) => isNear(one) && one.target === peer)) {
+      this.ahead.set(ahead, taken + amount)
+    } else if (side === 'given' && taken > 0) {
+      if (taken < amount)
+        throw new Violation(
+          'conservation',
+          `${placeOf(turn)}: ${ahead} is ${amount}, ${taken} was taken.`,
+        )
+      this.ahead.set(ahead, taken - amount)
+    } else if (side === 'given') this.cross(turn, turn.shard, peer, refund, currency, amount)
     else this.cross(turn, peer, turn.shard, refund, currency, -amount)
   }
 

@@ -348,7 +348,15 @@ describe('causal order', () => {
     group: 1,
     turns,
   })
-  const message = { target: 1, number: 1, address: shop, command: 'credit', input: {}, stamp: null }
+  const message = {
+    target: 1,
+    number: 1,
+    address: shop,
+    command: 'credit',
+    input: {},
+    then: 'credited',
+    stamp: null,
+  }
   const effect = turn({ shard: 1, cause: { type: 'message', source: 0, number: 1 } })
   const cause = turn({ shard: 0, messages: [message] })
 

@@ -20,8 +20,12 @@ import {
 export interface PaymentWorld {
   readonly payer: ModelAccount
   readonly payee: ModelAccount
-  /** Payer and payee live in one shard. */
+  /** Payer and payee live in one shard, or the turn called into the payee's. */
   readonly together: boolean
+  /** The payee is of another shard: what was called there is a turn of its own, behind this one. */
+  readonly near: boolean
+  /** What a near payee refused with, as committed: its state at that moment is not in the journal. */
+  readonly nearRefusal: string
   readonly now: number
 }
 
@@ -66,6 +70,8 @@ export class ModelPayment {
   steps = 0
   crossing: Crossing | undefined
   expiryDue = false
+  /** Called at the payee's shard, and not yet seen there. */
+  private readonly called: { readonly type: 'capture' | 'refund'; readonly amount: number }[] = []
   private settledAt = 0
   private failure = ''
   readonly id: string
@@ -76,13 +82,31 @@ export class ModelPayment {
     this.terms = terms
   }
 
+  /** @returns the payee's refusal, '' for yes; the turn of a near one comes behind */
+  private callPayee(type: 'capture' | 'refund', amount: number, world: PaymentWorld): string {
+    if (!world.near) return this.atPayee(type, amount, world.payee)
+    if (payeeRefusals[type].has(world.nearRefusal)) return world.nearRefusal
+    this.called.push({ type, amount })
+    return ''
+  }
+
+  private atPayee(type: 'capture' | 'refund', amount: number, payee: ModelAccount): string {
+    const { currency } = this.terms
+    const why =
+      type === 'capture'
+        ? whyNotCredit(payee, currency, 'payee_not_found')
+        : whyNotDebit(payee, amount, currency, 'payee_not_found')
+    if (why === '' && type === 'capture') payee.creditsPosted += amount
+    if (why === '' && type === 'refund') payee.debitsPosted += amount
+    return why
+  }
+
   /** Begins it: holds, or pays at once where nothing has to cross. */
   begin(world: PaymentWorld): ModelOutcome {
-    const { amount, day, expiresAt, currency } = this.terms
+    const { amount, day, expiresAt } = this.terms
     if (expiresAt === 0 && world.together) {
-      const why = whyNotCredit(world.payee, currency, 'payee_not_found')
+      const why = this.callPayee('capture', amount, world)
       if (why !== '') return refusedWith(why)
-      world.payee.creditsPosted += amount
       world.payer.debitsPosted += amount
       count(world.payer, amount, day)
       this.captured = amount
@@ -104,9 +128,8 @@ export class ModelPayment {
     if (this.steps >= stepsMax) return refusedWith('limit_exceeded')
     const final = amount === left || input.final === true
     if (!world.together) return this.cross('capture', amount, final)
-    const why = whyNotCredit(world.payee, this.terms.currency, 'payee_not_found')
+    const why = this.callPayee('capture', amount, world)
     if (why !== '') return refusedWith(why)
-    world.payee.creditsPosted += amount
     this.take(amount, final, world.now, world.payer)
     return this.stepDone()
   }
@@ -130,9 +153,8 @@ export class ModelPayment {
       world.payer.creditsPending += amount
       return this.cross('refund', amount, false)
     }
-    const why = whyNotDebit(world.payee, amount, this.terms.currency, 'payee_not_found')
+    const why = this.callPayee('refund', amount, world)
     if (why !== '') return refusedWith(why)
-    world.payee.debitsPosted += amount
     world.payer.creditsPosted += amount
     this.refunded += amount
     return this.stepDone()
@@ -145,16 +167,18 @@ export class ModelPayment {
     if (crossing.amount !== amount) {
       throw new Error(`${this.id}: a ${type} of ${crossing.amount} arrives as ${amount}`)
     }
-    const { currency } = this.terms
-    const { payee } = world
-    const why =
-      type === 'capture'
-        ? whyNotCredit(payee, currency, 'payee_not_found')
-        : whyNotDebit(payee, amount, currency, 'payee_not_found')
-    if (why === '' && type === 'capture') payee.creditsPosted += amount
-    if (why === '' && type === 'refund') payee.debitsPosted += amount
+    const why = this.atPayee(type, amount, world.payee)
     crossing.decided = { why, at: world.now }
     return why
+  }
+
+  /** What was called at the payee's shard: decided there, before the turn that called went on. */
+  arriveNear(type: 'capture' | 'refund', amount: number, world: PaymentWorld): void {
+    const called = this.called.findIndex((one) => one.type === type && one.amount === amount)
+    if (called < 0) throw new Error(`${this.id}: a ${type} of ${amount} that nobody called for`)
+    this.called.splice(called, 1)
+    const why = this.atPayee(type, amount, world.payee)
+    if (why !== '') throw new Error(`${this.id}: the payee should have refused with ${why}`)
   }
 
   /** The payee's decision is back at the payer. @returns the answer to who asked */
@@ -275,6 +299,12 @@ export class ModelPayment {
       : `payment_already_${this.progress}`
   }
 }
+
+/** What a payee may refuse with, and for good. */
+const payeeRefusals = {
+  capture: new Set(['account_closed', 'account_frozen', 'currency_mismatch']),
+  refund: new Set(['account_closed', 'account_frozen', 'insufficient_funds']),
+} as const
 
 /** Steps one payment may have. */
 const stepsMax = 256

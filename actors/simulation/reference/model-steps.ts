@@ -14,12 +14,18 @@ export function takeStep(model: ReferenceModel, turn: Turn, message: CommittedMe
     const { payment: id, amount } = message.input as { payment: string; amount: number }
     const payment = model.payment(id)
     const type = command === 'credit' ? 'capture' : 'refund'
-    sameDecision(turn, payment.arrive(type, amount, model.worldOf(payment, turn)))
+    if (isNear(message)) payment.arriveNear(type, amount, model.worldOf(payment, turn))
+    else sameDecision(turn, payment.arrive(type, amount, model.worldOf(payment, turn)))
   } else if (command === 'credited' || command === 'debited') {
     const payment = model.payment(keyOf(address))
     const type = command === 'credited' ? 'capture' : 'refund'
     model.ended(payment.id, payment.comeBack(type, model.worldOf(payment, turn)))
   } else takeTransferStep(model, turn, message)
+}
+
+/** A step that was called, not sent: nobody waits for its answer. */
+export function isNear({ command, then }: CommittedMessage): boolean {
+  return (command === 'credit' || command === 'debit') && then === undefined
 }
 
 interface StepFields {

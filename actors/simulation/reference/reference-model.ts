@@ -14,7 +14,7 @@ import type { Attempt, CommittedEvent, CommittedMessage, OperationRequest } from
 import { modelDay, newAccount, whyNotCredit, whyNotDebit, whyNotSpend } from './model-account.js'
 import type { ModelAccount } from './model-account.js'
 import { ModelPayment, refusedWith, type ModelOutcome, type PaymentWorld } from './model-payment.js'
-import { takeStep } from './model-steps.js'
+import { isNear, takeStep } from './model-steps.js'
 import { ModelTransfer, type TransferWorld } from './model-transfer.js'
 
 export interface ReferenceOptions {
@@ -44,6 +44,8 @@ export class ReferenceModel {
   private readonly options: ReferenceOptions
   /** Requests that wait for the end of a step, by payment or transfer. */
   private readonly waiting = new Map<string, ModelAnswer>()
+  /** Requests whose turns called into other shards, by the numbers of their messages. */
+  private readonly callers = new Map<string, Attempt>()
   private readonly timers = new Map<string, string>()
   private readonly ids = new Set<string>()
 
@@ -69,6 +71,9 @@ export class ReferenceModel {
     if (turn.cause.type === 'request') return turn.keys[0]?.operation
     // A comparison of two shards carries nothing.
     if (message === undefined || message.command === '') return undefined
+    const { source, number } = turn.cause as { source: number; number: number }
+    const caller = this.callers.get(`${source} ${turn.shard} ${number}`)
+    if (caller !== undefined) return caller
     const named = message.input as { payment?: string; transfer?: string }
     return this.waiting.get(named.payment ?? named.transfer ?? keyOf(message.address))?.attempt
   }
@@ -110,7 +115,11 @@ export class ReferenceModel {
   /** A client's command that left its key. */
   private keyed(turn: Turn, { operation, refusal }: Turn['keys'][number]): void {
     const { request } = operation
-    const outcome = this.run(turn, request, refusal !== undefined)
+    for (const message of turn.messages) {
+      if (!isNear(message)) continue
+      this.callers.set(`${turn.shard} ${message.target} ${message.number}`, operation)
+    }
+    const outcome = this.run(turn, request, refusal)
     // A refused transfer is remembered by its number, like one that was done.
     const due = outcome.type === 'refused' && request.name !== 'transfer' ? outcome.code : undefined
     if (refusal !== due) {
@@ -134,24 +143,28 @@ export class ReferenceModel {
     if (outcome.type === 'later') this.waiting.set(waitsFor(turn, attempt.request), answer)
   }
 
-  private run(turn: Turn, request: OperationRequest, refused: boolean): ModelOutcome {
+  private run(turn: Turn, request: OperationRequest, refusal: string | undefined): ModelOutcome {
     switch (request.name) {
       case 'deposit':
       case 'withdraw':
         return this.moveCash(turn, request)
       case 'pay':
-        return this.pay(turn, request, refused)
+        return this.pay(turn, request, refusal)
       case 'transfer':
         return this.transfer(turn, request.input as { legs: readonly Leg[] })
       default:
-        return this.changePayment(turn, request)
+        return this.changePayment(turn, request, refusal)
     }
   }
 
-  private changePayment(turn: Turn, { address, name, input }: OperationRequest): ModelOutcome {
+  private changePayment(
+    turn: Turn,
+    { address, name, input }: OperationRequest,
+    refusal: string | undefined,
+  ): ModelOutcome {
     const payment = this.payment(keyOf(address))
     if (payment.crossing !== undefined) throw new Error(`${address}: ${name} did not wait`)
-    const world = this.worldOf(payment, turn)
+    const world = this.worldOf(payment, turn, refusal)
     if (name === 'capture') return payment.capture(input as { amount?: number }, world)
     if (name === 'refund') return payment.refund(input as { amount?: number }, world)
     if (name === 'void') return payment.void(world)
@@ -175,7 +188,7 @@ export class ReferenceModel {
     }
   }
 
-  private pay(turn: Turn, request: OperationRequest, refused: boolean): ModelOutcome {
+  private pay(turn: Turn, request: OperationRequest, refusal: string | undefined): ModelOutcome {
     const input = request.input as PayInput
     const payerAddress = request.address
     const { amount, currency, payee: payeeAddress, manual, expiresInMs, memo } = input
@@ -185,8 +198,8 @@ export class ReferenceModel {
     const createdAt = turn.time
     const expiresAt = manual ? createdAt + expiresInMs : 0
     const terms = { payerAddress, payeeAddress, amount, currency, memo, day, createdAt, expiresAt }
-    const payment = new ModelPayment(refused ? '' : referenceIn(turn), terms)
-    const outcome = payment.begin(this.worldOf(payment, turn))
+    const payment = new ModelPayment(refusal === undefined ? referenceIn(turn) : '', terms)
+    const outcome = payment.begin(this.worldOf(payment, turn, refusal))
     if (outcome.type !== 'refused') {
       this.payments.set(this.newId(turn, payment.id), payment)
       this.touchedPayments.add(payment)
@@ -259,13 +272,18 @@ export class ReferenceModel {
     return payment
   }
 
-  worldOf({ terms }: ModelPayment, turn: Turn): PaymentWorld {
+  /** @param refusal that the turn remembers for its key */
+  worldOf({ terms }: ModelPayment, turn: Turn, refusal?: string): PaymentWorld {
     const { payerAddress, payeeAddress } = terms
     const { shardOf } = this.options
+    const apart = shardOf(payerAddress) !== shardOf(payeeAddress)
+    const near = apart && (refusal !== undefined || turn.messages.some(isNear))
     return {
       payer: this.account(payerAddress),
       payee: this.account(payeeAddress),
-      together: shardOf(payerAddress) === shardOf(payeeAddress),
+      together: near || !apart,
+      near,
+      nearRefusal: refusal ?? '',
       now: turn.time,
     }
   }

@@ -1,0 +1,122 @@
+/**
+ * What one turn did in one shard: nothing of it stays when the turn fails.
+ *
+ * X1. Events change activations at once; until the shard commits the part, `rollback` undoes all of
+ *     them, those of called actors included.
+ */
+import type { Address } from '../actor/address.js'
+import type { Message } from '../messaging/message.js'
+import type { TimerChange, TurnDraft } from './committed-turn.js'
+import { AppliedChange, type Activation, type ShardState } from './shard-state.js'
+
+/** A token to wake once the turn is committed. */
+export interface Wake {
+  readonly token: string
+  readonly settledElsewhere: boolean
+}
+
+/** A command that nobody understands: an error of the caller, not of the actor. */
+export class UnknownCommand extends Error {}
+
+/** Events of one turn whose objects are kept for the next ones. */
+const spareChangesMax = 64
+
+/** One object serves many turns. */
+export class TurnPart {
+  /** The part's events. Reused by the next turn: nothing may keep them. */
+  readonly changes: AppliedChange[] = []
+  readonly messages: Message[] = []
+  readonly timers: TimerChange[] = []
+  readonly wakes: Wake[] = []
+  /** The same, as a frame holds it. */
+  readonly asDraft: TurnDraft = {
+    events: this.changes,
+    messages: this.messages,
+    timers: this.timers,
+  }
+  state!: ShardState
+  /** Shard time of the turn. */
+  now = 0
+  private sequenceBefore = 0
+  private timerBefore = 0
+  /** Actors this turn touched that are not in memory. */
+  private readonly visitors: Activation[] = []
+  /** Actors this turn brought to memory. */
+  private readonly attached: Activation[] = []
+  /** Changes to use again. */
+  private readonly spareChanges: AppliedChange[] = []
+
+  begin(state: ShardState, now: number): this {
+    this.state = state
+    this.now = now
+    this.sequenceBefore = state.sequence
+    this.timerBefore = state.timers.next
+    empty(this.changes)
+    empty(this.messages)
+    empty(this.timers)
+    empty(this.wakes)
+    empty(this.visitors)
+    empty(this.attached)
+    return this
+  }
+
+  /** True when it did anything a frame must hold. */
+  get dirty(): boolean {
+    return (
+      this.changes.length > 0 ||
+      this.messages.length > 0 ||
+      this.timers.length > 0 ||
+      this.state.sequence !== this.sequenceBefore
+    )
+  }
+
+  /** An actor of this shard, as this turn sees it; undefined when it lives elsewhere. */
+  visit(address: Address): Activation | undefined {
+    const live = this.state.actors.get(address)
+    if (live !== undefined) return live
+    for (const visitor of this.visitors) if (visitor.address === address) return visitor
+    const { kinds, shard, shards } = this.state
+    const kind = kinds.of(address)
+    if (kind === undefined) throw new UnknownCommand(`no kind is defined for ${address}`)
+    if (kinds.shardOf(address, shards) !== shard) return undefined
+    const visitor = this.state.stored(address, kind)
+    this.visitors.push(visitor)
+    return visitor
+  }
+
+  emit(activation: Activation, event: string, data: unknown): void {
+    const { kind } = activation
+    const handler = kind.events.get(event)
+    if (handler === undefined) throw new Error(`${kind.name} has no event "${event}"`)
+    const after = handler.evolve(activation.state, data)
+    if (after === undefined) throw new Error(`event ${handler.tag} returned no state`)
+    const { changes, spareChanges } = this
+    const change = spareChanges[changes.length] ?? new AppliedChange()
+    if (changes.length < spareChangesMax) spareChanges[changes.length] = change
+    change.set(activation, handler, data, after)
+    change.row = kind.definition.history?.(change)
+    if (!activation.attached) {
+      this.state.attach(activation)
+      this.attached.push(activation)
+    }
+    activation.state = after
+    changes.push(change)
+  }
+
+  /** Undoes everything. */
+  rollback(): void {
+    for (let i = this.changes.length - 1; i >= 0; i--) {
+      const change = this.changes[i]!
+      change.activation.state = change.before
+    }
+    for (const activation of this.attached) this.state.passivate(activation)
+    this.state.sequence = this.sequenceBefore
+    this.state.timers.next = this.timerBefore
+    this.begin(this.state, this.now)
+  }
+}
+
+/** Takes all items out. Popping: setting a length leaves compiled code, thousands of times a second. */
+function empty(list: unknown[]): void {
+  while (list.length > 0) list.pop()
+}
