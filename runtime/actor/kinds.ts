@@ -93,6 +93,8 @@ export class Kind {
 /** All kinds of a runtime. */
 export class Kinds {
   readonly tally: TallyDefinition | undefined
+  /** Whether any kind leaves memory after some idle time. */
+  readonly somePassivateIdle: boolean
   /** By the tag of their frames: what a replay has found. There are as many as events and versions of them. */
   readonly journaled = new Map<string, JournaledHandler>()
   private readonly byName = new Map<string, Kind>()
@@ -122,6 +124,7 @@ export class Kinds {
       this.byName.set(kind.name, kind)
     }
     this.all.push(...this.byName.values())
+    this.somePassivateIdle = this.all.some((kind) => kind.passivateAfterIdleMs !== undefined)
   }
 
   get(name: string): Kind | undefined {

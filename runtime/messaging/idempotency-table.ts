@@ -57,6 +57,8 @@ export class IdempotencyTable {
   /** Number of the oldest and of the next record. */
   private first = 1
   private next = 1
+  /** When the oldest record came, in seconds; known while there is one. Spares a look at old memory. */
+  private oldestSeconds = 0
 
   constructor() {
     this.index = Array.from({ length: partitions }, () => new Uint32Array(8 * slotWords))
@@ -115,6 +117,7 @@ export class IdempotencyTable {
     const row = number % chunkRecords
     for (let i = 0; i < hashWords; i++) chunk.words[row * hashWords + i] = hashes[i]!
     chunk.seconds[row] = Math.floor(timeMs / 1000)
+    if (number === this.first) this.oldestSeconds = chunk.seconds[row]
     chunk.notes[row] = note
     chunk.kinds[row] = kind
     if (answer !== undefined) this.answers.set(number, answer)
@@ -125,15 +128,17 @@ export class IdempotencyTable {
   forgetBefore(timeMs: number, atMost: number): void {
     const seconds = Math.floor(timeMs / 1000)
     for (let i = 0; i < atMost && this.first < this.next; i++) {
+      if (this.oldestSeconds >= seconds) return
       const number = this.first
-      const chunk = this.chunkOf(number)
-      if (chunk.seconds[number % chunkRecords]! >= seconds) return
       this.unlink(number, this.firstWordOf(number))
       this.answers.delete(number)
       this.first++
       if (this.first % chunkRecords === 0) {
         this.chunks.shift()
         this.firstChunk++
+      }
+      if (this.first < this.next) {
+        this.oldestSeconds = this.chunkOf(this.first).seconds[this.first % chunkRecords]!
       }
     }
   }

@@ -125,6 +125,7 @@ export class Outbox {
   /** Owed messages of all targets whose last progress is older than a moment, a bounded number each. */
   overdue(before: number, atMost: number, monotonic: number): Message[] {
     const messages: Message[] = []
+    if (this.owed === 0) return messages
     for (const lane of this.lanes) {
       if (lane === undefined || lane.queue.length === 0 || lane.progressAt > before) continue
       lane.progressAt = monotonic

@@ -9,6 +9,7 @@ const cursors = new WeakMap<
 
 /** Looks at the next few actors of a shard and stores those that are idle. */
 export function sweepIdleActors(state: ShardState, now: number): void {
+  if (!state.kinds.somePassivateIdle) return
   let cursor = cursors.get(state)
   if (cursor === undefined) cursors.set(state, (cursor = state.actors.values()))
   for (let i = 0; i < actorsPerSweep; i++) {

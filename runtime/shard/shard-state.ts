@@ -37,8 +37,10 @@ export class Activation implements HistoryHead {
   anchor: Position = 0
   /** Shard time of its last turn. */
   touchedAt = 0
-  /** True while it is in the shard's memory, not in its store. */
+  /** True while it is in the shard's memory. */
   attached = false
+  /** True while the shard's store has a record of it. */
+  stored = false
 
   constructor(address: Address, kind: Kind, state: unknown, version: number, history: Position) {
     this.address = address
@@ -111,6 +113,8 @@ export class ShardState {
   /** Shapes of packed states. */
   codec = new ShapedCodec()
   tally: unknown
+  /** The actor stored last: whoever asked for the turn that ended it reads it once more. */
+  lastStored: Activation | undefined = undefined
   /** Codes and details of remembered refusals; a key record's note is a position in it. */
   readonly refusals: (readonly [string, string])[] = []
   readonly disagreements: string[] = []
@@ -145,27 +149,39 @@ export class ShardState {
       : this.unpackActor(stored, kind)
   }
 
-  /** Keeps an actor in memory, because it is about to change. */
+  /** Keeps an actor that has changed in memory. */
   attach(activation: Activation): void {
     if (activation.attached) return
     activation.attached = true
-    // What has a version was in the store; what is new can't be there.
-    if (activation.version > 0) this.store.take(activation.address)
+    this.unstore(activation)
     this.actors.set(activation.address, activation)
   }
 
   /** Moves an actor to the packed store. */
   passivate(activation: Activation): void {
-    this.actors.delete(activation.address)
+    if (activation.attached) this.actors.delete(activation.address)
     activation.attached = false
+    this.unstore(activation)
     if (activation.version === 0) return
     const { address, kind, version, history, state } = activation
     this.store.pack({ address, kindVersion: kind.version, version, history }, state, this.codec)
+    activation.stored = true
+    this.lastStored = activation
+  }
+
+  /** The store's record of an actor that has changed is none any more. */
+  private unstore(activation: Activation): void {
+    if (!activation.stored) return
+    activation.stored = false
+    this.store.take(activation.address)
+    if (this.lastStored?.address === activation.address) this.lastStored = undefined
   }
 
   unpackActor(stored: StoredActor, kind: Kind): Activation {
     const state = kind.upcastState(this.codec.unpack(stored.state), stored.kindVersion)
-    return new Activation(stored.address, kind, state, stored.version, stored.history)
+    const actor = new Activation(stored.address, kind, state, stored.version, stored.history)
+    actor.stored = true
+    return actor
   }
 
   /**
@@ -192,6 +208,7 @@ export class ShardState {
       }
       tally?.observe(this.tally, change)
     }
+    this.keepChanged(changes)
     for (const message of turn.messages) this.send(message, monotonic)
     if (turn.key !== undefined) this.remember(turn.key, time)
     for (const timer of turn.timers) {
@@ -204,6 +221,15 @@ export class ShardState {
       else this.quarantine.release(change.address)
     }
     this.keys.forgetBefore(time - this.keyRetentionMs, turn.key === undefined ? 2 : 3)
+  }
+
+  /** Actors a turn brought in stay in memory, but for those that it also ended: they are stored at once. */
+  private keepChanged(changes: readonly AppliedChange[]): void {
+    for (const { activation } of changes) {
+      if (activation.attached) continue
+      if (!isFinished(activation)) this.attach(activation)
+      else if (activation !== this.lastStored) this.passivate(activation)
+    }
   }
 
   /** Number of a refusal in the list key records point to. */
@@ -248,9 +274,11 @@ export class ShardState {
   /** Stores the actors of a turn that say they are finished; after those who wait have read them. */
   passivateFinished(changes: readonly AppliedChange[]): void {
     for (const { activation } of changes) {
-      const { kind } = activation
-      if (kind.passivateWhen === undefined || !kind.passivateWhen(activation.state)) continue
-      if (activation.attached) this.passivate(activation)
+      if (activation.attached && isFinished(activation)) this.passivate(activation)
     }
   }
+}
+
+function isFinished({ kind, state }: Activation): boolean {
+  return kind.passivateWhen?.(state) === true
 }

@@ -58,7 +58,8 @@ export class ActorView implements QueryView<unknown> {
   private actor(address: Address): Activation {
     const live = this.shardState.actors.get(address)
     if (live !== undefined) return live
-    const { kinds, shards, shard } = this.shardState
+    const { kinds, shards, shard, lastStored } = this.shardState
+    if (lastStored?.address === address) return lastStored
     const kind = kinds.of(address)
     if (kind === undefined) throw new Error(`no kind is defined for ${address}`)
     if (kinds.shardOf(address, shards) !== shard) {

@@ -39,10 +39,8 @@ export class TurnPart {
   now = 0
   private sequenceBefore = 0
   private timerBefore = 0
-  /** Actors this turn touched that are not in memory. */
+  /** Actors this turn touched that are not in memory; those it changes are kept when it is committed. */
   private readonly visitors: Activation[] = []
-  /** Actors this turn brought to memory. */
-  private readonly attached: Activation[] = []
   /** Changes to use again. */
   private readonly spareChanges: AppliedChange[] = []
 
@@ -56,7 +54,6 @@ export class TurnPart {
     empty(this.timers)
     empty(this.wakes)
     empty(this.visitors)
-    empty(this.attached)
     return this
   }
 
@@ -95,10 +92,6 @@ export class TurnPart {
     if (changes.length < spareChangesMax) spareChanges[changes.length] = change
     change.set(activation, handler, data, after)
     change.row = kind.definition.history?.(change)
-    if (!activation.attached) {
-      this.state.attach(activation)
-      this.attached.push(activation)
-    }
     activation.state = after
     changes.push(change)
   }
@@ -109,7 +102,6 @@ export class TurnPart {
       const change = this.changes[i]!
       change.activation.state = change.before
     }
-    for (const activation of this.attached) this.state.passivate(activation)
     this.state.sequence = this.sequenceBefore
     this.state.timers.next = this.timerBefore
     this.begin(this.state, this.now)

@@ -6,7 +6,7 @@
  * C2. Integers come back as numbers, never as BigInt.
  */
 import { Packr } from 'msgpackr'
-import { PlainReader, readPlain } from './plain-reader.js'
+import { PlainReader } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
 
@@ -158,9 +158,11 @@ export function openRow(bytes: Uint8Array): {
  */
 export class ShapedCodec {
   private readonly table: ShapeTable
+  private readonly reader: PlainReader
 
   constructor(shapes: readonly (readonly string[])[] = []) {
     this.table = new ShapeTable(shapes)
+    this.reader = new PlainReader(new Uint8Array(0), this.table.shapes)
   }
 
   get shapes(): readonly (readonly string[])[] {
@@ -178,6 +180,7 @@ export class ShapedCodec {
   }
 
   unpack(bytes: Uint8Array): unknown {
-    return readPlain(bytes, this.table.shapes)
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    return this.reader.open(buffer, 0, buffer.length).value()
   }
 }
