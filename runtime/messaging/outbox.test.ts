@@ -56,6 +56,21 @@ describe('the outbox', () => {
     expect(outbox.cutFrame()).toEqual([])
   })
 
+  it('O3: never owes what its target has applied already, nor what it applied before', () => {
+    const outbox = new Outbox(4)
+    send(outbox, 1)
+    outbox.cutFrame()
+    send(outbox, 1)
+    const near = new Message(0, 1, 'purse/a', 'fill', null)
+    near.number = outbox.nextNumber(1)
+    outbox.passBy(near)
+    expect(outbox.lastNumber(1)).toBe(3)
+    expect(outbox.size).toBe(0)
+    expect(outbox.cutFrame()).toEqual([])
+    send(outbox, 1)
+    expect(numbersOf(outbox.cutFrame())).toEqual([4])
+  })
+
   it('comes back from a dump as it was', () => {
     const outbox = new Outbox(4)
     for (const target of [1, 1, 3]) send(outbox, target)

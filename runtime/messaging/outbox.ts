@@ -5,7 +5,7 @@
  * O2. A message leaves only after the frame it is in is durable; until it is released it is not sent,
  *     and not sent again either.
  * O3. A message whose effect stands in the same group as itself is owed no more: both are durable, or
- *     neither.
+ *     neither. A near call's is applied before it is numbered, and is never owed.
  */
 import { Deque } from '../shard/deque.js'
 import { Message, type MessageFields } from './message.js'
@@ -70,6 +70,16 @@ export class Outbox {
     lane.queue.push(message)
     lane.last = message.number
     this.owed++
+  }
+
+  /** Counts a message that its target has applied already, in the same group. */
+  passBy(message: Message): void {
+    const lane = (this.lanes[message.target] ??= new Lane(message.target))
+    // It comes after all the others: their effects stand in this group, or in one before it.
+    if (lane.acknowledged < lane.last) this.forget(lane, lane.last)
+    if (lane.cut === lane.last) lane.cut = message.number
+    lane.last = message.number
+    lane.acknowledged = message.number
   }
 
   /**

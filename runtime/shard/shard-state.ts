@@ -262,7 +262,8 @@ export class ShardState {
     // A replay keeps the stamp that was sent; the tally moves on all the same.
     const stamp = this.kinds.tally?.sent(this.tally, message.target, message)
     message.stamp ??= stamp
-    this.outbox.push(message, monotonic)
+    if (message.handled) this.outbox.passBy(message)
+    else this.outbox.push(message, monotonic)
   }
 
   private remember(key: KeyInsert, time: number): void {

@@ -7,7 +7,7 @@
  * S4. A turn that throws leaves nothing behind; whatever happens, its cause is consumed once.
  */
 import type { Address } from '../actor/address.js'
-import { isRefusal, refusal } from '../actor/refusal.js'
+import { refusal } from '../actor/refusal.js'
 import { isParked, isRemembered } from '../actor/turn.js'
 import { Fault, InvariantViolated, runtimeCodes } from '../errors.js'
 import { limits } from '../limits.js'
@@ -22,6 +22,7 @@ import {
   type KeyInsert,
   type QuarantineChange,
 } from './committed-turn.js'
+import { MessageHandler } from './message-handler.js'
 import { RequestRunner } from './request-runner.js'
 import type { AnswerSink, QueuedRequest } from './requests.js'
 import type { ShardState } from './shard-state.js'
@@ -64,6 +65,7 @@ export class Shard implements TurnShard {
   private readonly messages = new Deque<Message>()
   private readonly requests = new Deque<QueuedRequest>()
   private readonly runner: RequestRunner
+  private readonly handler: MessageHandler
   private readonly body = new FrameBody()
   private readonly tx: Transaction
   /** Shards whose messages the open frame has applied and that are to be told so. */
@@ -81,6 +83,7 @@ export class Shard implements TurnShard {
     this.services = services
     this.bounds = bounds
     this.runner = new RequestRunner(this)
+    this.handler = new MessageHandler(this)
     this.tx = tx
   }
 
@@ -153,7 +156,7 @@ export class Shard implements TurnShard {
       if (this.full) return ran
       const message = this.messages.shift()
       if (message === undefined) return ran
-      this.handleMessage(message)
+      this.handler.handle(message)
       this.tx.setFailingAside()
       ran++
     }
@@ -179,7 +182,12 @@ export class Shard implements TurnShard {
       const timer = this.state.timers.dueAt(this.now())
       if (timer === undefined) break
       this.causeDurable = false
-      this.mustApply({ type: 'timer', id: timer.id }, timer.address, timer.command, timer.input)
+      this.handler.mustApply(
+        { type: 'timer', id: timer.id },
+        timer.address,
+        timer.command,
+        timer.input,
+      )
       this.tx.setFailingAside()
     }
     return fired
@@ -305,7 +313,7 @@ export class Shard implements TurnShard {
       if (isParked(outcome) && tx.dirty)
         throw new Error('a turn that parks must not change anything')
       if (answering !== undefined)
-        this.answerTo(tx, answering, isParked(outcome) ? failed : outcome)
+        this.handler.answer(tx, answering, isParked(outcome) ? failed : outcome)
       else if (!isRemembered(outcome)) assertPlain(outcome)
       if (tx.dirty) this.draft(tx.main)
       this.state.quarantine.succeeded(address)
@@ -330,13 +338,12 @@ export class Shard implements TurnShard {
     this.commitPart(tx.main, cause, key, quarantine)
     for (let i = 0; i < tx.nearCount; i++) {
       const part = tx.near[i]!
-      // Its own shard makes it durable with this one, not before.
-      ;(part.shard as Shard).commitNear(part, part.message)
+      part.shard.commitNear(part, part.message)
     }
   }
 
-  /** A near call is the turn of its message. */
-  private commitNear(part: TurnPart, message: Message): void {
+  commitNear(part: TurnPart, message: Message): void {
+    // It becomes durable with the frame of its sender, not before.
     this.causeDurable = false
     this.commitPart(part, message, undefined, noChanges)
   }
@@ -349,17 +356,23 @@ export class Shard implements TurnShard {
   ): void {
     const { changes, messages, timers } = part
     const turn = { cause, events: changes, messages, key, timers, quarantine }
-    const monotonic = messages.length > 0 ? this.services.monotonic() : 0
+    const monotonic = messages.some(isOwed) ? this.services.monotonic() : 0
     this.state.commit(turn, changes, this.now(), monotonic)
     this.body.add(turn)
-    for (const message of messages) if (!message.handled) this.services.sent(message)
+    for (const message of messages) if (isOwed(message)) this.services.sent(message)
     if (cause.type === 'message') this.applied(cause as Message)
     for (const wake of part.wakes) this.runner.wake(wake)
     this.state.passivateFinished(changes)
   }
 
+  /** The sender of a message that came again is told once more how far its messages got. */
+  tellAgain(source: number): void {
+    this.openSources.add(source)
+  }
+
   /** The open frame has the effect of a message: its sender is told when that is durable. */
   private applied(message: Message): void {
+    if (message.handled) return
     if (!this.services.settled(message)) this.openSources.add(message.source)
   }
 
@@ -374,61 +387,11 @@ export class Shard implements TurnShard {
       this.state.outbox.size >= limits.outboxMessagesMax
     )
   }
+}
 
-  private handleMessage(message: Message): void {
-    const next = this.state.cursors[message.source]! + 1
-    this.causeDurable = message.durable
-    // Older ones were applied; newer ones come again after the missing one.
-    if (message.number !== next) {
-      if (message.number < next) this.openSources.add(message.source)
-      return
-    }
-    if (message.command === '') this.commit(this.begin(), message)
-    else if (message.then === undefined) {
-      this.mustApply(message, message.address, message.command, message.input)
-    } else this.answerMessage(message)
-  }
-
-  /** A command that has to be applied: when it can't be, it waits durably with its quarantined actor. */
-  private mustApply(cause: Cause, address: Address, command: string, input: unknown): void {
-    const park = { type: 'park', address, command, input } as const
-    if (this.state.quarantine.has(address)) {
-      this.commit(this.begin(), cause, undefined, [park])
-      return
-    }
-    const tx = this.begin()
-    const { outcome, threw } = this.attempt(tx, address, command, input)
-    if (!threw && !isParked(outcome)) {
-      this.commit(tx, cause)
-      return
-    }
-    const reason = `failed on "${command}", which must be applied`
-    this.services.report('quarantined', { address, reason })
-    this.commit(this.begin(), cause, undefined, [{ type: 'add', address, reason }, park])
-  }
-
-  /** A refusable message: its outcome goes back to the sender, whatever it is. */
-  private answerMessage(message: Message): void {
-    const tx = this.begin()
-    if (this.state.quarantine.has(message.address)) {
-      this.answerTo(tx, message, refusal('quarantined', runtimeCodes.quarantined.advice))
-      this.commit(tx, message)
-      return
-    }
-    const { address, command, input } = message
-    const { outcome, threw } = this.attempt(tx, address, command, input, message)
-    if (threw) this.answerTo(tx, message, outcome)
-    this.commit(tx, message)
-    if (threw && isRefusal(outcome) && outcome.refused === 'actor_failed') {
-      this.countFailure(message.address)
-    }
-  }
-
-  private answerTo(tx: Transaction, message: Message, outcome: unknown): void {
-    const input = { outcome, context: message.context }
-    const { shard } = this.state
-    tx.main.messages.push(new Message(shard, message.source, message.from!, message.then!, input))
-  }
+/** Near calls are done when they are sent. */
+function isOwed(message: Message): boolean {
+  return !message.handled
 }
 
 const movedOn = 'The shard is on its way to another owner; try again shortly.'

@@ -34,6 +34,8 @@ export interface TurnShard {
   draft(part: TurnPart): void
   /** Takes the draft away again. */
   undraft(): void
+  /** Makes a part part of the state and of the open frame: the turn of a near call's message. */
+  commitNear(part: TurnPart, message: Message): void
   /** An actor could take a near call. */
   callSucceeded(address: Address): void
   /** One could not. @returns true when it failed so often that it has to be set aside */

@@ -85,10 +85,7 @@ export class ShardHost {
           sent: (message) => {
             if (this.laneOf[message.target] === lane) this.deliver(message)
           },
-          near: (number) =>
-            this.options.nearCalls && this.laneOf[number] === lane
-              ? this.byNumber[number]
-              : undefined,
+          near: (number) => this.nearIn(lane, number),
           settled: (message) =>
             this.laneOf[message.source] === lane &&
             this.byNumber[message.source]!.state.outbox.settle(message.target, message.number),
@@ -104,6 +101,12 @@ export class ShardHost {
     }
     this.lanes.push(lane)
     return lane
+  }
+
+  private nearIn(lane: Lane, number: number): Shard | undefined {
+    return this.options.nearCalls && this.laneOf[number] === lane
+      ? this.byNumber[number]
+      : undefined
   }
 
   /** True when this thread may be sent work. */
@@ -189,7 +192,8 @@ export class ShardHost {
 
   async status(): Promise<ShardStatus[]> {
     // The tally shows turns that are not durable yet; copy it now, wait, then hand it out.
-    const statuses = this.shards.map((shard) => this.statusOf(shard))
+    const state = this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering'
+    const statuses = this.shards.map((shard) => statusOf(shard, this.options.thread, state))
     for (const lane of this.lanes) await lane.quiet()
     return statuses
   }
@@ -233,11 +237,6 @@ export class ShardHost {
       await lane.quiet()
       await lane.journal.seal()
     }
-  }
-
-  private statusOf(shard: Shard): ShardStatus {
-    const state = this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering'
-    return statusOf(shard, this.options.thread, state)
   }
 
   private schedulePump(): void {

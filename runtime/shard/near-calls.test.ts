@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest'
+import { addressOf } from '../actor/address.js'
+import { defineActor, type ActorModule } from '../actor/define-actor.js'
+import { ShardsInMemory } from '../testing/shards-in-memory.js'
+
+/** Counters that add to one another: by a call where it reaches, else by a message. */
+const counter = defineActor({
+  kind: 'counter',
+  state: { value: 0 },
+  events: { added: (state, data: { by: number }) => ({ value: state.value + data.by }) },
+  commands: {
+    add(turn, input: { by: number }) {
+      if (input.by === 0) return turn.refuse('nothing', 'Add something.')
+      turn.emit('added', { by: input.by })
+      if (input.by === 13) throw new Error('no luck')
+      if (input.by === 14) turn.emit('added', { by: (() => 1) as unknown as number })
+      return turn.state.value
+    },
+    share(turn, input: { with: string; by: number; thenBreak?: boolean; thenSend?: boolean }) {
+      const other = addressOf('counter', input.with)
+      if (!turn.canCall(other)) {
+        turn.send(other, 'add', { by: input.by })
+        turn.emit('added', { by: input.by })
+        return 'sent'
+      }
+      const outcome: unknown = turn.call(other, 'add', { by: input.by })
+      if (typeof outcome !== 'number') return outcome
+      turn.emit('added', { by: input.by })
+      if (input.thenSend === true) {
+        expect(turn.canCall(other)).toBe(false)
+        turn.send(other, 'add', { by: input.by })
+      }
+      if (input.thenBreak === true) throw new Error('too late')
+      return `called: ${outcome}`
+    },
+    sendThenLook(turn, input: { to: string }) {
+      const to = addressOf('counter', input.to)
+      turn.send(to, 'add', { by: 1 })
+      return turn.canCall(to)
+    },
+    callUnasked(turn, input: { to: string }) {
+      return turn.call(addressOf('counter', input.to), 'add', { by: 1 })
+    },
+  },
+  queries: { value: (view) => view.self.value },
+})
+
+const actors: ActorModule = { definitions: [counter] }
+const make = (options = {}): ShardsInMemory => new ShardsInMemory(actors, options)
+const a = addressOf('counter', 'a')
+
+/** A key of another shard than a's. */
+function elsewhere(shards: ShardsInMemory): string {
+  const shardOf = (key: string): number =>
+    shards.states[0]!.kinds.shardOf(addressOf('counter', key), shards.shards)
+  return Array.from({ length: 64 }, (_, i) => `k${i}`).find((key) => shardOf(key) !== shardOf('a'))!
+}
+
+async function valuesOf(shards: ShardsInMemory, other: string): Promise<unknown[]> {
+  const mine = await shards.query(a, 'value')
+  const theirs = await shards.query(addressOf('counter', other), 'value')
+  return [mine?.value, theirs?.value]
+}
+
+const sums = (shards: ShardsInMemory): number =>
+  shards.states.reduce((sum, state) => sum + state.outbox.size, 0)
+
+describe('a near call', () => {
+  it('X2: stands in one group with its caller, as the turn of a message, and a replay agrees', async () => {
+    const shards = make()
+    const other = elsewhere(shards)
+    shards.holdAppends = true
+    const id = shards.submit('command', a, 'share', { with: other, by: 5 }, 'k')
+    await shards.settle()
+    expect(shards.answerOf(id)).toBeUndefined()
+    expect(sums(shards)).toBe(0)
+    await shards.releaseAppends()
+    expect(shards.answerOf(id)).toEqual({ kind: 'value', value: 'called: 5' })
+    expect(shards.frames.map(({ count }) => count)).toEqual([1, 1])
+    shards.restart()
+    await shards.settle()
+    expect(await valuesOf(shards, other)).toEqual([5, 5])
+    expect(sums(shards)).toBe(0)
+    expect(await shards.command(a, 'share', { with: other, by: 5 }, 'k')).toMatchObject({
+      kind: 'replayed',
+    })
+    expect(await shards.command(a, 'share', { with: other, by: 2 })).toMatchObject({
+      value: 'called: 7',
+    })
+    expect(await valuesOf(shards, other)).toEqual([7, 7])
+  })
+
+  it('X2: leaves nothing on either side when its caller throws afterwards', async () => {
+    const shards = make()
+    const other = elsewhere(shards)
+    const outcome = await shards.command(a, 'share', { with: other, by: 5, thenBreak: true })
+    expect(outcome).toMatchObject({ kind: 'fault' })
+    expect(await valuesOf(shards, other)).toEqual([0, 0])
+    expect(shards.frames).toEqual([])
+    expect(await shards.command(a, 'share', { with: other, by: 1 })).toMatchObject({
+      value: 'called: 1',
+    })
+  })
+
+  it('X2: leaves nothing when it refuses, and its caller may go on', async () => {
+    const shards = make()
+    const other = elsewhere(shards)
+    const outcome = await shards.command(a, 'share', { with: other, by: 0 })
+    expect(outcome).toEqual({ kind: 'refused', value: ['nothing', 'Add something.'] })
+    expect(shards.frames).toEqual([])
+  })
+
+  it.each([
+    ['that throws', 13],
+    ['that gives what is no plain data', 14],
+  ])(
+    'X4: %s fails alone, and is set aside when it goes on so; its caller is not',
+    async (_, by) => {
+      const shards = make()
+      const other = elsewhere(shards)
+      for (let i = 0; i < 3; i++) {
+        const outcome = await shards.command(a, 'share', { with: other, by })
+        expect(outcome?.kind).toBe('refused')
+        expect(outcome?.value).toContain('actor_failed')
+      }
+      expect(shards.host.quarantined()).toMatchObject([{ address: `counter/${other}` }])
+      expect(await valuesOf(shards, other)).toEqual([0, 0])
+      // Where the actor is set aside, what must be applied waits for its release.
+      expect(await shards.command(a, 'share', { with: other, by: 1 })).toMatchObject({
+        value: 'sent',
+      })
+      expect(shards.host.quarantined()).toMatchObject([{ parkedMessages: 1 }])
+      expect(await shards.command(a, 'add', { by: 1 })).toMatchObject({ value: 2 })
+    },
+  )
+
+  it('X3: comes after what was sent before, and what is sent afterwards comes after it', async () => {
+    const shards = make()
+    const other = elsewhere(shards)
+    expect(await shards.command(a, 'sendThenLook', { to: other })).toMatchObject({ value: false })
+    expect(await shards.command(a, 'share', { with: other, by: 2, thenSend: true })).toMatchObject({
+      value: 'called: 3',
+    })
+    expect(await valuesOf(shards, other)).toEqual([2, 5])
+    shards.restart()
+    await shards.settle()
+    expect(await valuesOf(shards, other)).toEqual([2, 5])
+  })
+
+  it('X3: is none where shards commit apart, and where it was switched off', async () => {
+    for (const options of [{ lanePerShard: true }, { nearCalls: false }]) {
+      const shards = make(options)
+      const other = elsewhere(shards)
+      expect(await shards.command(a, 'share', { with: other, by: 5 })).toMatchObject({
+        value: 'sent',
+      })
+      expect((await shards.command(a, 'callUnasked', { to: other }))?.kind).toBe('fault')
+      expect(await valuesOf(shards, other)).toEqual([5, 5])
+    }
+  })
+})
