@@ -33,8 +33,10 @@ export const gatewayLimits = {
   batchWindowLines: 1_024,
   /** Answer bytes of one batch that may wait for a slow reader. */
   batchOutputBytesMax: 1024 * 1024,
-  /** Answers are handed to the socket when this much is there, at the latest once per loop turn. */
+  /** Answers are handed to the socket when this much is there, or none of the lines read is at work. */
   batchWriteBytes: 64 * 1024,
+  /** ms that answers wait for others at most: a write costs as much as ten lines, and a group commit takes as long. */
+  batchWriteDelayMs: 4,
   /** ms for the headers of a request to arrive. */
   headersTimeoutMs: 10_000,
   /** ms for a whole request to arrive; long enough for a batch of 20 million lines at full speed. */

@@ -14,8 +14,9 @@ import { gatewayLimits as limits } from '../limits.js'
 import { operation, type GatewayContext, type Operation } from '../operation.js'
 import { GatewayRefusal, invalidRequest, problemFor } from '../problem/problem.js'
 import { readJson } from '../request/json-body.js'
+import { PlainPaymentReader } from '../request/plain-payment.js'
 import { payExample, paymentExample } from '../routes/examples.js'
-import { paymentJson } from '../routes/views.js'
+import { paymentLine } from '../routes/payment-text.js'
 import { paymentSchema, problemSchema } from '../schemas/answers.js'
 import { batchLine } from '../schemas/requests.js'
 import type { Schema } from '../schemas/schema.js'
@@ -27,8 +28,6 @@ import { LineSplitter, type LineSink } from './line-splitter.js'
 
 export const batchContentType = 'application/x-ndjson'
 const keyField = 'idempotencyKey'
-
-type PaymentJson = ReturnType<typeof paymentJson> & { idempotentReplayed?: true }
 
 /** An answer line: a payment, or a problem with the number of its line. */
 export const batchAnswerLine: Schema = {
@@ -54,6 +53,7 @@ class BatchRun implements LineSink {
   private readonly validate: ValidateFunction<Pay>
   private readonly window: AnswerWindow<Reply<PaymentView>>
   private readonly waiting: (string | Error)[] = []
+  private readonly plain = new PlainPaymentReader()
   private lineNumber = 0
 
   constructor(
@@ -81,7 +81,7 @@ class BatchRun implements LineSink {
     const { waiting, window } = this
     for (const item of waiting) {
       this.lineNumber++
-      if (typeof item === 'string' && item.trim() === '') continue
+      if (typeof item === 'string' && isBlank(item)) continue
       while (window.full) await window.changed()
       this.ask(item)
     }
@@ -99,11 +99,22 @@ class BatchRun implements LineSink {
   }
 
   private read(text: string): Pay {
-    const value = readJson(text, 'The line')
-    if (!this.validate(value)) throw lineRefusal(this.validate.errors ?? [])
+    const value = this.plain.read(text, 0) ?? this.readAny(text)
     if (!this.caller.paysAsAnyone) this.caller.mustPayAs(fullAddress(value.payer, 'account'))
     return value
   }
+
+  /** Reads a line that is not plain, or says what is wrong with it. */
+  private readAny(text: string): Pay {
+    const value = readJson(text, 'The line')
+    if (!this.validate(value)) throw lineRefusal(this.validate.errors ?? [])
+    return value
+  }
+}
+
+/** Most lines begin with a brace, which one look tells. */
+function isBlank(text: string): boolean {
+  return !text.startsWith('{') && text.trim() === ''
 }
 
 function lineRefusal(errors: readonly ErrorObject[]): GatewayRefusal {
@@ -127,9 +138,6 @@ async function runBatch(
   context: GatewayContext,
 ): Promise<void> {
   const { metrics } = context
-  const paymentText = reply.compileSerializationSchema(
-    (batchAnswerLine['oneOf'] as Schema[])[0]!,
-  ) as (payment: PaymentJson) => string
   const response = reply.raw
   reply.hijack()
   response.writeHead(200, {
@@ -140,12 +148,11 @@ async function runBatch(
     windowLines: context.batchWindowLines,
     outputBytesMax: limits.batchOutputBytesMax,
     writeBytes: limits.batchWriteBytes,
+    writeDelayMs: limits.batchWriteDelayMs,
     sink: { write: (text) => response.write(text) },
-    write: ({ value, replayed }) => {
+    write: (answered) => {
       metrics.batchLines.done++
-      const payment: PaymentJson = paymentJson(value)
-      if (replayed) payment.idempotentReplayed = true
-      return paymentText(payment)
+      return paymentLine(answered)
     },
     writeError: (error, line) => {
       metrics.batchLines.refused++

@@ -15,6 +15,7 @@ import type { RouteMeter } from '../metrics/route-meter.js'
 import type { GatewayContext } from '../operation.js'
 import { problemContentType, problemFor, problemHeaders } from '../problem/problem.js'
 import { readJsonBytes } from '../request/json-body.js'
+import { PlainPaymentReader } from '../request/plain-payment.js'
 import { paymentText } from '../routes/payment-text.js'
 import { payBody } from '../schemas/requests.js'
 import { requestValidator } from '../schemas/validation.js'
@@ -22,7 +23,7 @@ import { fullAddress } from '../security/caller.js'
 import type { Gate } from '../security/gate.js'
 import { connectionLines, writeAnswer, type AnswerHead } from './answer-text.js'
 import { DirectConnection, type DirectOwner } from './direct-connection.js'
-import { readDirectRequest } from './request-head.js'
+import { readDirectRequest, type DirectRequest } from './request-head.js'
 
 export interface DirectOptions {
   readonly context: GatewayContext
@@ -49,6 +50,7 @@ export class DirectConnections implements DirectOwner {
   /** What Node's server does with a connection. */
   private readonly served: readonly Served[]
   private readonly connections = new Set<DirectConnection>()
+  private readonly payments = new PlainPaymentReader()
   private readonly plain: AnswerHead
   private readonly replayed: AnswerHead
   private sweep: NodeJS.Timeout | undefined
@@ -86,12 +88,9 @@ export class DirectConnections implements DirectOwner {
     if (bytes.length - request.bodyStart > options.bodyBytesMax) return undefined
     try {
       const caller = options.gate.admit(request, 'pay')
-      const value = readJsonBytes(bytes.subarray(request.bodyStart))
-      if (!validatePay(value)) return undefined
-      if (!caller.paysAsAnyone && !caller.owns(fullAddress(value.payer, 'account'))) {
-        return undefined
-      }
-      return { ...value, idempotencyKey: request.idempotencyKey }
+      const pay = this.readPayment(bytes, request)
+      if (pay === undefined || caller.paysAsAnyone) return pay
+      return caller.owns(fullAddress(pay.payer, 'account')) ? pay : undefined
     } catch {
       // Node's server refuses it once more, and tells why.
       return undefined
@@ -143,6 +142,16 @@ export class DirectConnections implements DirectOwner {
   /** Ends every connection at once. */
   cut(): void {
     for (const { socket } of this.connections) socket.destroy()
+  }
+
+  private readPayment(bytes: Buffer, request: DirectRequest): Pay | undefined {
+    const { text, bodyStart, idempotencyKey } = request
+    if (text.length === bytes.length) {
+      const plain = this.payments.read(text, bodyStart, idempotencyKey)
+      if (plain !== undefined) return plain
+    }
+    const value = readJsonBytes(bytes.subarray(bodyStart))
+    return validatePay(value) ? { ...value, idempotencyKey } : undefined
   }
 
   private headFor(connection: DirectConnection, head: AnswerHead): AnswerHead {

@@ -15,6 +15,8 @@ export interface DirectRequest {
   readonly idempotencyKey: string
   /** Where the body begins; it ends with the bytes. */
   readonly bodyStart: number
+  /** The bytes as characters, each for itself; those of a long body not to its end. */
+  readonly text: string
 }
 
 const requestLine = 'POST /v1/payments HTTP/1.1\r\n'
@@ -60,7 +62,7 @@ export function readDirectRequest(bytes: Buffer): DirectRequest | undefined {
   if (head.contentLength === undefined) return undefined
   // The number as it would be written: no sign, no zeros before it, no list.
   if (String(bytes.length - bodyStart) !== head.contentLength) return undefined
-  return { host, authorization, idempotencyKey, bodyStart }
+  return { host, authorization, idempotencyKey, bodyStart, text }
 }
 
 /** @returns where the body begins, −1 when the headers are not for here */
