@@ -24,7 +24,7 @@ import { sentenceOf } from '../schemas/sentence.js'
 import { requestValidator } from '../schemas/validation.js'
 import { fullAddress, type Caller } from '../security/caller.js'
 import { AnswerWindow } from './answer-window.js'
-import { LineSplitter, type LineSink } from './line-splitter.js'
+import { LineSplitter, type LineBlock, type LineSink } from './line-splitter.js'
 
 export const batchContentType = 'application/x-ndjson'
 const keyField = 'idempotencyKey'
@@ -52,7 +52,7 @@ class BatchRun implements LineSink {
   private readonly caller: Caller
   private readonly validate: ValidateFunction<Pay>
   private readonly window: AnswerWindow<Reply<PaymentView>>
-  private readonly waiting: (string | Error)[] = []
+  private readonly waiting: (Pay | string | Error)[] = []
   private readonly plain = new PlainPaymentReader()
   private lineNumber = 0
 
@@ -72,6 +72,10 @@ class BatchRun implements LineSink {
     this.waiting.push(text)
   }
 
+  lineOf(block: LineBlock, start: number, end: number): void {
+    this.waiting.push(this.plain.read(block, start, end) ?? block.text.slice(start, end))
+  }
+
   bad(detail: string): void {
     this.waiting.push(invalidRequest(detail))
   }
@@ -88,24 +92,20 @@ class BatchRun implements LineSink {
     waiting.length = 0
   }
 
-  private ask(item: string | Error): void {
+  private ask(item: Pay | string | Error): void {
     const slot = this.window.take(this.lineNumber)
     try {
-      if (typeof item !== 'string') throw item
-      this.bank.pay(this.read(item)).then(slot.done, slot.failed)
+      if (item instanceof Error) throw item
+      const pay = typeof item === 'string' ? this.read(item) : item
+      if (!this.caller.paysAsAnyone) this.caller.mustPayAs(fullAddress(pay.payer, 'account'))
+      this.bank.pay(pay).then(slot.done, slot.failed)
     } catch (error) {
       slot.failed(error)
     }
   }
 
-  private read(text: string): Pay {
-    const value = this.plain.read(text, 0) ?? this.readAny(text)
-    if (!this.caller.paysAsAnyone) this.caller.mustPayAs(fullAddress(value.payer, 'account'))
-    return value
-  }
-
   /** Reads a line that is not plain, or says what is wrong with it. */
-  private readAny(text: string): Pay {
+  private read(text: string): Pay {
     const value = readJson(text, 'The line')
     if (!this.validate(value)) throw lineRefusal(this.validate.errors ?? [])
     return value

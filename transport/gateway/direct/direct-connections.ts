@@ -147,7 +147,7 @@ export class DirectConnections implements DirectOwner {
   private readPayment(bytes: Buffer, request: DirectRequest): Pay | undefined {
     const { text, bodyStart, idempotencyKey } = request
     if (text.length === bytes.length) {
-      const plain = this.payments.read(text, bodyStart, idempotencyKey)
+      const plain = this.payments.read({ bytes, text }, bodyStart, bytes.length, idempotencyKey)
       if (plain !== undefined) return plain
     }
     const value = readJsonBytes(bytes.subarray(bodyStart))

@@ -7,6 +7,12 @@ import { readJson } from './json-body.js'
 import { PlainPaymentReader } from './plain-payment.js'
 
 const reader = new PlainPaymentReader()
+
+function readPlain(text: string, key?: string): unknown {
+  const bytes = Buffer.from(text)
+  return reader.read({ bytes, text: bytes.toString('latin1') }, 0, bytes.length, key)
+}
+
 const [isLine, isBody] = [batchLine, payBody].map((schema) => requestValidator().compile(schema))
 
 /** The long way; undefined for what it refuses. */
@@ -42,18 +48,22 @@ describe('a plain payment', () => {
     with_({ idempotencyKey: 'k'.repeat(255) }),
     with_({ payer: 'shop', payee: 'merchant/shop' }),
   ])('is read: %s', (text) => {
-    const read = reader.read(text, 0)
+    const read = readPlain(text)
     expect(read).toEqual(readLong(text))
     expect(read).toBeDefined()
-    expect(reader.read(`head${text}`, 4)).toEqual(read)
+    const bytes = Buffer.from(`head${text}\n${text}`)
+    const place = { bytes, text: bytes.toString('latin1') }
+    expect(reader.read(place, 4, 4 + text.length)).toEqual(read)
+    expect(reader.read(place, 4, 3 + text.length)).toBeUndefined()
+    expect(reader.read(place, 4, 5 + text.length)).toBeUndefined()
   })
 
   it('has its key where it belongs: in the text, or beside it', () => {
     const { idempotencyKey: _, ...body } = payment
     const text = JSON.stringify(body)
-    expect(reader.read(text, 0, 'k')).toEqual({ ...body, idempotencyKey: 'k' })
-    expect(reader.read(text, 0)).toBeUndefined()
-    expect(reader.read(plain, 0, 'k')).toBeUndefined()
+    expect(readPlain(text, 'k')).toEqual({ ...body, idempotencyKey: 'k' })
+    expect(readPlain(text)).toBeUndefined()
+    expect(readPlain(plain, 'k')).toBeUndefined()
   })
 
   it.each([
@@ -97,7 +107,7 @@ describe('a plain payment', () => {
     with_({ idempotencyKey: '\t' }),
     with_({ memo: 'm' }),
   ])('is not this: %s', (text) => {
-    expect(reader.read(text, 0)).toBeUndefined()
+    expect(readPlain(text)).toBeUndefined()
   })
 
   it('is what the long way reads, whatever is done to its characters', () => {
@@ -128,7 +138,7 @@ describe('a plain payment', () => {
         for (const { at, put, remove } of mutations) {
           text = text.slice(0, at) + put + text.slice(at + remove)
         }
-        const read = keyed ? reader.read(text, 0, 'k') : reader.read(text, 0)
+        const read = readPlain(text, keyed ? 'k' : undefined)
         if (read !== undefined) expect(read).toEqual(readLong(text, keyed ? 'k' : undefined))
       }),
       { numRuns: 20_000 },
