@@ -52,12 +52,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       openApiDocument(operations, { version: packageVersion(), secured: keys !== undefined }),
     ),
   }
-  const app = makeServer({ options: resolved, context, operations, gate: new Gate(keys) })
+  const gate = new Gate(keys)
+  const { app, direct } = makeServer({ options: resolved, context, operations, gate })
   let address = ''
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     context.draining = true
+    direct.drain()
     const cut = setTimeout(() => {
+      direct.cut()
       app.server.closeAllConnections()
     }, resolved.drainMs)
     try {

@@ -8,6 +8,8 @@ export const gatewayLimits = {
   bodyBytesMax: 64 * 1024,
   /** Request line and headers together; an API key and an idempotency key need 400 bytes. */
   headerBytesMax: 16 * 1024,
+  /** Head of a request that is read directly: what clients and proxies add to a payment is below 2 KiB. */
+  directHeadBytesMax: 4 * 1024,
   /** Nesting of a JSON body: the deepest one (legs of a transfer) has 3. */
   jsonDepthMax: 8,
   /** Length of an id: of accounts, merchants, payments. */
@@ -31,8 +33,10 @@ export const gatewayLimits = {
   batchWindowLines: 1_024,
   /** Answer bytes of one batch that may wait for a slow reader. */
   batchOutputBytesMax: 1024 * 1024,
-  /** Answers are handed to the socket when this much is there, at the latest once per loop turn. */
+  /** Answers are handed to the socket when this much is there, or none of the lines read is at work. */
   batchWriteBytes: 64 * 1024,
+  /** ms that answers wait for others at most: a write costs as much as ten lines, and a group commit takes as long. */
+  batchWriteDelayMs: 4,
   /** ms for the headers of a request to arrive. */
   headersTimeoutMs: 10_000,
   /** ms for a whole request to arrive; long enough for a batch of 20 million lines at full speed. */
@@ -52,6 +56,7 @@ const { headersTimeoutMs, requestTimeoutMs }: Record<string, number> = gatewayLi
 const relations: readonly (readonly [boolean, string])[] = [
   [gatewayLimits.bodyBytesMax >= gatewayLimits.legsMax * 1_024, 'a body of the most legs fits'],
   [gatewayLimits.headerBytesMax >= 8 * gatewayLimits.idempotencyKeyCharactersMax, 'a key fits'],
+  [gatewayLimits.directHeadBytesMax <= gatewayLimits.headerBytesMax, 'a direct head is a head'],
   [headersTimeoutMs < requestTimeoutMs, 'headers come before bodies'],
   [
     gatewayLimits.batchOutputBytesMax >= 4 * gatewayLimits.batchWriteBytes,

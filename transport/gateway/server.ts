@@ -11,6 +11,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import type { Socket } from 'node:net'
+import { DirectConnections } from './direct/direct-connections.js'
 import type { GatewayContext, Operation } from './operation.js'
 import { gatewayLimits as limits } from './limits.js'
 import { RouteMeter } from './metrics/route-meter.js'
@@ -21,6 +22,7 @@ import {
   problemFor,
   problemHeaders,
   problemOf,
+  type Problem,
 } from './problem/problem.js'
 import { readJsonBytes } from './request/json-body.js'
 import { requestValidator, validatorCompiler } from './schemas/validation.js'
@@ -43,12 +45,64 @@ interface ServerParts {
   readonly gate: Gate
 }
 
+/** The server, and what stands before it. */
+export interface GatewayServer {
+  readonly app: FastifyInstance
+  readonly direct: DirectConnections
+}
+
 /** Makes the server; it does not listen yet. */
-export function makeServer(parts: ServerParts): FastifyInstance {
+export function makeServer(parts: ServerParts): GatewayServer {
   const { options, context, operations, gate } = parts
   const unmatched = new RouteMeter('*', 'unmatched')
   context.metrics.add(unmatched)
+  const meters = new Map(
+    operations.map((spec) => [spec.id, new RouteMeter(spec.method, spec.path)]),
+  )
+  for (const meter of meters.values()) context.metrics.add(meter)
   const fail = failer(options, context, unmatched)
+  const app = makeApp(options, fail)
+  app.setNotFoundHandler((request, reply) => {
+    fail(hostProblem(request) ?? unknownRoute(operations, request), request, reply)
+  })
+  const streams = operations.filter(({ body }) => body?.contentType !== undefined)
+  const others = operations.filter(({ body }) => body?.contentType === undefined)
+  app.register((scope, _options, done) => {
+    parseJson(scope)
+    for (const spec of others) register(scope, spec, meters.get(spec.id)!, parts)
+    done()
+  })
+  app.register((scope, _options, done) => {
+    for (const spec of streams) {
+      parseStream(scope, spec.body!.contentType!)
+      register(scope, spec, meters.get(spec.id)!, parts)
+    }
+    done()
+  })
+  const direct = new DirectConnections(app.server, {
+    context,
+    gate,
+    meter: meters.get('pay')!,
+    bodyBytesMax: options.bodyBytesMax,
+    headersTimeoutMs: headersTimeoutMs(options),
+    keepAliveMs: options.keepAliveMs,
+    report: (error, problem) => {
+      reportBug(options, error, problem, { method: 'POST', url: '/v1/payments' })
+    },
+    timedOut: (socket) => {
+      answerBrokenRequest({ name: 'Error', message: '', code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket)
+    },
+  })
+  return { app, direct }
+}
+
+/** Node swaps the two when headers have more time than the whole request. */
+function headersTimeoutMs(options: ResolvedGatewayOptions): number {
+  return Math.min(limits.headersTimeoutMs, options.requestTimeoutMs)
+}
+
+/** The framework with our bounds, without routes. */
+function makeApp(options: ResolvedGatewayOptions, fail: Fail): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: options.bodyBytesMax,
@@ -61,8 +115,7 @@ export function makeServer(parts: ServerParts): FastifyInstance {
     http: {
       requireHostHeader: false,
       maxHeaderSize: limits.headerBytesMax,
-      // Node swaps the two when headers have more time than the whole request.
-      headersTimeout: Math.min(limits.headersTimeoutMs, options.requestTimeoutMs),
+      headersTimeout: headersTimeoutMs(options),
       connectionsCheckingInterval: limits.connectionCheckMs,
     },
     frameworkErrors: (error, request, reply) => {
@@ -81,23 +134,6 @@ export function makeServer(parts: ServerParts): FastifyInstance {
   app.removeAllContentTypeParsers()
   app.setValidatorCompiler(validatorCompiler(requestValidator()))
   app.setErrorHandler<FastifyError>(fail)
-  app.setNotFoundHandler((request, reply) => {
-    fail(hostProblem(request) ?? unknownRoute(operations, request), request, reply)
-  })
-  const streams = operations.filter(({ body }) => body?.contentType !== undefined)
-  const others = operations.filter(({ body }) => body?.contentType === undefined)
-  app.register((scope, _options, done) => {
-    parseJson(scope)
-    for (const spec of others) register(scope, spec, context, gate)
-    done()
-  })
-  app.register((scope, _options, done) => {
-    for (const spec of streams) {
-      parseStream(scope, spec.body!.contentType!)
-      register(scope, spec, context, gate)
-    }
-    done()
-  })
   return app
 }
 
@@ -111,9 +147,7 @@ function failer(
 ): Fail {
   return (error, request, reply) => {
     const problem = problemFor(error)
-    if (problem.code === 'internal_error' || problem.code === 'actor_failed') {
-      options.onError?.(error, { method: request.method, url: request.url })
-    }
+    reportBug(options, error, problem, request)
     const meter = request.routeOptions.config.meter ?? unmatched
     meter.count(problem.status, request.startedAt === 0 ? performance.now() : request.startedAt)
     if (context.draining) reply.header('connection', 'close')
@@ -125,16 +159,24 @@ function failer(
   }
 }
 
+/** Tells the host of the gateway what is a bug, of ours or of an actor. */
+function reportBug(
+  { onError }: ResolvedGatewayOptions,
+  error: unknown,
+  { code }: Problem,
+  { method, url }: { readonly method: string; readonly url: string },
+): void {
+  if (code === 'internal_error' || code === 'actor_failed') onError?.(error, { method, url })
+}
+
 function register(
   scope: FastifyInstance,
   spec: Operation,
-  context: GatewayContext,
-  gate: Gate,
+  meter: RouteMeter,
+  { context, gate }: ServerParts,
 ): void {
   const { answer, access } = spec
   const { status } = answer
-  const meter = new RouteMeter(spec.method, spec.path)
-  context.metrics.add(meter)
   const strict = spec.path.startsWith('/v1/')
   const streams = spec.body?.contentType !== undefined
   const optional = spec.body?.optional === true
@@ -157,7 +199,7 @@ function register(
         if (strict && context.draining) {
           throw new GatewayRefusal('not_ready', 'The gateway is closing; ask another one.')
         }
-        request.caller = gate.admit(request, access)
+        request.caller = gate.admit(request.headers, access)
       } catch (error) {
         done(error as Error)
         return

@@ -4,7 +4,9 @@
  * O1. Answer n leaves after answer n − 1; none is left out, none comes twice.
  * O2. At most `windowLines` requests have no answer yet, and at most `outputBytesMax` of answers wait
  *     for a slow reader; beyond either the window is full and reading stops.
- * O3. A slot is used again and again, its callbacks with it: a request costs no closure.
+ * O3. What is answered leaves when enough is there for a write, when nothing is at work that could make
+ *     it more, or after `writeDelayMs`.
+ * O4. A slot is used again and again, its callbacks with it: a request costs no closure.
  */
 
 /** Where the answers go: the response. */
@@ -29,6 +31,7 @@ export interface AnswerWindowOptions<T> {
   readonly windowLines: number
   readonly outputBytesMax: number
   readonly writeBytes: number
+  readonly writeDelayMs: number
   readonly sink: AnswerSink
   /** An answer as a line, without its line end. */
   readonly write: (value: T, line: number) => string
@@ -42,7 +45,10 @@ export class AnswerWindow<T> {
   private head = 0
   private next = 0
   private output = ''
-  private flushing = false
+  /** True while the answers of this loop turn are gathered. */
+  private gathering = false
+  /** Ends the wait for more answers. */
+  private delay: NodeJS.Timeout | undefined
   private blocked = false
   private ended = false
   private wake: (() => void) | undefined
@@ -85,6 +91,7 @@ export class AnswerWindow<T> {
   end(): void {
     this.ended = true
     this.output = ''
+    clearTimeout(this.delay)
     this.notify()
   }
 
@@ -115,20 +122,30 @@ export class AnswerWindow<T> {
       this.head++
     }
     if (this.output.length >= writeBytes) this.flush()
-    else this.scheduleFlush()
+    this.gather()
   }
 
-  private scheduleFlush(): void {
-    if (this.flushing) return
-    this.flushing = true
-    // Answers of one batch of the bank settle together: they become one write.
+  /** Answers of one batch of the bank settle together: they make room together too. */
+  private gather(): void {
+    if (this.gathering) return
+    this.gathering = true
     setImmediate(() => {
-      this.flushing = false
-      this.flush()
+      this.gathering = false
+      if (this.next === this.head) this.flush()
+      else {
+        this.delay ??= setTimeout(this.onDelay, this.options.writeDelayMs)
+        this.notify()
+      }
     })
   }
 
+  private readonly onDelay = (): void => {
+    this.flush()
+  }
+
   private flush(): void {
+    clearTimeout(this.delay)
+    this.delay = undefined
     if (this.output !== '' && !this.blocked && !this.ended) {
       const { output } = this
       this.output = ''

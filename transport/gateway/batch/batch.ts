@@ -14,8 +14,9 @@ import { gatewayLimits as limits } from '../limits.js'
 import { operation, type GatewayContext, type Operation } from '../operation.js'
 import { GatewayRefusal, invalidRequest, problemFor } from '../problem/problem.js'
 import { readJson } from '../request/json-body.js'
+import { PlainPaymentReader } from '../request/plain-payment.js'
 import { payExample, paymentExample } from '../routes/examples.js'
-import { paymentJson } from '../routes/views.js'
+import { paymentLine } from '../routes/payment-text.js'
 import { paymentSchema, problemSchema } from '../schemas/answers.js'
 import { batchLine } from '../schemas/requests.js'
 import type { Schema } from '../schemas/schema.js'
@@ -23,12 +24,10 @@ import { sentenceOf } from '../schemas/sentence.js'
 import { requestValidator } from '../schemas/validation.js'
 import { fullAddress, type Caller } from '../security/caller.js'
 import { AnswerWindow } from './answer-window.js'
-import { LineSplitter, type LineSink } from './line-splitter.js'
+import { LineSplitter, type LineBlock, type LineSink } from './line-splitter.js'
 
 export const batchContentType = 'application/x-ndjson'
 const keyField = 'idempotencyKey'
-
-type PaymentJson = ReturnType<typeof paymentJson> & { idempotentReplayed?: true }
 
 /** An answer line: a payment, or a problem with the number of its line. */
 export const batchAnswerLine: Schema = {
@@ -53,7 +52,8 @@ class BatchRun implements LineSink {
   private readonly caller: Caller
   private readonly validate: ValidateFunction<Pay>
   private readonly window: AnswerWindow<Reply<PaymentView>>
-  private readonly waiting: (string | Error)[] = []
+  private readonly waiting: (Pay | string | Error)[] = []
+  private readonly plain = new PlainPaymentReader()
   private lineNumber = 0
 
   constructor(
@@ -72,6 +72,10 @@ class BatchRun implements LineSink {
     this.waiting.push(text)
   }
 
+  lineOf(block: LineBlock, start: number, end: number): void {
+    this.waiting.push(this.plain.read(block, start, end) ?? block.text.slice(start, end))
+  }
+
   bad(detail: string): void {
     this.waiting.push(invalidRequest(detail))
   }
@@ -81,29 +85,36 @@ class BatchRun implements LineSink {
     const { waiting, window } = this
     for (const item of waiting) {
       this.lineNumber++
-      if (typeof item === 'string' && item.trim() === '') continue
+      if (typeof item === 'string' && isBlank(item)) continue
       while (window.full) await window.changed()
       this.ask(item)
     }
     waiting.length = 0
   }
 
-  private ask(item: string | Error): void {
+  private ask(item: Pay | string | Error): void {
     const slot = this.window.take(this.lineNumber)
     try {
-      if (typeof item !== 'string') throw item
-      this.bank.pay(this.read(item)).then(slot.done, slot.failed)
+      if (item instanceof Error) throw item
+      const pay = typeof item === 'string' ? this.read(item) : item
+      if (!this.caller.paysAsAnyone) this.caller.mustPayAs(fullAddress(pay.payer, 'account'))
+      this.bank.pay(pay).then(slot.done, slot.failed)
     } catch (error) {
       slot.failed(error)
     }
   }
 
+  /** Reads a line that is not plain, or says what is wrong with it. */
   private read(text: string): Pay {
     const value = readJson(text, 'The line')
     if (!this.validate(value)) throw lineRefusal(this.validate.errors ?? [])
-    if (!this.caller.paysAsAnyone) this.caller.mustPayAs(fullAddress(value.payer, 'account'))
     return value
   }
+}
+
+/** Most lines begin with a brace, which one look tells. */
+function isBlank(text: string): boolean {
+  return !text.startsWith('{') && text.trim() === ''
 }
 
 function lineRefusal(errors: readonly ErrorObject[]): GatewayRefusal {
@@ -127,9 +138,6 @@ async function runBatch(
   context: GatewayContext,
 ): Promise<void> {
   const { metrics } = context
-  const paymentText = reply.compileSerializationSchema(
-    (batchAnswerLine['oneOf'] as Schema[])[0]!,
-  ) as (payment: PaymentJson) => string
   const response = reply.raw
   reply.hijack()
   response.writeHead(200, {
@@ -140,12 +148,11 @@ async function runBatch(
     windowLines: context.batchWindowLines,
     outputBytesMax: limits.batchOutputBytesMax,
     writeBytes: limits.batchWriteBytes,
+    writeDelayMs: limits.batchWriteDelayMs,
     sink: { write: (text) => response.write(text) },
-    write: ({ value, replayed }) => {
+    write: (answered) => {
       metrics.batchLines.done++
-      const payment: PaymentJson = paymentJson(value)
-      if (replayed) payment.idempotentReplayed = true
-      return paymentText(payment)
+      return paymentLine(answered)
     },
     writeError: (error, line) => {
       metrics.batchLines.refused++

@@ -3,14 +3,23 @@
  *
  * L1. A line longer than the bound is reported once and skipped to its end; the next one is whole.
  * L2. Lines are decoded in one piece with their neighbours; only where bytes are no UTF-8 one by one.
+ *     Lines of ASCII, as most are, are given as places in that piece: who reads them need not cut them.
  */
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 
 /** Receives lines in order, without their line ends. */
 export interface LineSink {
   line(text: string): void
+  /** A line in the midst of ASCII: its bytes, and the text that is the same characters. */
+  lineOf(block: LineBlock, start: number, end: number): void
   /** A line that can't be read, and why. */
   bad(detail: string): void
+}
+
+/** Lines that came together, nothing but ASCII: a place is the same in both. */
+export interface LineBlock {
+  readonly bytes: Buffer
+  readonly text: string
 }
 
 const newline = 0x0a
@@ -67,6 +76,10 @@ export class LineSplitter {
   }
 
   private cut(block: Buffer): void {
+    if (isAscii(block)) {
+      this.cutAscii({ bytes: block, text: block.toString('latin1') })
+      return
+    }
     if (!isUtf8(block)) {
       this.cutBytes(block)
       return
@@ -78,6 +91,18 @@ export class LineSplitter {
       start = end + 1
     }
     this.give(text.slice(start))
+  }
+
+  private cutAscii(block: LineBlock): void {
+    const { text } = block
+    let start = 0
+    while (start <= text.length) {
+      const found = text.indexOf('\n', start)
+      const end = found < 0 ? text.length : found
+      if (end - start > this.lineBytesMax) this.tooLong()
+      else this.sink.lineOf(block, start, end)
+      start = end + 1
+    }
   }
 
   private give(text: string): void {

@@ -7,7 +7,14 @@ import { LineSplitter } from './line-splitter.js'
 function split(chunks: readonly Buffer[], lineBytesMax: number): string[] {
   const lines: string[] = []
   const splitter = new LineSplitter(
-    { line: (text) => lines.push(text), bad: (detail) => lines.push(`bad: ${detail}`) },
+    {
+      line: (text) => lines.push(text),
+      lineOf({ bytes, text }, start, end) {
+        expect(text.slice(start, end)).toBe(bytes.toString('utf8', start, end))
+        lines.push(text.slice(start, end))
+      },
+      bad: (detail) => lines.push(`bad: ${detail}`),
+    },
     lineBytesMax,
   )
   for (const chunk of chunks) splitter.push(chunk)
@@ -16,9 +23,9 @@ function split(chunks: readonly Buffer[], lineBytesMax: number): string[] {
 }
 
 describe('the line splitter', () => {
-  const texts = fc.array(
-    fc.string({ unit: fc.constantFrom('a', 'é', '漢', '😀', ' '), maxLength: 12 }),
-  )
+  const text = (...characters: string[]) =>
+    fc.array(fc.string({ unit: fc.constantFrom(...characters), maxLength: 12 }))
+  const texts = fc.oneof(text('a', 'é', '漢', '😀', ' '), text('a', ' '))
 
   it('gives the same lines however the bytes are cut', () => {
     fc.assert(
@@ -70,6 +77,7 @@ describe('the answer window', () => {
           windowLines,
           outputBytesMax: 16,
           writeBytes: 8,
+          writeDelayMs: 2,
           sink: {
             write: (text) => {
               written += text
@@ -102,12 +110,40 @@ describe('the answer window', () => {
     )
   })
 
+  it('O3: writes when enough is there, when nothing is at work, or after a while', async () => {
+    const written: string[] = []
+    const window = new AnswerWindow<string>({
+      windowLines: 8,
+      outputBytesMax: 100,
+      writeBytes: 6,
+      writeDelayMs: 30,
+      sink: { write: (text) => (written.push(text), true) },
+      write: (value) => value,
+      writeError: () => '!',
+    })
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    const slots = [1, 2, 3, 4, 5].map((line) => window.take(line))
+    slots[0]!.done('a')
+    await turn()
+    expect(written).toEqual([])
+    slots[1]!.done('b')
+    slots[2]!.done('c')
+    expect(written).toEqual(['a\nb\nc\n'])
+    slots[3]!.done('d')
+    await expect.poll(() => written, { interval: 5 }).toHaveLength(2)
+    slots[4]!.done('e')
+    await turn()
+    expect(written).toEqual(['a\nb\nc\n', 'd\n', 'e\n'])
+    expect(window.empty).toBe(true)
+  })
+
   it('ends without writing when nobody reads any more', async () => {
     let written = ''
     const window = new AnswerWindow<string>({
       windowLines: 2,
       outputBytesMax: 100,
       writeBytes: 1,
+      writeDelayMs: 1,
       sink: { write: (text) => ((written += text), true) },
       write: (value) => value,
       writeError: () => '!',
