@@ -19,19 +19,10 @@ import type { ShardState } from '../shard/shard-state.js'
 import { Shard, type ShardBounds } from '../shard/shard.js'
 import { Transaction } from '../shard/transaction.js'
 import { ReadyShards } from './ready-shards.js'
-import type { HostLinks } from './host-links.js'
+import type { HostLinks, HostOptions } from './host-surroundings.js'
 import { Outgoing } from './outgoing.js'
 import { PairComparison } from './pair-comparison.js'
 import { AnswerBatch, AnswersByOrigin, type PeerBatch } from './batches.js'
-
-export interface HostOptions {
-  readonly thread: number
-  readonly kinds: Kinds
-  readonly settings: Readonly<Record<string, unknown>>
-  readonly bounds: ShardBounds
-  /** Whether turns may call into other shards of their lane. */
-  readonly nearCalls: boolean
-}
 
 const [tickMs, fenceTicks] = [50, 10] // ms of a tick; ticks between two looks at the fence
 

@@ -1,4 +1,6 @@
 /** What a host of shards needs of its surroundings: a thread of an embedded runtime, or a node. */
+import type { Kinds } from '../actor/kinds.js'
+import type { ShardBounds } from '../shard/shard.js'
 import type { PeerBatch } from './batches.js'
 
 /** Where the host's outputs go. */
@@ -17,4 +19,13 @@ export interface HostLinks {
   laneFailed?(shards: readonly number[], error: unknown): void
   /** Everything must end: the journal failed or a rule was broken. */
   fail(error: unknown): void
+}
+
+export interface HostOptions {
+  readonly thread: number
+  readonly kinds: Kinds
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly bounds: ShardBounds
+  /** Whether turns may call into other shards of their lane. */
+  readonly nearCalls: boolean
 }
