@@ -27,7 +27,7 @@ export const limits = {
    */
   sliceMsMax: 8,
   /** Requests of one shard handled before the messages they caused: few, so that they end soon. */
-  requestsAtOnce: 64,
+  requestsAtOnce: 128,
   /** The same where a shard has a lane of its own: as many as fill a slice. */
   requestsAtOnceAlone: 256,
   /** Length of an address: a key of any reasonable scheme fits. */
