@@ -41,7 +41,7 @@ export async function recoverShards(
   const states = new Map<number, ShardState>()
   for (let shard = scope.thread; shard < scope.shards; shard += scope.threads) {
     const empty = (): ShardState => emptyState(scope, kinds, shard)
-    const state = await restoreNewest(store, shard, empty, ({ path }, why) => {
+    const state = await restoreNewest(store, shard, empty, (_, path, why) => {
       passedOver.push({ shard, path, why })
     })
     states.set(shard, state)
