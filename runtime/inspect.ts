@@ -32,7 +32,12 @@ import { limits } from './limits.js'
 import { replayFrame } from './shard/replay.js'
 import { ShardState } from './shard/shard-state.js'
 import { ActorView } from './shard/shard-view.js'
-import { chainEnds, listSnapshots, readSnapshot, snapshotFolder } from './snapshot/file-snapshots.js'
+import {
+  chainEnds,
+  listSnapshots,
+  readSnapshot,
+  snapshotFolder,
+} from './snapshot/file-snapshots.js'
 import { SnapshotRestore } from './snapshot/snapshot-restore.js'
 
 export interface InspectOptions {

@@ -132,3 +132,15 @@ export function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
 }
+
+/** Whether bytes are a text in UTF-8; for ASCII without a call into native code. */
+export function isText(bytes: Buffer, from: number, to: number, text: string): boolean {
+  const { length } = text
+  if (to - from !== length) return to - from > length && bytes.toString('utf8', from, to) === text
+  // As many bytes as characters: equal only if all of it is ASCII.
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[from + i]!
+    if (byte !== text.charCodeAt(i) || byte > 0x7f) return false
+  }
+  return true
+}

@@ -15,6 +15,7 @@ import { assert } from '../assert.js'
 import {
   headerBytes,
   isAscii,
+  isText,
   piecesAt,
   piecesFrom,
   readRecord,
@@ -220,8 +221,7 @@ export class PackedStore {
       if (this.hashes[slot] !== hash) continue
       const chunk = this.arena.chunkOf(position)
       const at = this.arena.offsetOf(position) + headerBytes
-      const stored = chunk.toString('utf8', at, at + this.addressBytesAt(position))
-      if (stored === address) return slot
+      if (isText(chunk, at, at + this.addressBytesAt(position), address)) return slot
     }
   }
 

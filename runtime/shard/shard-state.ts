@@ -145,6 +145,20 @@ export class ShardState {
       : this.unpackActor(stored, kind)
   }
 
+  /** As {@link load} and {@link attach}, with one look into the store: for a replay, which changes what it loads. */
+  loadAttached(address: Address, kind: Kind): Activation {
+    const known = this.actors.get(address)
+    if (known !== undefined) return known
+    const stored = this.store.take(address)
+    const activation =
+      stored === undefined
+        ? new Activation(address, kind, kind.initial, 0, 0)
+        : this.unpackActor(stored, kind)
+    activation.attached = true
+    this.actors.set(address, activation)
+    return activation
+  }
+
   /** Keeps an actor in memory, because it is about to change. */
   attach(activation: Activation): void {
     if (activation.attached) return

@@ -28,7 +28,7 @@ const jar = defineActor({
     filled: (state, { beans }: { beans: number }) => ({ ...state, beans: state.beans + beans }),
     labelled: (state, { label }: { label: string }) => ({ ...state, label }),
   },
-  history: ({ before, after }) => [(before as Jar).beans, (after as Jar).beans],
+  history: ({ before, after }) => [before.beans, after.beans],
   passivate: { when: ({ beans }) => beans % 3 === 0 },
   commands: {
     fill(turn, input: { beans: number }) {

@@ -26,6 +26,9 @@ export interface SnapshotterOptions {
 /** Increments that follow one snapshot: each is a file that a start opens. */
 const incrementsMax = 64
 
+/** So many rounds, about, share the whole snapshots of all shards. */
+const wholesSpread = 8
+
 /** Snapshots of a shard by this process that follow each other. */
 interface Chain {
   readonly wholeBytes: number
@@ -122,7 +125,10 @@ export class Snapshotter {
   private followed({ state }: Shard): SnapshotMark | undefined {
     const chain = this.chains.get(state.shard)
     if (chain === undefined || !this.options.store.takesIncrements) return undefined
-    const due = chain.incrementBytes >= chain.wholeBytes || chain.increments >= incrementsMax
+    // Not all shards at once: a round of whole snapshots alone would lag.
+    const share = 1 + (state.shard % wholesSpread) / wholesSpread
+    const due =
+      chain.incrementBytes >= share * chain.wholeBytes || chain.increments >= incrementsMax
     return due ? undefined : chain.mark
   }
 
@@ -136,8 +142,12 @@ export class Snapshotter {
       Object.assign(chain, { newest, mark: cut.mark })
       return
     }
-    // What increments came to before was as much already; and the first of a process is written once.
-    const paid = store.takesIncrements ? (chain?.incrementBytes ?? bytes) : 0
+    // What increments came to before was half of it at least; and the first of a process is written once.
+    const paid = store.takesIncrements
+      ? chain === undefined
+        ? bytes
+        : 2 * chain.incrementBytes
+      : 0
     this.roundBytes += Math.max(0, bytes - paid)
     this.chains.set(shard, {
       ...{ wholeBytes: bytes, incrementBytes: 0, increments: 0, newest, mark: cut.mark },

@@ -6,7 +6,7 @@
  * C2. Integers come back as numbers, never as BigInt.
  */
 import { Packr } from 'msgpackr'
-import { PlainReader, readPlain } from './plain-reader.js'
+import { PlainReader } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
 
@@ -158,6 +158,7 @@ export function openRow(bytes: Uint8Array): {
  */
 export class ShapedCodec {
   private readonly table: ShapeTable
+  private reader: PlainReader | undefined
 
   constructor(shapes: readonly (readonly string[])[] = []) {
     this.table = new ShapeTable(shapes)
@@ -178,6 +179,8 @@ export class ShapedCodec {
   }
 
   unpack(bytes: Uint8Array): unknown {
-    return readPlain(bytes, this.table.shapes)
+    // One for all values: it knows the makers of their shapes.
+    const reader = (this.reader ??= new PlainReader(bytes, this.table.shapes))
+    return reader.open(bytes, 0, bytes.length).value()
   }
 }
