@@ -150,16 +150,21 @@ export class PackedStore {
     const start = this.arena.offsetOf(first)
     chunk.set(piece, start)
     const end = start + piece.length
-    for (let at = start; at < end; at += recordBytes(chunk, at)) {
-      if (at + headerBytes > end || at + recordBytes(chunk, at) > end) {
+    const words = this.arena.wordsOf(first)
+    let at = start
+    while (at < end) {
+      const word = at >>> 2
+      const next = at + headerBytes + (words[word]! & 0xffff) + words[word + 4]!
+      if (at + headerBytes > end || next > end) {
         throw new RangeError('packed actors end too early')
       }
       const from = at + headerBytes
-      const to = from + chunk.readUInt16LE(at)
-      check(chunk, from, to, chunk.readUInt16LE(at + 2))
+      const to = from + (words[word]! & 0xffff)
+      check(chunk, from, to, words[word]! >>> 16)
       const hash = hashOfBytes(chunk, from, to)
       const position = first + (at - start) / 8
       if (fresh || !this.replace(hash, position)) this.insert(hash, position)
+      at = (next + 7) & ~7
     }
   }
 
