@@ -32,8 +32,13 @@ import { limits } from './limits.js'
 import { replayFrame } from './shard/replay.js'
 import { ShardState } from './shard/shard-state.js'
 import { ActorView } from './shard/shard-view.js'
-import { listSnapshots, readSnapshot, snapshotFolder } from './snapshot/file-snapshots.js'
-import { SnapshotRestore } from './snapshot/snapshot-blocks.js'
+import {
+  chainEnds,
+  listSnapshots,
+  readSnapshot,
+  snapshotFolder,
+} from './snapshot/file-snapshots.js'
+import { SnapshotRestore } from './snapshot/snapshot-restore.js'
 
 export interface InspectOptions {
   readonly dataDir: string
@@ -141,14 +146,14 @@ async function restore(
   let newest: ShardState | undefined
   const first = empty()
   const folder = snapshotFolder(join(dataDir, 'snapshots'), first.shard)
-  for (const { path, ordinal } of await listSnapshots(env.disk, folder)) {
+  for (const { path, parts, ordinal } of chainEnds(await listSnapshots(env.disk, folder))) {
     const state = empty()
     const restoring = new SnapshotRestore(state)
     const add = (block: Uint8Array): void => {
       read.snapshotBytes += block.length
       restoring.add(block)
     }
-    await readSnapshot(env.disk, path, add, owner)
+    for (const part of parts) await readSnapshot(env.disk, part, add, owner)
     if (!restoring.complete) {
       throw new OpenRefused('damaged', `The snapshot ${path} ends too early.`, {
         file: path,
@@ -159,7 +164,7 @@ async function restore(
       const what = `The snapshot ${path} was cut at ordinal ${state.ordinal}: it has the name of another.`
       throw new OpenRefused('damaged', what, { file: path, offset: 0 })
     }
-    read.snapshots++
+    read.snapshots += parts.length
     newest ??= state
   }
   return newest ?? first

@@ -67,6 +67,30 @@ describe('the idempotency table', () => {
     expect([...copy.answerOf(copy.find(wordsOf(5))!.number)!]).toEqual([1, 2, 3])
   })
 
+  it('follows another table by what was added to that one since, and what it has forgotten', () => {
+    const table = new IdempotencyTable()
+    const copy = new IdempotencyTable()
+    let from = 0
+    // Some keys come again; the last step forgets all that the copy has.
+    for (const [added, forgotten] of [
+      [2_500, 0],
+      [700, 1_300],
+      [0, 100],
+      [50, 1_900],
+    ] as const) {
+      for (let i = 0; i < added; i++) {
+        const number = table.span.next
+        table.insert(wordsOf(number % 2_000), number * 1000, recordKinds.note, number)
+      }
+      table.forgetBefore((table.span.first + forgotten) * 1000, Infinity)
+      copy.forgetUpTo(table.span.first)
+      for (const chunk of table.dump(from)) copy.restore(chunk)
+      from = table.span.next
+      expect(copy.span).toEqual(table.span)
+      for (let i = 0; i < 2_000; i++) expect(copy.find(wordsOf(i))).toEqual(table.find(wordsOf(i)))
+    }
+  })
+
   it('restores a dump that was packed and unpacked, whatever memory it lies in', () => {
     const table = new IdempotencyTable()
     for (let i = 0; i < 100; i++) table.insert(wordsOf(i), 5000, recordKinds.note, i)

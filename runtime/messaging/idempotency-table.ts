@@ -44,6 +44,8 @@ interface Chunk {
   readonly seconds: Uint32Array
   readonly notes: Float64Array
   readonly kinds: Uint8Array
+  /** Answers kept as bytes, by number. They leave with the chunk: what is dumped never changes. */
+  readonly answers: Map<number, Uint8Array>
 }
 
 export class IdempotencyTable {
@@ -53,7 +55,6 @@ export class IdempotencyTable {
   private firstChunk = 0
   private readonly index: Uint32Array[]
   private readonly counts = new Uint32Array(partitions)
-  private readonly answers = new Map<number, Uint8Array>()
   /** Number of the oldest and of the next record. */
   private first = 1
   private next = 1
@@ -62,6 +63,11 @@ export class IdempotencyTable {
 
   constructor() {
     this.index = Array.from({ length: partitions }, () => new Uint32Array(8 * slotWords))
+  }
+
+  /** Numbers of the oldest record and of the next one. */
+  get span(): { readonly first: number; readonly next: number } {
+    return { first: this.first, next: this.next }
   }
 
   /** Keys remembered. */
@@ -73,7 +79,9 @@ export class IdempotencyTable {
   get bytes(): number {
     let bytes = this.chunks.length * chunkRecords * 41
     for (const slots of this.index) bytes += slots.byteLength
-    for (const answer of this.answers.values()) bytes += answer.byteLength
+    for (const { answers } of this.chunks) {
+      for (const answer of answers.values()) bytes += answer.byteLength
+    }
     return bytes
   }
 
@@ -101,7 +109,7 @@ export class IdempotencyTable {
 
   /** Answer bytes of a record of kind `bytes`. */
   answerOf(number: number): Uint8Array | undefined {
-    return this.answers.get(number)
+    return this.chunkOf(number).answers.get(number)
   }
 
   /** Remembers a key; one that is remembered already is replaced. */
@@ -120,8 +128,8 @@ export class IdempotencyTable {
     if (number === this.first) this.oldestSeconds = chunk.seconds[row]
     chunk.notes[row] = note
     chunk.kinds[row] = kind
-    if (answer !== undefined) this.answers.set(number, answer)
-    this.link(number, hashes)
+    if (answer !== undefined) chunk.answers.set(number, answer)
+    this.link(number, chunk.words, row * hashWords)
   }
 
   /** Forgets keys older than a moment, a few at a time. */
@@ -129,49 +137,83 @@ export class IdempotencyTable {
     const seconds = Math.floor(timeMs / 1000)
     for (let i = 0; i < atMost && this.first < this.next; i++) {
       if (this.oldestSeconds >= seconds) return
-      const number = this.first
-      this.unlink(number, this.firstWordOf(number))
-      this.answers.delete(number)
-      this.first++
-      if (this.first % chunkRecords === 0) {
-        this.chunks.shift()
-        this.firstChunk++
-      }
-      if (this.first < this.next) {
-        this.oldestSeconds = this.chunkOf(this.first).seconds[this.first % chunkRecords]!
-      }
+      this.forgetOldest()
     }
   }
 
-  /** A consistent cut of everything, as plain data; the table may go on changing while it is read. */
-  dump(): Generator<KeyChunkDump> {
+  /** Forgets all records before a number, as the table did that a later dump comes from. */
+  forgetUpTo(first: number): void {
+    while (this.first < Math.min(first, this.next)) this.forgetOldest()
+    if (this.first >= first) return
+    // Nothing is left, and what follows is elsewhere on the line of numbers.
+    this.chunks.length = 0
+    this.first = this.next = first
+  }
+
+  /**
+   * A consistent cut of everything, as plain data; the table may go on changing while it is read.
+   * @param from number of the first record wanted
+   */
+  dump(from = 0): Generator<KeyChunkDump> {
     const pieces: { first: number; count: number; chunk: Chunk }[] = []
-    for (let number = this.first; number < this.next;) {
+    for (let number = Math.max(from, this.first); number < this.next;) {
       const end = Math.min(this.next, (Math.floor(number / chunkRecords) + 1) * chunkRecords)
       pieces.push({ first: number, count: end - number, chunk: this.chunkOf(number) })
       number = end
     }
-    return dumpPieces(pieces, new Map(this.answers))
+    return dumpPieces(pieces)
+  }
+
+  /** Makes room for so many keys, at once. */
+  reserve(count: number): void {
+    // A little more than the mean: the hashes fall evenly, not exactly so.
+    const each = Math.ceil((count / partitions) * 1.1)
+    let words = 8 * slotWords
+    while (each * 4 * slotWords > words * 3) words *= 2
+    for (let part = 0; part < partitions; part++) {
+      if (this.counts[part] === 0 && this.index[part]!.length < words)
+        this.index[part] = new Uint32Array(words)
+    }
   }
 
   /** Takes one chunk of a dump over; chunks come in order. */
   restore(dump: KeyChunkDump): void {
-    if (this.first === this.next) {
-      this.first = dump.first
-      this.next = dump.first
-    }
+    if (this.first === this.next) this.forgetUpTo(dump.first)
     assert(this.next === dump.first, 'idempotency records of a snapshot are not in order')
-    // Copies: what was unpacked may be a Buffer, whose own `slice` is a view of a larger memory.
+    // Copies: what was unpacked may be a Buffer at any offset of a larger memory.
     const words = new Int32Array(new Uint8Array(dump.words).buffer)
     const seconds = new Uint32Array(new Uint8Array(dump.seconds).buffer)
     const notes = new Float64Array(new Uint8Array(dump.notes).buffer)
-    const answers = new Map(dump.answers)
-    const hashes = new Array<number>(hashWords).fill(0)
-    for (let i = 0; i < dump.kinds.length; i++) {
-      const answer = answers.get(dump.first + i)
-      for (let word = 0; word < hashWords; word++) hashes[word] = words[i * hashWords + word]!
-      this.insert(hashes, seconds[i]! * 1000, dump.kinds[i] as RecordKind, notes[i]!, answer)
+    const count = dump.kinds.length
+    for (let done = 0; done < count;) {
+      const row = this.next % chunkRecords
+      const taken = Math.min(count - done, chunkRecords - row)
+      const chunk = this.chunkFor(this.next)
+      chunk.words.set(words.subarray(done * hashWords, (done + taken) * hashWords), row * hashWords)
+      chunk.seconds.set(seconds.subarray(done, done + taken), row)
+      chunk.notes.set(notes.subarray(done, done + taken), row)
+      chunk.kinds.set(dump.kinds.subarray(done, done + taken), row)
+      for (let i = 0; i < taken; i++) this.link(this.next++, chunk.words, (row + i) * hashWords)
+      done += taken
     }
+    this.noteOldest()
+    for (const [number, answer] of dump.answers) this.chunkOf(number).answers.set(number, answer)
+  }
+
+  private forgetOldest(): void {
+    const number = this.first
+    this.unlink(number, this.firstWordOf(number))
+    this.first++
+    if (this.first % chunkRecords === 0) {
+      this.chunks.shift()
+      this.firstChunk++
+    }
+    this.noteOldest()
+  }
+
+  private noteOldest(): void {
+    if (this.first === this.next) return
+    this.oldestSeconds = this.chunkOf(this.first).seconds[this.first % chunkRecords]!
   }
 
   private chunkFor(number: number): Chunk {
@@ -184,6 +226,7 @@ export class IdempotencyTable {
         seconds: new Uint32Array(chunkRecords),
         notes: new Float64Array(chunkRecords),
         kinds: new Uint8Array(chunkRecords),
+        answers: new Map(),
       }
       this.chunks[at] = chunk
     }
@@ -205,8 +248,8 @@ export class IdempotencyTable {
   }
 
   /** Points the index at a record, in place of an older one with the same key. */
-  private link(number: number, hashes: readonly number[]): void {
-    const word = hashes[0]! >>> 0
+  private link(number: number, words: Int32Array, at: number): void {
+    const word = words[at]! >>> 0
     const part = word % partitions
     let slots = this.index[part]!
     if ((this.counts[part]! + 1) * 4 * slotWords > slots.length * 3) slots = this.grow(part)
@@ -216,7 +259,7 @@ export class IdempotencyTable {
       if (slots[slot + 1] !== word) continue
       const other = this.numberOf(slots[slot]!)
       const row = (other % chunkRecords) * hashWords
-      if (sameWords(this.chunkOf(other).words, row, hashes, 0, 4)) {
+      if (sameKey(this.chunkOf(other).words, row, words, at)) {
         slots[slot] = entryOf(number)
         return
       }
@@ -271,15 +314,13 @@ export class IdempotencyTable {
 
 function* dumpPieces(
   pieces: readonly { first: number; count: number; chunk: Chunk }[],
-  answers: ReadonlyMap<number, Uint8Array>,
 ): Generator<KeyChunkDump> {
   for (const { first, count, chunk } of pieces) {
     const low = first % chunkRecords
     const high = low + count
     const kept: [number, Uint8Array][] = []
-    for (let number = first; number < first + count && answers.size > 0; number++) {
-      const answer = answers.get(number)
-      if (answer !== undefined) kept.push([number, answer])
+    for (const [number, answer] of chunk.answers) {
+      if (number >= first && number < first + count) kept.push([number, answer])
     }
     yield {
       first,
@@ -324,6 +365,12 @@ function sameWords(
   to: number,
 ): boolean {
   for (let i = from; i < to; i++) if (words[row + i] !== hashes[i]) return false
+  return true
+}
+
+/** Compares the keys of two records. */
+function sameKey(words: Int32Array, row: number, others: Int32Array, at: number): boolean {
+  for (let i = 0; i < 4; i++) if (words[row + i] !== others[at + i]) return false
   return true
 }
 

@@ -164,7 +164,11 @@ export class Outbox {
     return { lanes, messages }
   }
 
+  /** Puts a dump in the place of whatever is here. */
   restore(dump: OutboxDump): void {
+    this.lanes.fill(undefined)
+    this.open = []
+    this.owed = 0
     for (const message of dump.messages) this.push(Message.restored(message), 0)
     for (const [target, last, acknowledged] of dump.lanes) {
       const lane = (this.lanes[target] ??= new Lane(target))

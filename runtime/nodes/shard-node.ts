@@ -184,6 +184,7 @@ export class ShardNode {
     }
     const lane = this.host.addLane(journal, [state])
     const snapshotter = new Snapshotter(lane, {
+      env: this.env,
       store: storage.snapshots,
       epoch,
       journalBytes: () => this.snapshotJournalBytes,

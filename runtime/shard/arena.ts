@@ -10,9 +10,11 @@ const unitBits = 15
 const unitsPerChunk = 1 << unitBits
 const chunkBytes = unitsPerChunk * 8
 const firstChunkBytes = 4 * 1024
+/** The first bytes of an arena are no record's: position 0 means "none". */
+export const unusedBytes = 8
 
-/** Bytes that fit any chunk, the first one too, whose first eight are none's. */
-export const regionBytesMax = chunkBytes - 8
+/** Bytes of a piece of records that are read or copied at once: four of them fit any chunk. */
+export const pieceBytesMax = ((chunkBytes - unusedBytes) / 4) & ~7
 
 /** Position of a record in units of eight bytes; 0 means none. */
 export type Position = number
@@ -22,6 +24,13 @@ export interface ArenaCut {
   readonly chunks: readonly Buffer[]
   /** Bytes used of each chunk. */
   readonly used: readonly number[]
+}
+
+/** A place in an arena. */
+export interface ArenaMark {
+  readonly chunk: number
+  /** Bytes before it in that chunk. */
+  readonly used: number
 }
 
 export class Arena {
@@ -83,6 +92,29 @@ export class Arena {
     return { chunks: [...this.chunks], used: [...this.used] }
   }
 
+  /** Where the next record will stand, or behind the last: what is there now is before it. */
+  mark(): ArenaMark {
+    const chunk = Math.max(0, this.chunks.length - 1)
+    return { chunk, used: this.used[chunk] ?? 0 }
+  }
+
+  /**
+   * Takes what stands behind a mark over from a later snapshot.
+   * @throws RangeError when this arena does not end there
+   */
+  restoreBehind(mark: ArenaMark, bytes: Uint8Array): void {
+    if (mark.chunk === this.chunks.length && mark.used === 0) this.restoreChunk(bytes)
+    else {
+      const { chunk, used } = this.mark()
+      if (mark.chunk !== chunk || mark.used !== used) {
+        throw new RangeError('an arena goes on where it did not end')
+      }
+      this.growTo(chunk, used + bytes.length)
+      this.chunks[chunk]!.set(bytes, used)
+      this.used[chunk] = used + bytes.length
+    }
+  }
+
   /** Takes a chunk over from a snapshot; chunks come in order. */
   restoreChunk(bytes: Uint8Array): void {
     const chunk = Buffer.allocUnsafeSlow((Math.max(bytes.length, 8) + 7) & ~7)
@@ -91,32 +123,24 @@ export class Arena {
     this.used.push(bytes.length)
   }
 
-  /** Calls back with the start of each chunk and its used length, in order. */
-  forEachChunk(visit: (base: Position, chunk: Buffer, used: number) => void): void {
-    this.chunks.forEach((chunk, index) => {
-      visit(index * unitsPerChunk, chunk, this.used[index]!)
-    })
-  }
-
   private roomOf(index: number): number {
     return Math.max(chunkBytes, this.chunks[index]!.length) - this.used[index]!
   }
 
   private addChunk(size: number): number {
     const first = this.chunks.length === 0
-    // Position 0 means "none": the first record of the arena starts at unit 1.
-    const wanted = size + (first ? 8 : 0)
+    const wanted = size + (first ? unusedBytes : 0)
     const bytes = Math.max(wanted, first ? firstChunkBytes : chunkBytes)
     this.setChunk(this.chunks.length, Buffer.allocUnsafeSlow((bytes + 7) & ~7))
-    this.used.push(first ? 8 : 0)
-    if (first) this.chunks[0]!.fill(0, 0, 8)
+    this.used.push(first ? unusedBytes : 0)
+    if (first) this.chunks[0]!.fill(0, 0, unusedBytes)
     return this.chunks.length - 1
   }
 
   private growTo(index: number, bytes: number): void {
     const chunk = this.chunks[index]!
     if (bytes <= chunk.length) return
-    const room = Math.min(chunkBytes, Math.max(bytes, chunk.length * 2))
+    const room = Math.max(bytes, Math.min(chunkBytes, chunk.length * 2))
     const grown = Buffer.allocUnsafeSlow((room + 7) & ~7)
     chunk.copy(grown, 0, 0, this.used[index])
     this.setChunk(index, grown)

@@ -34,6 +34,14 @@ export class DurableTimers {
     this.siftUp(this.heap.length - 1)
   }
 
+  /** Puts other timers in the place of whatever is here. */
+  restore(timers: readonly DurableTimer[], next: number): void {
+    this.pending.clear()
+    this.heap = []
+    for (const timer of timers) this.set(timer)
+    this.next = next
+  }
+
   /** Takes a timer out, because it was cancelled or fired. */
   remove(id: number): void {
     this.pending.delete(id)

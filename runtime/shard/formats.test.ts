@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Kinds } from '../actor/kinds.js'
-import { SnapshotRestore, snapshotBlocks } from '../snapshot/snapshot-blocks.js'
+import { snapshotBlocks } from '../snapshot/snapshot-blocks.js'
+import { SnapshotRestore } from '../snapshot/snapshot-restore.js'
 import { FrameBody } from './committed-turn.js'
 import { formatsAlone, formatsRead, type FormatRange, type ShardFormats } from './formats.js'
 import { replayFrame } from './replay.js'

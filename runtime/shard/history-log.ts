@@ -27,10 +27,12 @@ export interface HistoryHead {
 }
 
 export class HistoryLog {
-  readonly arena = new Arena()
+  readonly arena: Arena
   readonly codec: ShapedCodec
 
-  constructor(shapes: readonly (readonly string[])[] = []) {
+  /** @param arena with the rows so far, packed in the same shapes */
+  constructor(shapes: readonly (readonly string[])[] = [], arena = new Arena()) {
+    this.arena = arena
     this.codec = new ShapedCodec(shapes)
   }
 

@@ -10,22 +10,22 @@
  * P3. Records are the same bytes in a store and in a snapshot: to take a million of them over is to copy
  *     them and to find their places, nothing is unpacked.
  */
-import { Arena, regionBytesMax, type Position } from './arena.js'
+import { Arena, type ArenaMark, type Position } from './arena.js'
 import { assert } from '../assert.js'
+import {
+  headerBytes,
+  isAscii,
+  isText,
+  piecesAt,
+  piecesFrom,
+  readRecord,
+  recordBytes,
+  type PackedActor,
+  type StoredActor,
+} from './packed-records.js'
 import type { ShapedCodec } from '../../transport/index.js'
 
-/** What is kept of an actor. */
-export interface StoredActor {
-  readonly address: string
-  /** Version of the kind's definition the state was packed with. */
-  readonly kindVersion: number
-  /** Number of events so far. */
-  readonly version: number
-  /** Head of its history; 0 when it has none. */
-  readonly history: Position
-  /** Packed state. */
-  readonly state: Uint8Array
-}
+export type { StoredActor } from './packed-records.js'
 
 /** A consistent list of all actors of a store, read little by little: later changes don't show (P2). */
 export interface StoreCut {
@@ -37,15 +37,18 @@ export interface StoreCut {
   records(): Generator<Uint8Array>
 }
 
+/** A place in a store's records: what was stored by then stands before it. */
+export interface StoreMark {
+  readonly arena: Arena
+  readonly at: ArenaMark
+}
+
 /**
  * Looks at a record that is taken over.
  * @param bytes with the address from `from` to `to`
  */
 export type RecordCheck = (bytes: Buffer, from: number, to: number, kindVersion: number) => void
 
-// Record, padded to eight: address length u16, kind version u16 above it | history u32 | version f64 |
-// state length u32 | address | state
-const headerBytes = 20
 const compactionBytesMin = 1024 * 1024
 
 export class PackedStore {
@@ -69,7 +72,7 @@ export class PackedStore {
   }
 
   /** Stores an actor and packs its state right where it will stay. */
-  pack(actor: Omit<StoredActor, 'state'>, state: unknown, codec: ShapedCodec): void {
+  pack(actor: PackedActor, state: unknown, codec: ShapedCodec): void {
     const length = codec.measure(state)
     this.store(actor, length, (chunk, at) => {
       codec.copyTo(chunk, at)
@@ -83,8 +86,7 @@ export class PackedStore {
     const actor = this.recordAt(this.slots[slot]!)
     this.wastedBytes += headerBytes + address.length + actor.state.length
     this.removeSlot(slot)
-    if (this.wastedBytes > compactionBytesMin && this.wastedBytes * 2 > this.arena.bytes)
-      this.compact()
+    this.compactWhenDue()
     return actor
   }
 
@@ -107,33 +109,88 @@ export class PackedStore {
           if (position !== 0) visit(readRecord(arena, position))
         }
       },
-      records: () => recordsAt(arena, slots),
+      records: () => piecesAt(arena, slots),
     }
   }
 
+  /** Where the next record will stand. */
+  mark(): StoreMark {
+    return { arena: this.arena, at: this.arena.mark() }
+  }
+
+  /** True while all that was stored since a mark stands behind it: until the store is compacted. */
+  reaches(mark: StoreMark): boolean {
+    return mark.arena === this.arena
+  }
+
   /**
-   * Takes over one piece of another store's records; none of their actors may be stored here.
+   * Records stored since a mark, oldest first, in pieces for {@link adopt}: also those taken out again.
+   * Later changes don't show (P2).
+   */
+  recordsSince(mark: StoreMark): Generator<Uint8Array> {
+    assert(this.reaches(mark), 'a store is read from a mark it reaches')
+    return piecesFrom(this.arena.cut(), mark.at)
+  }
+
+  /** Makes room for so many actors more, at once. */
+  reserve(count: number): void {
+    let slots = this.slots.length
+    while ((this.count + count) * 4 > slots * 3) slots *= 2
+    if (slots > this.slots.length) this.growTo(slots)
+  }
+
+  /**
+   * Takes over one piece of another store's records.
+   * @param fresh true when none of their actors is stored here; else they come in place of what is
    * @throws RangeError when the piece is not whole, and what `check` throws
    */
-  adopt(piece: Uint8Array, check: RecordCheck): void {
+  adopt(piece: Uint8Array, check: RecordCheck, fresh = true): void {
     const first = this.arena.allocate(piece.length)
     const chunk = this.arena.chunkOf(first)
     const start = this.arena.offsetOf(first)
     chunk.set(piece, start)
     const end = start + piece.length
-    for (let at = start; at < end; at += recordBytes(chunk, at)) {
-      if (at + headerBytes > end || at + recordBytes(chunk, at) > end) {
+    const words = this.arena.wordsOf(first)
+    let at = start
+    while (at < end) {
+      const word = at >>> 2
+      const next = at + headerBytes + (words[word]! & 0xffff) + words[word + 4]!
+      if (at + headerBytes > end || next > end) {
         throw new RangeError('packed actors end too early')
       }
       const from = at + headerBytes
-      const to = from + chunk.readUInt16LE(at)
-      check(chunk, from, to, chunk.readUInt16LE(at + 2))
-      this.insert(hashOfBytes(chunk, from, to), first + (at - start) / 8)
+      const to = from + (words[word]! & 0xffff)
+      check(chunk, from, to, words[word]! >>> 16)
+      const hash = hashOfBytes(chunk, from, to)
+      const position = first + (at - start) / 8
+      if (fresh || !this.replace(hash, position)) this.insert(hash, position)
+      at = (next + 7) & ~7
+    }
+  }
+
+  /** Puts a record in the place of one of the same actor. @returns false when there is none */
+  private replace(hash: number, position: Position): boolean {
+    const chunk = this.arena.chunkOf(position)
+    const at = this.arena.offsetOf(position)
+    const to = at + headerBytes + this.addressBytesAt(position)
+    const mask = this.slots.length - 1
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const other = this.slots[slot]!
+      if (other === 0) return false
+      if (this.hashes[slot] !== hash) continue
+      const otherChunk = this.arena.chunkOf(other)
+      const otherAt = this.arena.offsetOf(other)
+      const from = otherAt + headerBytes
+      const end = from + this.addressBytesAt(other)
+      if (chunk.compare(otherChunk, from, end, at + headerBytes, to) !== 0) continue
+      this.wastedBytes += recordBytes(otherChunk, otherAt)
+      this.slots[slot] = position
+      return true
     }
   }
 
   private store(
-    actor: Omit<StoredActor, 'state'>,
+    actor: PackedActor,
     stateBytes: number,
     writeState: (chunk: Buffer, at: number) => void,
   ): void {
@@ -169,8 +226,7 @@ export class PackedStore {
       if (this.hashes[slot] !== hash) continue
       const chunk = this.arena.chunkOf(position)
       const at = this.arena.offsetOf(position) + headerBytes
-      const stored = chunk.toString('utf8', at, at + this.addressBytesAt(position))
-      if (stored === address) return slot
+      if (isText(chunk, at, at + this.addressBytesAt(position), address)) return slot
     }
   }
 
@@ -181,9 +237,13 @@ export class PackedStore {
   }
 
   private grow(): void {
+    this.growTo(this.slots.length * 2)
+  }
+
+  private growTo(length: number): void {
     const { slots, hashes } = this
-    this.slots = new Uint32Array(slots.length * 2)
-    this.hashes = new Uint32Array(slots.length * 2)
+    this.slots = new Uint32Array(length)
+    this.hashes = new Uint32Array(length)
     for (let slot = 0; slot < slots.length; slot++) {
       if (slots[slot] !== 0) this.place(hashes[slot]!, slots[slot]!)
     }
@@ -220,6 +280,11 @@ export class PackedStore {
     assert(this.count >= 0, 'the packed store counts below zero')
   }
 
+  private compactWhenDue(): void {
+    if (this.wastedBytes > compactionBytesMin && this.wastedBytes * 2 > this.arena.bytes)
+      this.compact()
+  }
+
   private compact(): void {
     const old = this.arena
     const positions = this.slots.filter((position) => position !== 0)
@@ -230,49 +295,6 @@ export class PackedStore {
     this.wastedBytes = 0
     for (const position of positions) this.put(readRecord(old, position))
   }
-}
-
-function readRecord(arena: Arena, position: Position): StoredActor {
-  const chunk = arena.chunkOf(position)
-  const at = arena.offsetOf(position)
-  const addressBytes = chunk.readUInt16LE(at)
-  const stateAt = at + headerBytes + addressBytes
-  return {
-    address: chunk.toString('utf8', at + headerBytes, stateAt),
-    kindVersion: chunk.readUInt16LE(at + 2),
-    history: chunk.readUInt32LE(at + 4),
-    version: chunk.readDoubleLE(at + 8),
-    state: chunk.subarray(stateAt, stateAt + chunk.readUInt32LE(at + 16)),
-  }
-}
-
-/** Bytes of the record at an offset. */
-function recordBytes(chunk: Buffer, at: number): number {
-  return (headerBytes + chunk.readUInt16LE(at) + chunk.readUInt32LE(at + 16) + 7) & ~7
-}
-
-/** Copies records into pieces that fit a chunk; one that is larger is a piece of its own. */
-function* recordsAt(arena: Arena, positions: Uint32Array): Generator<Uint8Array> {
-  const piece = Buffer.allocUnsafe(regionBytesMax)
-  let used = 0
-  for (const position of positions) {
-    if (position === 0) continue
-    const chunk = arena.chunkOf(position)
-    const at = arena.offsetOf(position)
-    const bytes = recordBytes(chunk, at)
-    if (used + bytes > piece.length && used > 0) {
-      yield piece.subarray(0, used)
-      used = 0
-    }
-    if (bytes > piece.length) yield chunk.subarray(at, at + bytes)
-    else used += chunk.copy(piece, used, at, at + bytes)
-  }
-  if (used > 0) yield piece.subarray(0, used)
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
-  return true
 }
 
 /** FNV-1a, then mixed: neighbouring names must not become neighbouring slots. */

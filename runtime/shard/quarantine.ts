@@ -74,6 +74,7 @@ export class Quarantine {
   }
 
   restore(entries: readonly QuarantineEntry[]): void {
+    this.entries.clear()
     for (const entry of entries) {
       this.entries.set(entry.address, { ...entry, waiting: [...entry.waiting] })
     }

@@ -42,9 +42,7 @@ function replayTurn(state: ShardState, turn: CommittedTurn, time: number): void 
 
 function evolve(state: ShardState, event: JournaledEvent): AppliedChange {
   const { kind, handler, version } = handlerOf(state.kinds, event)
-  const { address } = event
-  const activation = state.load(address, kind)
-  state.attach(activation)
+  const activation = state.loadAttached(event.address, kind)
   const data =
     version === kind.version ? event.data : kind.upcastEvent(handler.name, event.data, version)
   const change = new AppliedChange()

@@ -149,6 +149,22 @@ export class ShardState {
       : this.unpackActor(stored, kind)
   }
 
+  /** As {@link load} and {@link attach}, with one look into the store: for a replay, which changes what it loads. */
+  loadAttached(address: Address, kind: Kind): Activation {
+    const known = this.actors.get(address)
+    if (known !== undefined) return known
+    const stored = this.store.take(address)
+    const activation =
+      stored === undefined
+        ? new Activation(address, kind, kind.initial, 0, 0)
+        : this.unpackActor(stored, kind)
+    if (stored !== undefined && this.lastStored?.address === address) this.lastStored = undefined
+    activation.stored = false
+    activation.attached = true
+    this.actors.set(address, activation)
+    return activation
+  }
+
   /** Keeps an actor that has changed in memory. */
   attach(activation: Activation): void {
     if (activation.attached) return

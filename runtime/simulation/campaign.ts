@@ -48,6 +48,7 @@ export const runtimeBranches: readonly string[] = [
   'fenced owner',
   'stopped on a disk error',
   'snapshot equals replay',
+  'increment equals replay',
   'journal behind snapshots let go',
   'opened after a clean close',
   'message parked',

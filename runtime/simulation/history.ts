@@ -21,7 +21,7 @@ import { replayFrame } from '../shard/replay.js'
 import { ShardState } from '../shard/shard-state.js'
 import { recoverShards } from '../threads/recover-shards.js'
 import { readSnapshot } from '../snapshot/file-snapshots.js'
-import { SnapshotRestore } from '../snapshot/snapshot-blocks.js'
+import { SnapshotRestore } from '../snapshot/snapshot-restore.js'
 import { difference } from './digest.js'
 import { DiskImage } from './disk-image.js'
 import { DurableFacts, NewestNumbers, type PairNumber } from './durable-facts.js'
@@ -55,7 +55,8 @@ interface NamedSnapshot {
   readonly path: string
   readonly shard: number
   readonly ordinal: number
-  readonly content: FileContent
+  /** The whole snapshot and the increments that follow it. */
+  readonly parts: readonly { readonly path: string; readonly content: FileContent }[]
 }
 
 export class History {
@@ -76,6 +77,8 @@ export class History {
   private readonly left = new NewestNumbers()
   private readonly acknowledged = new NewestNumbers()
   private snapshots: NamedSnapshot[] = []
+  /** By shard and name: what each snapshot is read from. */
+  private readonly parts = new Map<string, NamedSnapshot['parts']>()
 
   constructor(options: HistoryOptions) {
     this.options = options
@@ -126,13 +129,20 @@ export class History {
 
   /** Looks at a rename: snapshots are compared when their ordinal is reached. */
   renamed(path: string, content: FileContent): void {
-    const match = /\/snapshots\/(\d+)\/(\d+)-\d+\.snap$/.exec(path)
+    const match = /\/snapshots\/(\d+)\/((\d+)-\d+)(?:-after-(\d+-\d+))?\.snap$/.exec(path)
     if (match === null) return
-    const [shard, ordinal] = [Number(match[1]), Number(match[2])]
+    const [shard, ordinal] = [Number(match[1]), Number(match[3])]
     if (!this.durable.reaches(shard, ordinal)) {
       this.options.violation(`${path} has its name before its ordinal is durable`)
     }
-    this.snapshots.push({ path, shard, ordinal, content: content.copy() })
+    const before = match[4] === undefined ? [] : this.parts.get(`${match[1]!}/${match[4]}`)
+    if (before === undefined) {
+      this.options.violation(`${path} follows a snapshot that never was`)
+      return
+    }
+    const parts = [...before, { path, content: content.copy() }]
+    this.parts.set(`${match[1]!}/${match[2]!}`, parts)
+    this.snapshots.push({ path, shard, ordinal, parts })
   }
 
   /** A request with a key was answered: the effect must be in a frame that counts. */
@@ -251,19 +261,23 @@ export class History {
       this.snapshots.splice(this.snapshots.indexOf(snapshot), 1)
       const restored = await this.restore(snapshot)
       const part = difference(restored, state)
-      if (part === undefined) this.options.sometimes('snapshot equals replay')
+      const equal =
+        snapshot.parts.length === 1 ? 'snapshot equals replay' : 'increment equals replay'
+      if (part === undefined) this.options.sometimes(equal)
       else this.options.violation(`${snapshot.path}: "${part}" differs from what a replay gives`)
     }
   }
 
-  private async restore({ path, shard, content }: NamedSnapshot): Promise<ShardState> {
-    const image = new DiskImage()
-    image.place(path, content)
+  private async restore({ path, shard, parts }: NamedSnapshot): Promise<ShardState> {
     const state = this.empty(shard)
     const restore = new SnapshotRestore(state)
-    await readSnapshot(instantEnv(image, 0).disk, path, (block) => {
-      restore.add(block)
-    })
+    for (const part of parts) {
+      const image = new DiskImage()
+      image.place(part.path, part.content)
+      await readSnapshot(instantEnv(image, 0).disk, part.path, (block) => {
+        restore.add(block)
+      })
+    }
     if (!restore.complete) this.options.violation(`${path} has its name, but no end`)
     return state
   }

@@ -1,28 +1,41 @@
 /**
- * Snapshots as files: written under a temporary name, synced, renamed, the folder synced; two kept.
+ * Snapshots as files: written under a temporary name, synced, renamed, the folder synced; two chains kept.
  *
- * N3. A file without its last block, or with a wrong checksum, is no snapshot; the older one is used.
+ * N3. A file without its last block, or with a wrong checksum, is no snapshot; an older one is used.
  * N4. A snapshot gets its name only when the ordinal it was cut at is durable.
  * N7. A snapshot says whose it is: one that came from another data folder is no snapshot here.
+ * N11. A file is synced little by little: a sync of megabytes would make those of the journal wait.
  *
  *   magic "SUANSNP2", whose (16 bytes), then blocks: length u32, CRC u32, content
  *   The first version had the magic "SUANSNAP" and blocks at once; it is still read.
+ *
+ * The name of an increment names the one it follows too.
  */
 import { crc32 } from 'node:zlib'
 import { join } from 'node:path'
-import type { Disk } from '../env/env.js'
+import type { Disk, DiskFile } from '../env/env.js'
 import { removeIfThere } from '../env/remove-if-there.js'
 import { OpenRefused } from '../errors.js'
 import { limits } from '../limits.js'
-import type { SnapshotCandidate, SnapshotCut, SnapshotStore } from './snapshot-store.js'
+import { AheadReader } from './ahead-reader.js'
+import type {
+  SnapshotCandidate,
+  SnapshotCut,
+  SnapshotName,
+  SnapshotStore,
+} from './snapshot-store.js'
 
 /** A snapshot found on disk. */
 export interface SnapshotFile extends SnapshotCandidate {
+  /** Its newest file. */
   readonly path: string
+  /** All its files: a whole snapshot and what follows it. */
+  readonly parts: readonly string[]
 }
 
 /** Snapshots as files in a folder per shard. */
 export class FileSnapshots implements SnapshotStore<SnapshotFile> {
+  readonly takesIncrements = true
   private readonly disk: Disk
   private readonly folder: string
   private readonly owner: Uint8Array
@@ -46,8 +59,12 @@ export class FileSnapshots implements SnapshotStore<SnapshotFile> {
     return listSnapshots(this.disk, snapshotFolder(this.folder, shard))
   }
 
-  read(_: number, { path }: SnapshotFile, onBlock: (block: Uint8Array) => void): Promise<void> {
-    return readSnapshot(this.disk, path, onBlock, this.owner)
+  async read(
+    _: number,
+    { parts }: SnapshotFile,
+    onBlock: (block: Uint8Array) => void,
+  ): Promise<void> {
+    for (const path of parts) await readSnapshot(this.disk, path, onBlock, this.owner)
   }
 
   prune(shard: number): Promise<readonly SnapshotFile[]> {
@@ -61,25 +78,56 @@ export function snapshotFolder(snapshots: string, shard: number): string {
 }
 
 const blockHeaderBytes = 8
-/**
- * Bytes gathered before a write. Under load each one waits for its turn of the event loop: many small
- * ones made a round of snapshots take minutes, and the journal to be replayed long.
- */
-const writeBytesMin = 512 * 1024
+/** Bytes gathered before a write where nobody sets the pace. */
+const writeBytes = 512 * 1024
+/** Room for a small piece and a block more; it grows. */
+const bufferBytes = 160 * 1024
+/** Bytes between two syncs (N11). */
+const syncBytes = 512 * 1024
 const magic = Buffer.from('SUANSNP2')
 const firstMagic = Buffer.from('SUANSNAP')
 const headBytes = magic.length + 16
 
-/** Snapshots of one shard, newest first. Temporary and foreign files are passed over. */
+/** Snapshots of one shard, newest first. Temporary and foreign files, and increments to nothing, are passed over. */
 export async function listSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
+  return snapshotsAmong(folder, await disk.list(folder))
+}
+
+/** @param names sorted: they begin with the ordinal, so what an increment follows comes before it */
+function snapshotsAmong(folder: string, names: readonly string[]): SnapshotFile[] {
   const found: SnapshotFile[] = []
-  for (const name of await disk.list(folder)) {
-    const match = /^(\d{16})-(\d{8})\.snap$/.exec(name)
-    if (match === null) continue
+  const byName = new Map<string, SnapshotFile>()
+  for (const name of names) {
+    const file = parseName(name)
+    if (file === undefined) continue
+    const before = file.follows === undefined ? [] : byName.get(nameOf(file.follows))?.parts
+    if (before === undefined) continue
     const path = join(folder, name)
-    found.push({ name: path, path, ordinal: Number(match[1]), epoch: Number(match[2]) })
+    const { ordinal, epoch } = file
+    const snapshot = { name: path, path, ordinal, epoch, parts: [...before, path] }
+    byName.set(nameOf(snapshot), snapshot)
+    found.push(snapshot)
   }
   return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
+}
+
+/** The newest snapshot of each chain, newest first. */
+export function chainEnds(snapshots: readonly SnapshotFile[]): SnapshotFile[] {
+  const known = new Set<string>()
+  return snapshots.filter(({ parts: [whole = ''] }) => !known.has(whole) && known.add(whole))
+}
+
+function parseName(name: string): (SnapshotName & { follows?: SnapshotName }) | undefined {
+  const match = /^(\d{16})-(\d{8})(?:-after-(\d{16})-(\d{8}))?\.snap$/.exec(name)
+  if (match === null) return undefined
+  const [, ordinal, epoch, ...after] = match
+  const own = { ordinal: Number(ordinal), epoch: Number(epoch) }
+  if (after[0] === undefined) return own
+  return { ...own, follows: { ordinal: Number(after[0]), epoch: Number(after[1]) } }
+}
+
+function nameOf({ ordinal, epoch }: SnapshotName): string {
+  return `${String(ordinal).padStart(16, '0')}-${String(epoch).padStart(8, '0')}`
 }
 
 /**
@@ -93,31 +141,21 @@ async function writeSnapshot(
   head: Uint8Array,
   durable: () => Promise<void>,
 ): Promise<void> {
-  const name = `${String(cut.ordinal).padStart(16, '0')}-${String(cut.epoch).padStart(8, '0')}.snap`
-  const path = join(folder, name)
+  const after = cut.follows === undefined ? '' : `-after-${nameOf(cut.follows)}`
+  const path = join(folder, `${nameOf(cut)}${after}.snap`)
   const temporary = `${path}.${cut.epoch}.tmp`
   await disk.makeFolder(folder)
   if (disk.existsNow(temporary)) await removeIfThere(disk, temporary)
   const file = await disk.open(temporary, 'create')
   try {
-    let position = 0
-    let parts: Uint8Array[] = [head]
-    let bytes = head.length
-    const write = async (): Promise<void> => {
-      await file.write(Buffer.concat(parts, bytes), position)
-      position += bytes
-      parts = []
-      bytes = 0
-    }
+    const writer = new GatheredWrites(file, head)
     for (const block of cut.blocks) {
-      const header = Buffer.allocUnsafe(blockHeaderBytes)
-      header.writeUInt32LE(block.length, 0)
-      header.writeUInt32LE(crc32(block), 4)
-      parts.push(header, block)
-      bytes += blockHeaderBytes + block.length
-      if (bytes >= writeBytesMin) await write()
+      writer.add(block)
+      if (writer.bytes < (cut.pace?.pieceBytes ?? writeBytes)) continue
+      await writer.write()
+      await cut.pace?.rest()
     }
-    if (bytes > 0) await write()
+    await writer.write()
     await file.sync()
   } finally {
     await file.close()
@@ -127,11 +165,61 @@ async function writeSnapshot(
   await disk.syncFolder(folder)
 }
 
-/** Removes all but the newest snapshots that are kept, and temporary files of earlier processes. */
+/** Blocks on their way into a file: gathered in memory that is used again, and synced as they come. */
+class GatheredWrites {
+  /** Bytes gathered since the last write. */
+  bytes = 0
+  private readonly file: DiskFile
+  private buffer = Buffer.allocUnsafe(bufferBytes)
+  private position = 0
+  private unsynced = 0
+
+  constructor(file: DiskFile, head: Uint8Array) {
+    this.file = file
+    this.put(head)
+  }
+
+  add(block: Uint8Array): void {
+    const header = Buffer.allocUnsafe(blockHeaderBytes)
+    header.writeUInt32LE(block.length, 0)
+    header.writeUInt32LE(crc32(block), 4)
+    this.put(header)
+    this.put(block)
+  }
+
+  /** Writes what was gathered. */
+  async write(): Promise<void> {
+    await this.file.write(this.buffer.subarray(0, this.bytes), this.position)
+    this.position += this.bytes
+    this.unsynced += this.bytes
+    this.bytes = 0
+    if (this.unsynced < syncBytes) return
+    await this.file.sync()
+    this.unsynced = 0
+  }
+
+  private put(bytes: Uint8Array): void {
+    const end = this.bytes + bytes.length
+    if (end > this.buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.max(end, 2 * this.buffer.length))
+      this.buffer.copy(grown, 0, 0, this.bytes)
+      this.buffer = grown
+    }
+    this.buffer.set(bytes, this.bytes)
+    this.bytes = end
+  }
+}
+
+/** Removes all but the newest chains that are kept, also increments that follow nothing any more. */
 async function removeOldSnapshots(disk: Disk, folder: string): Promise<SnapshotFile[]> {
-  const snapshots = await listSnapshots(disk, folder)
-  for (const old of snapshots.slice(limits.snapshotsKept)) await removeIfThere(disk, old.path)
-  return snapshots.slice(0, limits.snapshotsKept)
+  const names = await disk.list(folder)
+  const kept = chainEnds(snapshotsAmong(folder, names)).slice(0, limits.snapshotsKept)
+  const wanted = new Set(kept.flatMap(({ parts }) => parts))
+  for (const name of names) {
+    const path = join(folder, name)
+    if (parseName(name) !== undefined && !wanted.has(path)) await removeIfThere(disk, path)
+  }
+  return kept
 }
 
 /**
@@ -150,19 +238,26 @@ export async function readSnapshot(
     // A folder in its place, or a link that leads nowhere.
     throw code === 'EISDIR' || code === 'ENOENT' ? damaged(path, 0) : error
   })
+  let reader: AheadReader | undefined
   try {
     const size = await file.size()
-    const head = Buffer.from(await file.read(0, headBytes))
-    for (let position = firstBlock(path, head, owner); position < size;) {
-      const header = Buffer.from(await file.read(position, blockHeaderBytes))
+    reader = new AheadReader(file, size)
+    const head = await reader.next(headBytes)
+    let position = firstBlock(path, head, owner)
+    reader.seek(position)
+    while (position < size) {
+      const header = await reader.next(blockHeaderBytes)
       const length = header.length < blockHeaderBytes ? Infinity : header.readUInt32LE(0)
       if (position + blockHeaderBytes + length > size) throw damaged(path, position)
-      const block = await file.read(position + blockHeaderBytes, length)
-      if (crc32(block) !== header.readUInt32LE(4)) throw damaged(path, position)
+      const block = await reader.next(length)
+      if (block.length < length || crc32(block) !== header.readUInt32LE(4)) {
+        throw damaged(path, position)
+      }
       onBlock(block)
       position += blockHeaderBytes + length
     }
   } finally {
+    await reader?.end()
     await file.close()
   }
 }

@@ -1,27 +1,30 @@
 /**
- * A shard's state as a row of blocks, and back.
+ * A shard's state as a row of blocks, and back; or what changed of it since an earlier snapshot.
  *
  * N1. The cut is taken at once, between two frames; the blocks are made from it little by little
  *     while the shard goes on. States are immutable, so nothing is copied but references.
  * N9. All actors are brought back to the packed store, as bytes: each is unpacked when it is asked for.
  * N2. A snapshot of a newer version of any kind, or of another format than is read, is refused by name,
  *     never read in part.
+ * N10. An increment has all that is small, and of actors, history and keys what came since the mark of the
+ *     snapshot it follows. Records and rows are only ever appended, so that is what stands behind the mark;
+ *     actors in memory tell by the time of their last turn. It gives what a whole one would.
  */
+import type { ArenaMark } from '../shard/arena.js'
 import type { ShardState } from '../shard/shard-state.js'
-import { PackedStore, type StoredActor } from '../shard/packed-store.js'
+import type { StoreMark } from '../shard/packed-store.js'
+import { RecordWriter, type PackedActor } from '../shard/packed-records.js'
 import type { OutboxDump } from '../messaging/outbox.js'
 import type { KeyChunkDump } from '../messaging/idempotency-table.js'
 import type { DurableTimer } from '../shard/durable-timers.js'
 import type { QuarantineEntry } from '../shard/quarantine.js'
-import { checkFormat, FormatUnread } from '../shard/formats.js'
-import { HistoryLog } from '../shard/history-log.js'
-import { OpenRefused } from '../errors.js'
-import { pack, ShapedCodec, unpack } from '../../transport/index.js'
+import { pack, ShapedCodec } from '../../transport/index.js'
+import { packBytes } from './bytes-block.js'
 
-/** Actors in memory that are packed at once. */
-const actorsPerBlock = 512
+export type Shapes = readonly (readonly string[])[]
 
-interface Meta {
+/** What a snapshot says beside actors, history and keys. */
+export interface Meta {
   readonly format: number
   readonly shard: number
   readonly shards: number
@@ -36,115 +39,142 @@ interface Meta {
   readonly refusals: readonly (readonly [string, string])[]
   readonly disagreements: readonly string[]
   readonly tally: unknown
-  readonly historyShapes: readonly (readonly string[])[]
+  readonly historyShapes: Shapes
+  /** Of an increment: ordinal of the snapshot it follows. */
+  readonly follows?: number
+  /** About so many actors, and exactly these keys, are there; the first versions did not say so. */
+  readonly actors?: number
+  readonly keys?: { readonly first: number; readonly next: number }
 }
 
-type Block =
+export type Block =
   | readonly ['meta', Meta]
   | readonly ['actors', Uint8Array]
+  /** A chunk of the history. */
   | readonly ['history', Uint8Array]
+  /** What stands behind a mark in the history: number of the chunk, bytes before it. */
+  | readonly ['history behind', Uint8Array, number, number]
   | readonly ['keys', KeyChunkDump]
   /** With the shapes of the states: packing those of actors in memory may add to them. */
-  | readonly ['end', readonly (readonly string[])[]]
+  | readonly ['end', Shapes]
+
+/** What an increment begins from. */
+export interface SnapshotMark {
+  readonly ordinal: number
+  readonly time: number
+  readonly store: StoreMark
+  readonly history: ArenaMark
+  readonly keysNext: number
+  /** Shapes of the states in it, once all blocks were made. */
+  readonly shapes: Shapes | undefined
+}
+
+/** A snapshot on its way. */
+export interface StateCut {
+  readonly ordinal: number
+  /** To be pulled one by one. */
+  readonly blocks: Generator<Uint8Array>
+  /** For an increment that follows this one. */
+  readonly mark: SnapshotMark
+}
 
 /** An actor in memory, as it was when the snapshot was cut. */
-interface CutActor extends Omit<StoredActor, 'state'> {
+interface CutActor extends PackedActor {
   readonly state: unknown
 }
 
-/**
- * Cuts a snapshot now and returns its blocks, to be pulled one by one.
- * The shard must be between two frames.
- */
+/** Cuts a whole snapshot now. The shard must be between two frames. */
 export function snapshotBlocks(state: ShardState): Generator<Uint8Array> {
-  const meta = pack(['meta', metaOf(state)] satisfies Block)
-  const actors = actorsInMemory(state)
-  const stored = state.store.cut()
-  const history = state.history.arena.cut()
-  const keys = state.keys.dump()
+  return cutState(state).blocks
+}
+
+/**
+ * Cuts a snapshot now. The shard must be between two frames.
+ * @param since cuts an increment behind this mark; only if it {@link mayFollow}
+ */
+export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
+  const { ordinal, time } = state
+  const mark = {
+    ...{ ordinal, time },
+    store: state.store.mark(),
+    history: state.history.arena.mark(),
+    keysNext: state.keys.span.next,
+    shapes: undefined as Shapes | undefined,
+  }
+  const meta = pack(['meta', metaOf(state, since)] satisfies Block)
+  const stored =
+    since === undefined ? state.store.cut().records() : state.store.recordsSince(since.store)
+  const actors = actorsInMemory(state, since?.time ?? -Infinity)
+  const history = historyBlocks(state, since?.history)
+  const keys = state.keys.dump(since?.keysNext)
   // Its own: what the shard packs from now on must not depend on whether it was snapshotted.
-  const codec = new ShapedCodec(state.codec.shapes)
-  return (function* () {
+  const codec = new ShapedCodec(longer(since?.shapes, state.codec.shapes))
+  const blocks = (function* () {
     yield meta
-    for (let at = 0; at < actors.length; at += actorsPerBlock) {
-      const packed = new PackedStore()
-      for (const actor of actors.slice(at, at + actorsPerBlock))
-        packed.pack(actor, actor.state, codec)
-      for (const records of packed.cut().records()) yield pack(['actors', records] satisfies Block)
-    }
-    for (const records of stored.records()) yield pack(['actors', records] satisfies Block)
-    for (let i = 0; i < history.chunks.length; i++) {
-      yield pack(['history', history.chunks[i]!.subarray(0, history.used[i])] satisfies Block)
-    }
+    // In this order: what was stored since may have come back to memory, and changed.
+    for (const records of stored) yield packBytes('actors', records)
+    for (const records of recordsOf(actors, codec)) yield packBytes('actors', records)
+    yield* history
     for (const chunk of keys) yield pack(['keys', chunk] satisfies Block)
+    mark.shapes = codec.shapes
     yield pack(['end', codec.shapes] satisfies Block)
+  })()
+  return { ordinal, blocks, mark }
+}
+
+/**
+ * True when an increment can say what changed since a mark: nothing was moved since, and what was packed
+ * then and since is read with the same shapes.
+ */
+export function mayFollow(state: ShardState, { store, shapes }: SnapshotMark): boolean {
+  return shapes !== undefined && state.store.reaches(store) && fit(shapes, state.codec.shapes)
+}
+
+/** True when one of two lists of shapes begins as the other. */
+function fit(one: Shapes, other: Shapes): boolean {
+  const common = Math.min(one.length, other.length)
+  for (let i = 0; i < common; i++) if (one[i]!.join() !== other[i]!.join()) return false
+  return true
+}
+
+function longer(one: Shapes | undefined, other: Shapes): Shapes {
+  return one !== undefined && one.length > other.length ? one : other
+}
+
+function* recordsOf(actors: readonly CutActor[], codec: ShapedCodec): Generator<Uint8Array> {
+  const writer = new RecordWriter()
+  for (const actor of actors) {
+    if (writer.add(actor, actor.state, codec)) continue
+    yield writer.take()
+    writer.add(actor, actor.state, codec)
+  }
+  if (!writer.empty) yield writer.take()
+}
+
+/** The rows of all actors, or those behind a mark, as they were when this was called. */
+function historyBlocks(state: ShardState, since: ArenaMark | undefined): Generator<Uint8Array> {
+  const { chunks, used } = state.history.arena.cut()
+  return (function* () {
+    for (let i = since?.chunk ?? 0; i < chunks.length; i++) {
+      const from = i === since?.chunk ? since.used : 0
+      const rows = chunks[i]!.subarray(from, used[i])
+      if (since === undefined) yield packBytes('history', rows)
+      else if (rows.length > 0) yield packBytes('history behind', rows, i, from)
+    }
   })()
 }
 
-/** Puts blocks back into an empty state, in order. */
-export class SnapshotRestore {
-  private readonly state: ShardState
-  /** True once the last block has been seen: only then the state is whole. */
-  complete = false
-
-  constructor(state: ShardState) {
-    this.state = state
-  }
-
-  add(bytes: Uint8Array): void {
-    const block = unpack(bytes) as Block
-    switch (block[0]) {
-      case 'meta':
-        restoreMeta(this.state, block[1])
-        break
-      case 'actors':
-        this.state.store.adopt(block[1], this.check)
-        break
-      case 'history':
-        this.state.history.arena.restoreChunk(block[1])
-        break
-      case 'keys':
-        this.state.keys.restore(block[1])
-        break
-      case 'end':
-        this.state.codec = new ShapedCodec(block[1])
-        this.complete = true
-        break
-    }
-  }
-
-  /** @throws OpenRefused newer_version (N2) */
-  private readonly check = (bytes: Buffer, from: number, to: number, version: number): void => {
-    const kind = this.state.kinds.ofBytes(bytes, from, to)
-    if (kind !== undefined && version <= kind.version) return
-    const known =
-      kind === undefined ? 'does not define it' : `knows it up to version ${kind.version}`
-    throw new OpenRefused(
-      'newer_version',
-      `A snapshot holds "${bytes.toString('utf8', from, to)}" in version ${version} of its kind; this program ${known}. Install the newer program.`,
-    )
-  }
-}
-
-/** @throws OpenRefused newer_format, older_format */
-function checkSnapshotFormat({ format, shard }: Meta, { formats }: ShardState): void {
-  try {
-    checkFormat(`A snapshot of shard ${shard}`, format, formats.reads)
-  } catch (error) {
-    throw error instanceof FormatUnread ? new OpenRefused(error.code, error.message) : error
-  }
-}
-
-function actorsInMemory(state: ShardState): CutActor[] {
+/** @param since shard time from which on an actor may have changed */
+function actorsInMemory(state: ShardState, since: number): CutActor[] {
   const actors: CutActor[] = []
-  for (const { address, kind, version, history, state: own } of state.actors.values()) {
-    if (version === 0) continue
+  for (const { address, kind, version, history, state: own, touchedAt } of state.actors.values()) {
+    if (version === 0 || touchedAt < since) continue
     actors.push({ address, kindVersion: kind.version, version, history, state: own })
   }
   return actors
 }
 
-function metaOf(state: ShardState): Meta {
+function metaOf(state: ShardState, since: SnapshotMark | undefined): Meta {
   return {
     format: state.formats.writes,
     shard: state.shard,
@@ -161,27 +191,8 @@ function metaOf(state: ShardState): Meta {
     disagreements: state.disagreements,
     tally: state.tally,
     historyShapes: state.history.codec.shapes,
+    ...(since === undefined ? {} : { follows: since.ordinal }),
+    actors: state.actors.size + state.store.size,
+    keys: state.keys.span,
   }
-}
-
-function restoreMeta(state: ShardState, meta: Meta): void {
-  checkSnapshotFormat(meta, state)
-  if (meta.shard !== state.shard || meta.shards !== state.shards) {
-    throw new OpenRefused(
-      'damaged',
-      `A snapshot of shard ${meta.shard} of ${meta.shards} is in the place of shard ${state.shard} of ${state.shards}.`,
-    )
-  }
-  state.ordinal = meta.ordinal
-  state.time = meta.time
-  state.sequence = meta.sequence
-  state.cursors.set(meta.cursors)
-  state.outbox.restore(meta.outbox)
-  for (const timer of meta.timers) state.timers.set(timer)
-  state.timers.next = meta.timersNext
-  state.quarantine.restore(meta.quarantine)
-  state.refusals.push(...meta.refusals)
-  state.disagreements.push(...meta.disagreements)
-  state.tally = meta.tally
-  state.history = new HistoryLog(meta.historyShapes)
 }

@@ -1,26 +1,41 @@
 /**
  * The port to where snapshots are kept: files beside the journal, or a stream of NATS.
  *
- * N7. What `newest` lists may still turn out damaged when it is read; then the older one counts, and
- *     the journal reaches back to it. `write` resolves only when the snapshot can be read again.
+ * N7. What `newest` lists may still turn out damaged when it is read; then an older one counts, and the
+ *     journal reaches back to it. `write` resolves only when the snapshot can be read again.
+ * N8. An *increment* says what changed since the snapshot it follows. The whole snapshot and the increments
+ *     that follow it are a chain; each place in it gives the state there. Two chains are kept, so that one
+ *     damaged file loses no state.
  */
 
-/** A shard's state at an ordinal, as blocks that are made while they are written. */
-export interface SnapshotCut {
+import type { Pace } from './pace.js'
+
+/** Names a snapshot of a shard. */
+export interface SnapshotName {
   readonly ordinal: number
   readonly epoch: number
+}
+
+/** A shard's state at an ordinal, as blocks that are made while they are written. */
+export interface SnapshotCut extends SnapshotName {
   readonly blocks: Iterable<Uint8Array>
+  /** The snapshot it says the changes to; absent: it is whole. Only for stores that take increments. */
+  readonly follows?: SnapshotName
+  /** How quickly it is made and written. @default as quickly as can be */
+  readonly pace?: Pick<Pace, 'pieceBytes' | 'rest'>
 }
 
 /** A snapshot that is there. */
-export interface SnapshotCandidate {
+export interface SnapshotCandidate extends SnapshotName {
   /** For people: a path, or a place in a stream. */
   readonly name: string
-  readonly ordinal: number
-  readonly epoch: number
+  /** Names of all it is read from, where that is more than one thing. */
+  readonly parts?: readonly string[]
 }
 
 export interface SnapshotStore<Candidate extends SnapshotCandidate = SnapshotCandidate> {
+  /** True when it takes increments (N8). */
+  readonly takesIncrements: boolean
   /**
    * Writes a snapshot.
    * @param durable resolves when the ordinal is durable in the journal; before, there is no snapshot
@@ -28,8 +43,11 @@ export interface SnapshotStore<Candidate extends SnapshotCandidate = SnapshotCan
   write(shard: number, cut: SnapshotCut, durable: () => Promise<void>): Promise<void>
   /** Snapshots of a shard, newest first. */
   newest(shard: number): Promise<readonly Candidate[]>
-  /** Reads a snapshot block by block. @throws OpenRefused damaged, with its place */
+  /**
+   * Reads a snapshot block by block; of an increment, all blocks from the whole snapshot on.
+   * @throws OpenRefused damaged, with its place
+   */
   read(shard: number, candidate: Candidate, onBlock: (block: Uint8Array) => void): Promise<void>
-  /** Removes all but the newest ones that are kept. @returns those, newest first */
+  /** Removes all but the two newest chains. @returns the newest snapshot of each, newest first */
   prune(shard: number): Promise<readonly Candidate[]>
 }

@@ -3,15 +3,19 @@
  * journal has grown enough; then the journal behind them goes.
  *
  * N5. The journal is kept from the older of the two kept snapshots of every shard.
- * N6. The work a snapshot does between two I/O calls is small, so no shard stalls.
+ * N12. Increments follow a snapshot until they are as large together: so what is written stays bounded by
+ *     what happened, whatever a shard holds, and a replay stays short.
  */
+import type { Env } from '../env/env.js'
 import type { Lane } from '../shard/lane.js'
 import type { Shard } from '../shard/shard.js'
-import type { SnapshotStore } from './snapshot-store.js'
-import { snapshotBlocks } from './snapshot-blocks.js'
+import { Pace } from './pace.js'
+import { cutState, mayFollow, type SnapshotMark, type StateCut } from './snapshot-blocks.js'
+import type { SnapshotName, SnapshotStore } from './snapshot-store.js'
 
 export interface SnapshotterOptions {
-  readonly store: Pick<SnapshotStore, 'write' | 'prune'>
+  readonly env: Pick<Env, 'clock' | 'timers'>
+  readonly store: Pick<SnapshotStore, 'write' | 'prune' | 'takesIncrements'>
   readonly epoch: number
   /** Journal bytes after which the next round is due; asked every time. */
   readonly journalBytes: () => number
@@ -19,16 +23,33 @@ export interface SnapshotterOptions {
   fail(error: unknown): void
 }
 
+/** Increments that follow one snapshot: each is a file that a start opens. */
+const incrementsMax = 64
+
+/** So many rounds, about, share the whole snapshots of all shards. */
+const wholesSpread = 8
+
+/** Snapshots of a shard by this process that follow each other. */
+interface Chain {
+  readonly wholeBytes: number
+  incrementBytes: number
+  increments: number
+  newest: SnapshotName
+  mark: SnapshotMark
+}
+
 export class Snapshotter {
   private readonly lane: Lane
   private readonly options: SnapshotterOptions
   private bytesAtLastRound = 0
-  /** Bytes of the last round's snapshots: the next waits for as much journal, so writing stays bounded. */
+  /**
+   * Bytes of the last round's whole snapshots that took the place of no increments: the next round waits
+   * for as much journal, so writing stays bounded.
+   */
   private roundBytes = 0
   private running: Promise<void> | undefined
   private stopping = false
-  /** By shard: ordinal of its newest snapshot of this process. */
-  private readonly newest = new Map<number, number>()
+  private readonly chains = new Map<number, Chain>()
   /** By shard: replay never needs anything up to this ordinal. */
   private readonly covered = new Map<number, number>()
 
@@ -65,7 +86,9 @@ export class Snapshotter {
     try {
       for (const shard of this.lane.shards) {
         if (this.stopping) return
+        const pace = this.pace()
         await this.snapshot(shard)
+        await pace.rest('shard')
       }
       await this.lane.journal.truncate(this.covered)
     } catch (error) {
@@ -76,24 +99,94 @@ export class Snapshotter {
   private async snapshot(shard: Shard): Promise<void> {
     const { state } = shard
     const { store, epoch } = this.options
-    const cut = await this.lane.atFrameBoundary(shard, () => ({
-      ordinal: state.ordinal,
-      blocks: this.counted(snapshotBlocks(state)),
-    }))
-    if (cut === undefined || cut.ordinal === 0 || cut.ordinal === this.newest.get(state.shard))
-      return
-    await store.write(state.shard, { ...cut, epoch }, () =>
-      this.lane.whenDurable(state.shard, cut.ordinal),
+    const chain = this.chains.get(state.shard)
+    const since = this.followed(shard)
+    const cut = await this.lane.atFrameBoundary(shard, () =>
+      // Looked at again: the shard went on until its frame was cut.
+      since !== undefined && mayFollow(state, since) ? cutIncrement(state, since) : cutWhole(state),
     )
-    this.newest.set(state.shard, cut.ordinal)
+    if (cut === undefined || cut.ordinal === 0 || cut.ordinal === chain?.newest.ordinal) return
+    const counted = new Counted(cut.blocks)
+    await store.write(
+      state.shard,
+      {
+        ...{ ordinal: cut.ordinal, epoch, blocks: counted, pace: this.pace() },
+        ...(cut.isWhole || chain === undefined ? {} : { follows: chain.newest }),
+      },
+      () => this.lane.whenDurable(state.shard, cut.ordinal),
+    )
+    this.wrote(state.shard, cut, counted.bytes)
     const kept = await store.prune(state.shard)
     if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)
     this.options.report('snapshot', { shard: state.shard, ordinal: cut.ordinal })
   }
 
-  private *counted(blocks: Iterable<Uint8Array>): Generator<Uint8Array> {
-    for (const block of blocks) {
-      this.roundBytes += block.length
+  /** What an increment would follow; undefined when a whole snapshot is due (N12). */
+  private followed({ state }: Shard): SnapshotMark | undefined {
+    const chain = this.chains.get(state.shard)
+    if (chain === undefined || !this.options.store.takesIncrements) return undefined
+    // Not all shards at once: a round of whole snapshots alone would lag.
+    const share = 1 + (state.shard % wholesSpread) / wholesSpread
+    const due =
+      chain.incrementBytes >= share * chain.wholeBytes || chain.increments >= incrementsMax
+    return due ? undefined : chain.mark
+  }
+
+  private wrote(shard: number, cut: TakenCut, bytes: number): void {
+    const { epoch, store } = this.options
+    const newest = { ordinal: cut.ordinal, epoch }
+    const chain = this.chains.get(shard)
+    if (chain !== undefined && !cut.isWhole) {
+      chain.incrementBytes += bytes
+      chain.increments++
+      Object.assign(chain, { newest, mark: cut.mark })
+      return
+    }
+    // What increments came to before was half of it at least; and the first of a process is written once.
+    const paid = store.takesIncrements
+      ? chain === undefined
+        ? bytes
+        : 2 * chain.incrementBytes
+      : 0
+    this.roundBytes += Math.max(0, bytes - paid)
+    this.chains.set(shard, {
+      ...{ wholeBytes: bytes, incrementBytes: 0, increments: 0, newest, mark: cut.mark },
+    })
+  }
+
+  /** The haste grows with the journal: when the next round would be due, this one lags. */
+  private pace(): Pace {
+    return new Pace(this.options.env, () => {
+      const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
+      return this.stopping ? 1 : Math.min(1, grown / this.options.journalBytes())
+    })
+  }
+}
+
+interface TakenCut extends StateCut {
+  readonly isWhole: boolean
+}
+
+function cutWhole(state: Shard['state']): TakenCut {
+  return { ...cutState(state), isWhole: true }
+}
+
+function cutIncrement(state: Shard['state'], since: SnapshotMark): TakenCut {
+  return { ...cutState(state, since), isWhole: false }
+}
+
+/** Blocks, and how many bytes they came to. */
+class Counted implements Iterable<Uint8Array> {
+  bytes = 0
+  private readonly blocks: Iterable<Uint8Array>
+
+  constructor(blocks: Iterable<Uint8Array>) {
+    this.blocks = blocks
+  }
+
+  *[Symbol.iterator](): Generator<Uint8Array> {
+    for (const block of this.blocks) {
+      this.bytes += block.length
       yield block
     }
   }

@@ -38,6 +38,7 @@ export interface StreamSnapshot extends SnapshotCandidate {
 }
 
 export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
+  readonly takesIncrements = false
   private readonly env: Env
   private readonly open: (shard: number) => Promise<StreamLog>
   private readonly patience: Patience
@@ -65,6 +66,7 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     for (const chunk of chunksOf(cut.blocks)) {
       await writer.append(kinds.chunk, chunk)
       bytes += chunk.length
+      await cut.pace?.rest()
     }
     await durable()
     const end: EndContent = { ordinal, epoch, from, bytes, chunks: writer.index - 1 }

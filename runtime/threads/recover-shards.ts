@@ -19,6 +19,9 @@ export interface RecoveryScope {
   readonly keyRetentionMs: number
 }
 
+/** Frames that are replayed before messages that were applied are let go: some megabytes of them. */
+const framesBetweenSettling = 512
+
 /** A snapshot that did not read (V1). */
 export interface PassedOver {
   readonly shard: number
@@ -41,17 +44,34 @@ export async function recoverShards(
   const states = new Map<number, ShardState>()
   for (let shard = scope.thread; shard < scope.shards; shard += scope.threads) {
     const empty = (): ShardState => emptyState(scope, kinds, shard)
-    const state = await restoreNewest(store, shard, empty, ({ path }, why) => {
+    const state = await restoreNewest(store, shard, empty, (_, path, why) => {
       passedOver.push({ shard, path, why })
     })
     states.set(shard, state)
   }
   const after = new Map([...states].map(([shard, state]) => [shard, state.ordinal]))
+  let frames = 0
   await readFrames(env, scope.plan, new Set(states.keys()), after, (frame) => {
     replayFrame(states.get(frame.shard)!, frame)
+    if (++frames % framesBetweenSettling === 0) settleMessages(states)
   })
+  settleMessages(states)
   for (const [shard, state] of states) assertReached(scope.plan, shard, state.ordinal)
   return [...states.values()]
+}
+
+/**
+ * Messages that other shards of this thread have applied are owed no more: all that is read is durable. Else
+ * those of the whole tail would lie in memory, for the collector to move, until the shards greet each other.
+ */
+function settleMessages(states: ReadonlyMap<number, ShardState>): void {
+  for (const { shard, outbox } of states.values()) {
+    for (const target of outbox.targets()) {
+      // One that has more than was sent is found when the shards greet each other.
+      const applied = Math.min(states.get(target)?.cursors[shard] ?? 0, outbox.lastNumber(target))
+      outbox.acknowledge(target, applied, 0)
+    }
+  }
 }
 
 function emptyState(scope: RecoveryScope, kinds: Kinds, shard: number): ShardState {

@@ -161,6 +161,7 @@ function attachLane(
 ): Snapshotter {
   const lane = host.addLane(journal, states)
   const snapshotter = new Snapshotter(lane, {
+    env,
     store: new FileSnapshots(env.disk, join(start.dataDir, 'snapshots'), start.plan.identity),
     epoch: start.plan.epoch,
     journalBytes: () => start.snapshotJournalBytes,

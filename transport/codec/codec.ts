@@ -158,11 +158,10 @@ export function openRow(bytes: Uint8Array): {
  */
 export class ShapedCodec {
   private readonly table: ShapeTable
-  private readonly reader: PlainReader
+  private reader: PlainReader | undefined
 
   constructor(shapes: readonly (readonly string[])[] = []) {
     this.table = new ShapeTable(shapes)
-    this.reader = new PlainReader(new Uint8Array(0), this.table.shapes)
   }
 
   get shapes(): readonly (readonly string[])[] {
@@ -180,7 +179,8 @@ export class ShapedCodec {
   }
 
   unpack(bytes: Uint8Array): unknown {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    return this.reader.open(buffer, 0, buffer.length).value()
+    // One for all values: it knows the makers of their shapes.
+    const reader = (this.reader ??= new PlainReader(bytes, this.table.shapes))
+    return reader.open(bytes, 0, bytes.length).value()
   }
 }

@@ -74,9 +74,11 @@ export class PlainReader {
   }
 
   /** Reads on in other memory. */
-  open(buffer: Buffer, from: number, to: number): this {
-    this.buffer = buffer
-    this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
+  open(bytes: Uint8Array, from: number, to: number): this {
+    this.buffer = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.at = from
     this.end = to
     return this

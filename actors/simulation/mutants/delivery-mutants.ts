@@ -75,6 +75,15 @@ export const deliveryMutants: readonly Mutant[] = [
     oracle: 'recovery',
   },
   {
+    name: 'increment_misses_last_frame',
+    breaks:
+      'An increment leaves out actors that changed at the very time of the snapshot it follows.',
+    file: 'runtime/snapshot/snapshot-blocks.ts',
+    find: 'if (version === 0 || touchedAt < since) continue',
+    replace: 'if (version === 0 || touchedAt <= since) continue',
+    oracle: 'recovery',
+  },
+  {
     name: 'dedup_lost_in_snapshot',
     breaks: 'A snapshot leaves the idempotency keys out.',
     file: 'runtime/snapshot/snapshot-blocks.ts',
