@@ -36,7 +36,7 @@ export interface RuntimeOptions {
   readonly mailboxMessages?: number
   /** ms until a request without an answer rejects with `outcome_unknown`. @default 30,000 */
   readonly requestTimeoutMs?: number
-  /** Journal bytes per thread after which snapshots are made. @default 16 MiB */
+  /** Journal bytes per thread after which snapshots are made. @default 32 MiB */
   readonly snapshotJournalBytes?: number
   /** Size of a journal segment in bytes. @default chosen by the journal */
   readonly segmentBytes?: number

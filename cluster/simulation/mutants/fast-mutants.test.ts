@@ -3,10 +3,10 @@ import { expect, it } from 'vitest'
 import { runMutants, selectMutants } from '../../../actors/simulation/testing/index.js'
 import { planting } from './index.js'
 
-it('finds every bug of the fast ones within twenty seeds', { timeout: 300_000 }, async () => {
+it('finds every bug of the fast ones within forty seeds', { timeout: 300_000 }, async () => {
   const fast = selectMutants(planting.mutants, [], true)
   expect(fast.length).toBeGreaterThanOrEqual(8)
-  const { results, uncleanSeeds } = await runMutants(fast, { ...planting, seeds: 20, jobs: 2 })
+  const { results, uncleanSeeds } = await runMutants(fast, { ...planting, seeds: 40, jobs: 2 })
   const survived = results.filter(({ finding }) => finding === undefined)
   expect(survived).toEqual([])
   expect(uncleanSeeds).toEqual([])
