@@ -26,8 +26,8 @@ export const limits = {
    * together however small they are: shorter slices would pay for it with throughput.
    */
   sliceMsMax: 8,
-  /** Requests of one shard handled before the messages they caused: few, so that they end soon. */
-  requestsAtOnce: 128,
+  /** Requests of one shard handled before others have their turn: no longer than a slice. */
+  requestsAtOnce: 256,
   /** The same where a shard has a lane of its own: as many as fill a slice. */
   requestsAtOnceAlone: 256,
   /** Length of an address: a key of any reasonable scheme fits. */
