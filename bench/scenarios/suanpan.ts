@@ -22,7 +22,7 @@ export class Suanpan {
 
   constructor(plan: Plan) {
     this.plan = plan
-    this.threads = plan.threads ?? availableParallelism()
+    this.threads = plan.threads ?? Math.max(1, availableParallelism() - 1)
     this.dataDir = join(plan.folder, 'suanpan')
     this.acknowledged = join(plan.folder, 'suanpan.acknowledged')
   }

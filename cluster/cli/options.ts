@@ -42,9 +42,8 @@ export function dataOption(): Option {
   return new Option('--data <dir>', 'data folder of journal and snapshots').default('./data')
 }
 
-/** @param unless what happens without it, for people */
-export function threadsOption(unless = 'cores − 1'): Option {
-  return new Option('--threads <n>', `worker threads; 0 runs all in one [${unless}]`).argParser(
+export function threadsOption(): Option {
+  return new Option('--threads <n>', 'worker threads; 0 runs all in one [cores − 1]').argParser(
     whole(0, threadsMax),
   )
 }

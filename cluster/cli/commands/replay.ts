@@ -1,7 +1,6 @@
 /**
  * `suanpan replay FILE`: card transactions through the whole embedded path, with proof at the end.
  */
-import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
 import { openEmbedded, recoveryWords } from '../embedded.js'
 import { listenForInterrupt } from '../interrupt.js'
@@ -51,7 +50,7 @@ export function addReplay(program: Command): void {
     .argument('<file>', 'CSV or CSV.gz')
     .addOption(dataOption())
     .option('--rate <n>', 'payments a second [as fast as answers come]', whole(1, rateMax))
-    .addOption(threadsOption('cores'))
+    .addOption(threadsOption())
     .addOption(shardsOption())
     .option('--window <n>', 'payments in flight at most', whole(1, windowMax), windowDefault)
     .option('--currency <code>', 'currency of the amounts', currencyOption, 'EUR')
@@ -77,11 +76,7 @@ async function runReplay(
 ): Promise<void> {
   const file = await read(path, output)
   const interrupt = listenForInterrupt(output)
-  const { runtime, bank, failed, recovery } = await openEmbedded({
-    ...options,
-    // Its own thread only hands rows over: none of the cores has to be kept for it.
-    threads: options.threads ?? availableParallelism(),
-  })
+  const { runtime, bank, failed, recovery } = await openEmbedded(options)
   output.note(recoveryWords(options.data, recovery))
   try {
     const rows = Math.min(options.limit ?? file.rows, file.rows)
