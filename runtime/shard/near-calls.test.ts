@@ -100,6 +100,18 @@ describe('a near call', () => {
     expect(await shards.command(a, 'share', { with: other, by: 1 })).toMatchObject({
       value: 'called: 1',
     })
+    shards.restart()
+    expect(await valuesOf(shards, other)).toEqual([1, 1])
+  })
+
+  it('X3: is none while something sent before still waits', async () => {
+    const shards = make()
+    const other = elsewhere(shards)
+    shards.submit('command', a, 'sendThenLook', { to: other })
+    const id = shards.submit('command', a, 'share', { with: other, by: 5 })
+    await shards.settle()
+    expect(shards.answerOf(id)).toMatchObject({ value: 'sent' })
+    expect(await valuesOf(shards, other)).toEqual([5, 6])
   })
 
   it('X2: leaves nothing when it refuses, and its caller may go on', async () => {
