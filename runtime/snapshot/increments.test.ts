@@ -129,6 +129,19 @@ describe('increments', () => {
     expect(more * 10).toBeLessThan(bytes)
   })
 
+  it('N10: an increment follows a snapshot of actors in memory, though others are stored only behind it', async () => {
+    const shards = new ShardsInMemory({ definitions: [jar] }, { shards: 1 })
+    const state = shards.states[0]!
+    await shards.command(addressOf('jar', 'j1'), 'fill', { beans: 1 }, 'k1')
+    const whole = cutState(state)
+    const parts = [pulled(whole)]
+    await shards.command(addressOf('jar', 'j2'), 'label', { label: 'full' }, 'k2')
+    await shards.command(addressOf('jar', 'j3'), 'fill', { beans: 3 }, 'k3')
+    expect(mayFollow(state, whole.mark)).toBe(true)
+    parts.push(pulled(cutState(state, whole.mark)))
+    expect(difference(restored(state, parts), state)).toBeUndefined()
+  })
+
   it('a block written by hand is what pack writes', () => {
     for (const bytes of [Buffer.alloc(0), Buffer.from('abc'), Buffer.alloc(70_000, 7)]) {
       const written = packBytes('history behind', bytes, 3, 262_144)

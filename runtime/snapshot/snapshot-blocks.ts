@@ -107,7 +107,7 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
   const actors = actorsInMemory(state, since?.time ?? -Infinity)
   const history = historyBlocks(state, since?.history)
   const keys = state.keys.dump(since?.keysNext)
-  // Its own: what the shard packs from now on must not depend on whether it was snapshotted.
+  // Its own: the shard may come to shapes of its own while this is written.
   const codec = new ShapedCodec(longer(since?.shapes, state.codec.shapes))
   const blocks = (function* () {
     yield meta
@@ -118,6 +118,9 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
     for (const chunk of keys) yield pack(['keys', chunk] satisfies Block)
     mark.shapes = codec.shapes
     yield pack(['end', codec.shapes] satisfies Block)
+    // What the shard stores from now on is read with these, so an increment may follow.
+    if (fit(codec.shapes, state.codec.shapes))
+      state.codec = new ShapedCodec(longer(state.codec.shapes, codec.shapes))
   })()
   return { ordinal, blocks, mark }
 }

@@ -5,6 +5,8 @@
  * N5. The journal is kept from the older of the two kept snapshots of every shard.
  * N12. Increments follow a snapshot until they are as large together: so what is written stays bounded by
  *     what happened, whatever a shard holds, and a replay stays short.
+ * N13. A round that lags writes several shards at once: most of its time it waits for the disk, and for its
+ *     turn beside the shards' own work.
  */
 import type { Env } from '../env/env.js'
 import type { Lane } from '../shard/lane.js'
@@ -25,6 +27,9 @@ export interface SnapshotterOptions {
 
 /** Increments that follow one snapshot: each is a file that a start opens. */
 const incrementsMax = 64
+
+/** Shards written at once, at ease and in haste (N13). */
+const atOnce = { ease: 1, haste: 8 } as const
 
 /** So many rounds, about, share the whole snapshots of all shards. */
 const wholesSpread = 8
@@ -49,6 +54,7 @@ export class Snapshotter {
   private roundBytes = 0
   private running: Promise<void> | undefined
   private stopping = false
+  private broken = false
   private readonly chains = new Map<number, Chain>()
   /** By shard: replay never needs anything up to this ordinal. */
   private readonly covered = new Map<number, number>()
@@ -83,17 +89,31 @@ export class Snapshotter {
   private async round(): Promise<void> {
     this.bytesAtLastRound = this.lane.journal.bytesAppended
     this.roundBytes = 0
-    try {
-      for (const shard of this.lane.shards) {
-        if (this.stopping) return
-        const pace = this.pace()
-        await this.snapshot(shard)
-        await pace.rest('shard')
-      }
-      await this.lane.journal.truncate(this.covered)
-    } catch (error) {
-      this.options.fail(error)
+    const writing = new Set<Promise<void>>()
+    for (const shard of this.lane.shards) {
+      if (this.ending) break
+      const pace = this.pace()
+      const one = this.snapshot(shard).catch(this.failed)
+      const written = one.finally(() => writing.delete(written))
+      writing.add(written)
+      if (writing.size >= this.atOnce) await Promise.race(writing)
+      await pace.rest('shard')
     }
+    await Promise.all(writing)
+    if (!this.ending) await this.lane.journal.truncate(this.covered).catch(this.failed)
+  }
+
+  private readonly failed = (error: unknown): void => {
+    this.broken = true
+    this.options.fail(error)
+  }
+
+  private get ending(): boolean {
+    return this.stopping || this.broken
+  }
+
+  private get atOnce(): number {
+    return Math.round(atOnce.ease + (atOnce.haste - atOnce.ease) * this.haste())
   }
 
   private async snapshot(shard: Shard): Promise<void> {
@@ -154,12 +174,14 @@ export class Snapshotter {
     })
   }
 
-  /** The haste grows with the journal: when the next round would be due, this one lags. */
   private pace(): Pace {
-    return new Pace(this.options.env, () => {
-      const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
-      return this.stopping ? 1 : Math.min(1, grown / this.options.journalBytes())
-    })
+    return new Pace(this.options.env, () => this.haste())
+  }
+
+  /** It grows with the journal: when the next round would be due, this one lags. */
+  private haste(): number {
+    const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
+    return this.stopping ? 1 : Math.min(1, grown / this.options.journalBytes())
   }
 }
 

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { addressOf } from '../actor/address.js'
+import { defineActor } from '../actor/define-actor.js'
+import type { Lane } from '../shard/lane.js'
+import { ShardsInMemory } from '../testing/shards-in-memory.js'
+import type { SnapshotStore } from './snapshot-store.js'
+import { Snapshotter } from './snapshotter.js'
+
+const counter = defineActor({
+  kind: 'counter',
+  state: { count: 0 },
+  events: { counted: ({ count }) => ({ count: count + 1 }) },
+  commands: {
+    count(turn) {
+      turn.emit('counted', null)
+      return null
+    },
+  },
+})
+
+/** A lane of twelve shards, each with something to write, and a store whose writes end when told to. */
+async function make() {
+  const shards = new ShardsInMemory({ definitions: [counter] }, { shards: 12 })
+  for (let i = 0; i < 100; i++) shards.submit('command', addressOf('counter', `c${i}`), 'count')
+  await shards.settle()
+  const journal = {
+    bytesAppended: 0,
+    truncated: 0,
+    truncate: () => {
+      journal.truncated++
+      return Promise.resolve()
+    },
+  }
+  const lane = {
+    shards: shards.states.map((state) => ({ state })),
+    journal,
+    atFrameBoundary: (_: unknown, run: () => unknown) => Promise.resolve(run()),
+    whenDurable: () => Promise.resolve(),
+  } as unknown as Lane
+  const writes: { end: () => void; fail: (error: Error) => void }[] = []
+  const store: Pick<SnapshotStore, 'write' | 'prune' | 'takesIncrements'> = {
+    takesIncrements: true,
+    write: () => new Promise((end, fail) => writes.push({ end, fail })),
+    prune: () => Promise.resolve([]),
+  }
+  const failures: unknown[] = []
+  const snapshotter = new Snapshotter(lane, {
+    ...{ env: shards.env, store, epoch: 1, journalBytes: () => 1_000 },
+    report: () => undefined,
+    fail: (error) => failures.push(error),
+  })
+  const endAll = async (): Promise<void> => {
+    for (const { end } of writes.splice(0)) end()
+    await shards.env.advance(1_000)
+  }
+  return { shards, journal, writes, snapshotter, failures, endAll }
+}
+
+describe('a round of snapshots', () => {
+  it('N13: at ease writes one shard at a time', async () => {
+    const { shards, journal, writes, snapshotter, endAll } = await make()
+    let ended = false
+    void snapshotter.snapshotAll().then(() => (ended = true))
+    for (let shard = 0; shard < 12; shard++) {
+      await shards.env.advance(1_000)
+      expect(writes).toHaveLength(1)
+      await endAll()
+    }
+    expect(ended).toBe(true)
+    expect(journal.truncated).toBe(1)
+  })
+
+  it('N13: in haste writes eight at once, and ends when the last is written', async () => {
+    const { shards, journal, writes, snapshotter, endAll } = await make()
+    let ended = false
+    void snapshotter.snapshotAll().then(() => (ended = true))
+    journal.bytesAppended = 1_000
+    await shards.env.advance(1_000)
+    // The first was begun at ease.
+    await endAll()
+    expect(writes).toHaveLength(8)
+    writes.shift()!.end()
+    await shards.env.advance(1_000)
+    expect(writes).toHaveLength(8)
+    expect(ended).toBe(false)
+    await endAll()
+    await endAll()
+    expect(ended).toBe(true)
+    expect(journal.truncated).toBe(1)
+  })
+
+  it('that fails says so for every shard it was at, waits for the others and lets no journal go', async () => {
+    const { shards, journal, writes, snapshotter, failures, endAll } = await make()
+    let ended = false
+    void snapshotter.snapshotAll().then(() => (ended = true))
+    journal.bytesAppended = 1_000
+    await shards.env.advance(1_000)
+    await endAll()
+    const full = new Error('disk full')
+    for (const { fail } of writes.splice(0, 2)) fail(full)
+    await shards.env.advance(1_000)
+    expect(failures).toEqual([full, full])
+    expect(ended).toBe(false)
+    expect(writes).toHaveLength(6)
+    await endAll()
+    expect(ended).toBe(true)
+    expect(writes).toHaveLength(0)
+    expect(journal.truncated).toBe(0)
+  })
+})
