@@ -29,7 +29,7 @@ import { RequestClient } from './request-client.js'
 import { memoryLinkPair, PortLink, type Link } from '../transport/index.js'
 import {
   openInline,
-  openWorker,
+  ShardWorker,
   type ThreadHandle,
   type ThreadListener,
 } from './threads/thread-handle.js'
@@ -62,20 +62,30 @@ export function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 export async function openRuntime(env: Env, options: RuntimeOptions): Promise<Runtime> {
   const resolved = resolveOptions(options, env.processes.cores)
   const kinds = new Kinds(resolved.actors)
-  const folder = await openFolder(env, {
-    dataDir: resolvePath(resolved.dataDir),
-    takeOver: resolved.takeOver,
-    ...(resolved.shards === undefined ? {} : { shards: resolved.shards }),
-    ...(resolved.segmentBytes === undefined ? {} : { segmentBytes: resolved.segmentBytes }),
-  })
-  const runtime = new EmbeddedRuntime(env, resolved, options, kinds, folder)
+  // They load their code while the folder is opened.
+  const workers = Array.from(
+    { length: resolved.threads },
+    (_, thread) => new ShardWorker(thread, resolved.actors.module!),
+  )
   try {
-    await runtime.start()
+    const folder = await openFolder(env, {
+      dataDir: resolvePath(resolved.dataDir),
+      takeOver: resolved.takeOver,
+      ...(resolved.shards === undefined ? {} : { shards: resolved.shards }),
+      ...(resolved.segmentBytes === undefined ? {} : { segmentBytes: resolved.segmentBytes }),
+    })
+    const runtime = new EmbeddedRuntime(env, resolved, options, kinds, folder)
+    try {
+      await runtime.start(workers)
+    } catch (error) {
+      await runtime.abandon()
+      throw error
+    }
+    return runtime
   } catch (error) {
-    await runtime.abandon()
+    await Promise.all(workers.map((worker) => worker.stop()))
     throw error
   }
-  return runtime
 }
 
 class EmbeddedRuntime implements Runtime {
@@ -129,9 +139,10 @@ class EmbeddedRuntime implements Runtime {
     return this.folder.epoch
   }
 
-  async start(): Promise<void> {
+  /** @param workers one for each thread at least; those there are no shards for are ended */
+  async start(workers: readonly ShardWorker[]): Promise<void> {
     if (this.threads === 0) this.handles = [await this.startInline()]
-    else await this.startWorkers()
+    else await this.startWorkers(workers)
     await this.all({ type: 'greet' })
     await this.all({ type: 'serve' })
     if (this.state === 'opening') this.state = 'serving'
@@ -237,24 +248,24 @@ class EmbeddedRuntime implements Runtime {
     return openInline(this.env, this.threadStart(0, 1), this.options.actors, far, this.listener())
   }
 
-  private async startWorkers(): Promise<void> {
-    const count = this.threads
-    const ports = peerPorts(count)
-    const starts = Array.from({ length: count }, (_, thread) => {
+  private async startWorkers(workers: readonly ShardWorker[]): Promise<void> {
+    const used = workers.slice(0, this.threads)
+    const ports = peerPorts(used.length)
+    this.handles = used
+    await Promise.all(workers.slice(used.length).map((worker) => worker.stop()))
+    const starts = used.map((worker, thread) => {
       const channel = new MessageChannel()
       this.connect(new PortLink(channel.port1))
       const start = {
-        ...this.threadStart(thread, count),
-        module: this.options.actors.module!,
+        ...this.threadStart(thread, used.length),
         clientPort: channel.port2,
         peerPorts: ports[thread]!,
       }
       const moved = ports[thread]!.filter((port) => port !== undefined)
-      return openWorker(start, [channel.port2, ...moved], this.listener())
+      return worker.open(start, [channel.port2, ...moved], this.listener())
     })
+    // All of them: none is still at work on the folder when another failed.
     const opened = await Promise.allSettled(starts)
-    // Those that did open are kept even when another failed: a running thread keeps the process alive.
-    this.handles = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     for (const one of opened) if (one.status === 'rejected') throw one.reason
   }
 

@@ -104,10 +104,12 @@ export function rowsTable(header: readonly string[], rows: readonly (readonly st
     .join('\n')
 }
 
-const groups = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+/** Made when it is first asked for: it costs a start more than all else in this file. */
+let groups: Intl.NumberFormat | undefined
 
 /** 1236668 → `1,236,668`. */
 export function count(value: number): string {
+  groups ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
   return groups.format(value)
 }
 

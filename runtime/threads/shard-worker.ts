@@ -7,7 +7,7 @@ import type { ActorModule } from '../actor/define-actor.js'
 import { nodeEnv } from '../env/node-env.js'
 import { ShardThread } from './shard-thread.js'
 import { flattenError } from './thread-error.js'
-import type { Notice, NumberedOrder, WorkerStart } from './thread-protocol.js'
+import type { Notice, NumberedOrder, WorkerData, WorkerStart } from './thread-protocol.js'
 
 if (isMainThread || parentPort === null) {
   throw new Error('shard-worker is the entry of a worker thread; use createRuntime instead')
@@ -16,8 +16,6 @@ const main = parentPort
 const tell = (notice: Notice): void => {
   main.postMessage(notice)
 }
-const start = workerData as WorkerStart
-
 const report = (event: string, detail: Record<string, unknown>): void => {
   const { error, ...rest } = detail
   const plain = error === undefined ? rest : { ...rest, error: flattenError(error) }
@@ -25,7 +23,10 @@ const report = (event: string, detail: Record<string, unknown>): void => {
 }
 
 try {
-  const { actors } = (await import(start.module)) as { actors: ActorModule }
+  const { module } = workerData as WorkerData
+  const told = new Promise<WorkerStart>((resolve) => main.once('message', resolve))
+  const { actors } = (await import(module)) as { actors: ActorModule }
+  const start = await told
   const thread = await ShardThread.open(nodeEnv(), start, actors, {
     client: new PortLink(start.clientPort),
     peers: start.peerPorts.map((port) => (port === undefined ? undefined : new PortLink(port))),

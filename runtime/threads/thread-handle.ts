@@ -8,7 +8,14 @@ import { Fault } from '../errors.js'
 import type { Link } from '../../transport/index.js'
 import { ShardThread, type ShardThreadPorts } from './shard-thread.js'
 import { rebuildError } from './thread-error.js'
-import type { Notice, NumberedOrder, Order, ThreadStart, WorkerStart } from './thread-protocol.js'
+import type {
+  Notice,
+  NumberedOrder,
+  Order,
+  ThreadStart,
+  WorkerData,
+  WorkerStart,
+} from './thread-protocol.js'
 
 /** What every shard thread can be asked, wherever it runs. */
 export interface ThreadHandle {
@@ -49,31 +56,14 @@ export async function openInline(
 /** Young generation of a shard thread: batches of short-lived objects fit, so few are promoted. */
 const youngGenerationMb = 192
 
-/** Runs the shards in a worker thread. @throws OpenRefused */
-export async function openWorker(
-  start: WorkerStart,
-  ports: readonly MessagePort[],
-  listener: ThreadListener,
-): Promise<ThreadHandle> {
-  const worker = new Worker(new URL('./shard-worker.js', import.meta.url), {
-    name: `suanpan-shards-${start.thread}`,
-    workerData: start,
-    transferList: [...ports],
-    resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
-  })
-  const handle = new WorkerHandle(worker, listener)
-  try {
-    await handle.opened
-  } catch (error) {
-    await handle.stop()
-    throw error
-  }
-  return handle
-}
-
-class WorkerHandle implements ThreadHandle {
-  readonly opened: Promise<void>
+/**
+ * A shard thread that is a worker. It loads its code from the moment it is made; which shards it runs it
+ * is told later, once that is known.
+ */
+export class ShardWorker implements ThreadHandle {
   private readonly worker: Worker
+  private readonly opened: Promise<void>
+  private listener: ThreadListener | undefined
   private readonly waiting = new Map<
     number,
     { resolve: (value: unknown) => void; reject: (error: Error) => void }
@@ -81,24 +71,43 @@ class WorkerHandle implements ThreadHandle {
   private nextNumber = 1
   private stopped = false
 
-  constructor(worker: Worker, listener: ThreadListener) {
+  /** @param module exports the actors as `actors` */
+  constructor(thread: number, module: string) {
+    const worker = new Worker(new URL('./shard-worker.js', import.meta.url), {
+      name: `suanpan-shards-${thread}`,
+      workerData: { module } satisfies WorkerData,
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    })
     this.worker = worker
     this.opened = new Promise((resolve, reject) => {
       worker.on('message', (notice: Notice) => {
         if (notice.type === 'opened') resolve()
         else if (notice.type === 'openFailed') reject(rebuildError(notice.error))
-        else this.take(notice, listener)
+        else this.take(notice)
       })
       worker.on('error', (error) => {
         reject(error)
-        this.ended(error, listener)
+        this.ended(error)
       })
       worker.on('exit', (code) => {
         const error = new Error(`a shard thread ended with code ${code}`)
         reject(error)
-        this.ended(error, listener)
+        this.ended(error)
       })
     })
+    // Whoever opens it sees it; before that nobody has to.
+    this.opened.catch(() => undefined)
+  }
+
+  /** Gives it its shards and waits until they are recovered. @throws OpenRefused */
+  async open(
+    start: WorkerStart,
+    ports: readonly MessagePort[],
+    listener: ThreadListener,
+  ): Promise<void> {
+    this.listener = listener
+    this.worker.postMessage(start, ports)
+    await this.opened
   }
 
   order(order: Order): Promise<unknown> {
@@ -115,7 +124,7 @@ class WorkerHandle implements ThreadHandle {
     await this.worker.terminate()
   }
 
-  private take(notice: Notice, listener: ThreadListener): void {
+  private take(notice: Notice): void {
     switch (notice.type) {
       case 'done':
         this.waiting.get(notice.number)?.resolve(notice.value)
@@ -126,20 +135,20 @@ class WorkerHandle implements ThreadHandle {
         this.waiting.delete(notice.number)
         return
       case 'failed':
-        listener.fail(rebuildError(notice.error))
+        this.listener?.fail(rebuildError(notice.error))
         return
       case 'report':
-        listener.report(notice.event, notice.detail)
+        this.listener?.report(notice.event, notice.detail)
         return
       case 'opened':
       case 'openFailed':
     }
   }
 
-  private ended(error: Error, listener: ThreadListener): void {
+  private ended(error: Error): void {
     const reason = this.stopped ? new Fault('closed') : error
     for (const { reject } of this.waiting.values()) reject(reason)
     this.waiting.clear()
-    if (!this.stopped) listener.fail(error)
+    if (!this.stopped) this.listener?.fail(error)
   }
 }

@@ -21,10 +21,14 @@ export interface ThreadStart {
   readonly snapshotJournalBytes: number
 }
 
-/** A shard thread of its own: with ports to the client and to each other thread. */
-export interface WorkerStart extends ThreadStart {
+/** What a shard thread of its own begins with. */
+export interface WorkerData {
   /** Module that exports the actors as `actors`. */
   readonly module: string
+}
+
+/** What it is told then, once: with ports to the client and to each other thread. */
+export interface WorkerStart extends ThreadStart {
   readonly clientPort: MessagePort
   /** By thread number; none for the thread itself. */
   readonly peerPorts: readonly (MessagePort | undefined)[]

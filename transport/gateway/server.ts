@@ -25,7 +25,7 @@ import {
   type Problem,
 } from './problem/problem.js'
 import { readJsonBytes } from './request/json-body.js'
-import { requestValidator, validatorCompiler } from './schemas/validation.js'
+import { validatorCompiler } from './schemas/validation.js'
 import { noQuery } from './schemas/requests.js'
 import type { Caller } from './security/caller.js'
 import type { Gate } from './security/gate.js'
@@ -132,7 +132,7 @@ function makeApp(options: ResolvedGatewayOptions, fail: Fail): FastifyInstance {
   app.decorateRequest('caller', null as unknown as Caller)
   app.decorateRequest('startedAt', 0)
   app.removeAllContentTypeParsers()
-  app.setValidatorCompiler(validatorCompiler(requestValidator()))
+  app.setValidatorCompiler(validatorCompiler)
   app.setErrorHandler<FastifyError>(fail)
   return app
 }

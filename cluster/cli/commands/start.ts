@@ -42,6 +42,7 @@ interface StartOptions extends ClusterStartOptions {
   readonly json?: boolean
 }
 
+const hostDefault = '127.0.0.1'
 const portDefault = 7_400
 const portMax = 65_535
 const kibMax = 1024 * 1024
@@ -57,7 +58,7 @@ export function addStart(program: Command): void {
         'a second signal forces the end. With --sample it first runs the shipped sample of payments.',
     )
     .addOption(dataOption())
-    .option('--host <address>', 'address to listen on; others than loopback need keys', '127.0.0.1')
+    .option('--host <address>', 'address to listen on; others than loopback need keys', hostDefault)
     .option('--port <n>', 'port to listen on; 0 takes a free one', whole(0, portMax), portDefault)
     .addOption(threadsOption())
     .addOption(shardsOption())
@@ -68,7 +69,7 @@ export function addStart(program: Command): void {
     .option('--segment-kib <n>', 'size of a journal segment [65536]', whole(1, kibMax))
     .option(
       '--snapshot-kib <n>',
-      'journal per thread after which snapshots are made [131072]',
+      'journal per thread after which snapshots are made [32768]',
       whole(4, kibMax),
     )
     .option('--take-over', 'take the folder from a process that is alive but silent')
@@ -107,7 +108,10 @@ async function runStart(options: StartOptions, output: Output): Promise<void> {
     }
     if (options.sample === true) await sample(options, output, interrupt)
     if (options.exit === true && options.sample === true) return
-    const node = await open(options, output)
+    const opening = open(options, output)
+    // The folder is opened by other threads for the most part: meanwhile this one loads what it will need.
+    if (options.exit !== true) void loadGateway()
+    const node = await opening
     if (options.exit === true) {
       await node.runtime.close()
       return
@@ -136,8 +140,8 @@ function checkTogether(options: StartOptions): void {
 
 /** The keys to ask for; what is wrong with them is found before anything is opened. */
 async function keysFor(options: StartOptions): Promise<readonly ApiKeyRecord[]> {
-  // Loaded here, because the other commands don't need it and start quicker without.
-  const { isLoopback, readApiKeyFile } = await import('../../../transport/gateway/index.js')
+  if (options.apiKeys === undefined && options.host === hostDefault) return []
+  const { isLoopback, readApiKeyFile } = await loadGateway()
   const keys = options.apiKeys === undefined ? [] : await readApiKeyFile(options.apiKeys)
   if (keys.length > 0 || isLoopback(options.host)) return keys
   throw new CommandFailed(
@@ -146,6 +150,11 @@ async function keysFor(options: StartOptions): Promise<readonly ApiKeyRecord[]> 
     {},
     exitCodes.usage,
   )
+}
+
+/** Loaded when it is wanted: the other commands start quicker without. */
+function loadGateway() {
+  return import('../../../transport/gateway/index.js')
 }
 
 async function open(options: StartOptions, output: Output): Promise<Embedded> {
@@ -193,7 +202,7 @@ async function serve(
   interrupt: Interrupt,
 ): Promise<void> {
   const { runtime, bank, failed } = node
-  const { createGateway, runtimeOps } = await import('../../../transport/gateway/index.js')
+  const { createGateway, runtimeOps } = await loadGateway()
   const gateway = await listen(node, () =>
     createGateway({
       bank,

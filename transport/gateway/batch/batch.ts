@@ -7,7 +7,7 @@
  * N4. A connection that breaks ends the reading; lines already read are done, and their keys tell.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorObject, ValidateFunction } from 'ajv'
+import type { ErrorObject } from 'ajv'
 import type { KeyedBank, Pay, PaymentView, Reply } from '../../../actors/index.js'
 import { Refused } from '../../../runtime/index.js'
 import { gatewayLimits as limits } from '../limits.js'
@@ -21,7 +21,7 @@ import { paymentSchema, problemSchema } from '../schemas/answers.js'
 import { batchLine } from '../schemas/requests.js'
 import type { Schema } from '../schemas/schema.js'
 import { sentenceOf } from '../schemas/sentence.js'
-import { requestValidator } from '../schemas/validation.js'
+import { validatorOf, type Validator } from '../schemas/validation.js'
 import { fullAddress, type Caller } from '../security/caller.js'
 import { AnswerWindow } from './answer-window.js'
 import { LineSplitter, type LineBlock, type LineSink } from './line-splitter.js'
@@ -50,7 +50,7 @@ export const batchAnswerLine: Schema = {
 class BatchRun implements LineSink {
   private readonly bank: KeyedBank
   private readonly caller: Caller
-  private readonly validate: ValidateFunction<Pay>
+  private readonly validate: Validator<Pay>
   private readonly window: AnswerWindow<Reply<PaymentView>>
   private readonly waiting: (Pay | string | Error)[] = []
   private readonly plain = new PlainPaymentReader()
@@ -59,7 +59,7 @@ class BatchRun implements LineSink {
   constructor(
     bank: KeyedBank,
     caller: Caller,
-    validate: ValidateFunction<Pay>,
+    validate: Validator<Pay>,
     window: AnswerWindow<Reply<PaymentView>>,
   ) {
     this.bank = bank
@@ -130,7 +130,7 @@ function problemLine(error: unknown, line: number): string {
   return JSON.stringify({ ...problem, line, ...(replayed ? { idempotentReplayed: true } : {}) })
 }
 
-const validateLine = requestValidator().compile<Pay>(batchLine)
+const validateLine = validatorOf<Pay>(batchLine)
 
 async function runBatch(
   request: FastifyRequest,

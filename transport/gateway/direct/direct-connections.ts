@@ -18,7 +18,7 @@ import { readJsonBytes } from '../request/json-body.js'
 import { PlainPaymentReader } from '../request/plain-payment.js'
 import { paymentText } from '../routes/payment-text.js'
 import { payBody } from '../schemas/requests.js'
-import { requestValidator } from '../schemas/validation.js'
+import { validatorOf } from '../schemas/validation.js'
 import { fullAddress } from '../security/caller.js'
 import type { Gate } from '../security/gate.js'
 import { connectionLines, writeAnswer, type AnswerHead } from './answer-text.js'
@@ -40,7 +40,7 @@ export interface DirectOptions {
 
 type Served = (this: Server, socket: Socket) => void
 
-const validatePay = requestValidator().compile<Omit<Pay, 'idempotencyKey'>>(payBody)
+const validatePay = validatorOf<Omit<Pay, 'idempotencyKey'>>(payBody)
 const replayedLine = 'idempotent-replayed: true\r\n'
 
 export class DirectConnections implements DirectOwner {

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { batchLine, payBody } from '../schemas/requests.js'
-import { requestValidator } from '../schemas/validation.js'
+import { validatorOf } from '../schemas/validation.js'
 import { readJson } from './json-body.js'
 import { PlainPaymentReader } from './plain-payment.js'
 
@@ -13,7 +13,7 @@ function readPlain(text: string, key?: string): unknown {
   return reader.read({ bytes, text: bytes.toString('latin1') }, 0, bytes.length, key)
 }
 
-const [isLine, isBody] = [batchLine, payBody].map((schema) => requestValidator().compile(schema))
+const [isLine, isBody] = [batchLine, payBody].map((schema) => validatorOf(schema))
 
 /** The long way; undefined for what it refuses. */
 function readLong(text: string, key?: string): unknown {

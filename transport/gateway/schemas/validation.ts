@@ -10,10 +10,14 @@ import { isCurrency } from '../../../actors/index.js'
 import { parseMoment } from '../request/moment.js'
 import type { Schema } from './schema.js'
 
-type Compile = FastifySchemaCompiler<Schema>
+/** Says whether a value is as its schema has it; `errors` says why the last one was not. */
+export interface Validator<T = unknown> {
+  (value: unknown): value is T
+  errors: ErrorObject[] | null
+}
 
-/** Makes a validator; schemas are compiled once, before the first request. */
-export function requestValidator(): Ajv {
+/** Makes a validator of requests. */
+function requestValidator(): Ajv {
   const ajv = new Ajv({
     strict: true,
     allErrors: false,
@@ -23,6 +27,9 @@ export function requestValidator(): Ajv {
     unicodeRegExp: true,
     // Findings carry the schema that was not met; sentences are made from it.
     verbose: true,
+    // The schemas are ours, and the document they stand in is tested.
+    meta: false,
+    validateSchema: false,
   })
   ajv.addVocabulary(['x-rule'])
   ajv.addFormat('iso-4217', isCurrency)
@@ -30,19 +37,31 @@ export function requestValidator(): Ajv {
   return ajv
 }
 
-/** What the framework asks for each schema of a route. */
-export function validatorCompiler(ajv: Ajv): Compile {
-  return ({ schema, httpPart }) => {
-    const validate = ajv.compile(schema)
-    if (httpPart !== 'querystring') return validate
-    return queryValidator(schema, validate)
+let ajv: Ajv | undefined
+
+/** The validator of a schema, compiled when it is first asked: a start compiles none. */
+export function validatorOf<T>(schema: Schema): Validator<T> {
+  let compiled: ValidateFunction<T> | undefined
+  const validate = (value: unknown): value is T => {
+    compiled ??= (ajv ??= requestValidator()).compile<T>(schema)
+    const valid = compiled(value)
+    validate.errors = compiled.errors ?? null
+    return valid
   }
+  validate.errors = null as ErrorObject[] | null
+  return validate
+}
+
+/** What the framework asks for each schema of a route. */
+export const validatorCompiler: FastifySchemaCompiler<Schema> = ({ schema, httpPart }) => {
+  const validate = validatorOf(schema)
+  return httpPart === 'querystring' ? queryValidator(schema, validate) : validate
 }
 
 const wholeNumber = /^(?:0|[1-9][0-9]{0,15})$/
 
 /** Turns the numbers of a query into numbers, then validates it. */
-function queryValidator(schema: Schema, validate: ValidateFunction) {
+function queryValidator(schema: Schema, validate: Validator) {
   const properties = (schema['properties'] ?? {}) as Record<string, Schema>
   const numbers = Object.keys(properties).filter((name) => properties[name]?.['type'] === 'integer')
   const check = (query: Record<string, unknown>): boolean => {
@@ -51,7 +70,7 @@ function queryValidator(schema: Schema, validate: ValidateFunction) {
       if (typeof text === 'string' && wholeNumber.test(text)) query[name] = Number(text)
     }
     const valid = validate(query)
-    check.errors = validate.errors ?? null
+    check.errors = validate.errors
     return valid
   }
   check.errors = null as ErrorObject[] | null
