@@ -1,5 +1,6 @@
-// The embedded node over its snapshots: `suanpan` resolves to the built package, with real threads.
+// The embedded node, its threads and its snapshots: `suanpan` resolves to the built package, with real threads.
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { createRuntime } from 'suanpan'
 import { payments } from 'suanpan/payments'
 import { expect, it } from 'vitest'
@@ -43,6 +44,46 @@ it('starts again from snapshots, knows every key, and verifies', async () => {
       await runCli(['verify', '--data', dataDir, '--json']),
     )
     expect(report).toMatchObject({ payments: 400, conserved: true, snapshots: 4 })
+  } finally {
+    folder.remove()
+  }
+})
+
+/** Ports keep this process alive: two for each shard thread, one of them its own. */
+function portsInUse(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length
+}
+
+it('runs no more threads than there are shards for, and leaves none behind when a folder is refused', async () => {
+  const folder = temporaryFolder()
+  const dataDir = join(folder.path, 'data')
+  const open = (shards: number) =>
+    createRuntime({ dataDir, actors: payments.actors, threads: 3, shards })
+  try {
+    const before = portsInUse()
+    const runtime = await open(2)
+    expect(runtime.threads).toBe(2)
+    expect(portsInUse() - before).toBe(4)
+    await expect(open(2)).rejects.toMatchObject({ code: 'data_dir_in_use' })
+    expect(portsInUse() - before).toBe(4)
+    await runtime.close()
+    await expect(open(7)).rejects.toMatchObject({ code: 'shards_differ' })
+    expect(portsInUse()).toBe(before)
+  } finally {
+    folder.remove()
+  }
+})
+
+it('says why actors do not load, and leaves no thread behind', async () => {
+  const folder = temporaryFolder()
+  const module = pathToFileURL(join(folder.path, 'no-actors.mjs')).href
+  const actors = { ...payments.actors, module }
+  try {
+    const before = portsInUse()
+    await expect(createRuntime({ dataDir: join(folder.path, 'data'), actors })).rejects.toThrow(
+      /no-actors\.mjs/,
+    )
+    expect(portsInUse()).toBe(before)
   } finally {
     folder.remove()
   }
