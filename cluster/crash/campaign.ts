@@ -258,9 +258,11 @@ class FolderLife {
     if (!existsSync(this.straceLog)) return false
     const log = readFileSync(this.straceLog, 'latin1')
     if (strike === 'EIO' || strike === 'ENOSPC') return log.includes('INJECTED')
-    // Each call met is a line. Death leaves none behind the one it struck.
-    const calls = log.split(` ${call}(`).length - 1
-    return strike === 'SIGKILL' ? calls === at : calls >= at
+    // Each call met is a line that begins with its thread: each thread's calls are counted for themselves.
+    const calls = new Map<string, number>()
+    for (const [, thread = ''] of log.matchAll(new RegExp(`^(\\d+) +${call}\\(`, 'gm')))
+      calls.set(thread, (calls.get(thread) ?? 0) + 1)
+    return Math.max(0, ...calls.values()) >= at
   }
 
   /** Reads the folder offline, as it is. */
