@@ -18,9 +18,9 @@ const counter = defineActor({
   },
 })
 
-/** A lane of twelve shards, each with something to write, and a store whose writes end when told to. */
+/** A lane of twenty shards, each with something to write, and a store whose writes end when told to. */
 async function make() {
-  const shards = new ShardsInMemory({ definitions: [counter] }, { shards: 12 })
+  const shards = new ShardsInMemory({ definitions: [counter] }, { shards: 20 })
   for (let i = 0; i < 100; i++) shards.submit('command', addressOf('counter', `c${i}`), 'count')
   await shards.settle()
   const journal = {
@@ -61,7 +61,7 @@ describe('a round of snapshots', () => {
     const { shards, journal, writes, snapshotter, endAll } = await make()
     let ended = false
     void snapshotter.snapshotAll().then(() => (ended = true))
-    for (let shard = 0; shard < 12; shard++) {
+    for (let shard = 0; shard < 20; shard++) {
       await shards.env.advance(1_000)
       expect(writes).toHaveLength(1)
       await endAll()
@@ -70,18 +70,18 @@ describe('a round of snapshots', () => {
     expect(journal.truncated).toBe(1)
   })
 
-  it('N13: in haste writes eight at once, and ends when the last is written', async () => {
+  it('N13: in haste writes sixteen at once, and ends when the last is written', async () => {
     const { shards, journal, writes, snapshotter, endAll } = await make()
     let ended = false
     void snapshotter.snapshotAll().then(() => (ended = true))
-    journal.bytesAppended = 1_000
+    journal.bytesAppended = 500
     await shards.env.advance(1_000)
     // The first was begun at ease.
     await endAll()
-    expect(writes).toHaveLength(8)
+    expect(writes).toHaveLength(16)
     writes.shift()!.end()
     await shards.env.advance(1_000)
-    expect(writes).toHaveLength(8)
+    expect(writes).toHaveLength(16)
     expect(ended).toBe(false)
     await endAll()
     await endAll()
@@ -93,7 +93,7 @@ describe('a round of snapshots', () => {
     const { shards, journal, writes, snapshotter, failures, endAll } = await make()
     let ended = false
     void snapshotter.snapshotAll().then(() => (ended = true))
-    journal.bytesAppended = 1_000
+    journal.bytesAppended = 500
     await shards.env.advance(1_000)
     await endAll()
     const full = new Error('disk full')
@@ -101,7 +101,7 @@ describe('a round of snapshots', () => {
     await shards.env.advance(1_000)
     expect(failures).toEqual([full, full])
     expect(ended).toBe(false)
-    expect(writes).toHaveLength(6)
+    expect(writes).toHaveLength(14)
     await endAll()
     expect(ended).toBe(true)
     expect(writes).toHaveLength(0)

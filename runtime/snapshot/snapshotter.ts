@@ -29,7 +29,7 @@ export interface SnapshotterOptions {
 const incrementsMax = 64
 
 /** Shards written at once, at ease and in haste (N13). */
-const atOnce = { ease: 1, haste: 8 } as const
+const atOnce = { ease: 1, haste: 16 } as const
 
 /** So many rounds, about, share the whole snapshots of all shards. */
 const wholesSpread = 8
@@ -178,10 +178,10 @@ export class Snapshotter {
     return new Pace(this.options.env, () => this.haste())
   }
 
-  /** It grows with the journal: when the next round would be due, this one lags. */
+  /** It grows with the journal: half way to where the next round is due, this one lags. */
   private haste(): number {
     const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
-    return this.stopping ? 1 : Math.min(1, grown / this.options.journalBytes())
+    return this.stopping ? 1 : Math.min(1, (2 * grown) / this.options.journalBytes())
   }
 }
 
