@@ -24,6 +24,9 @@ import { HistoryLog, type HistoryHead } from './history-log.js'
 import { PackedStore, type StoredActor } from './packed-store.js'
 import { Quarantine } from './quarantine.js'
 
+/** Packed bytes of a state that a replay packs again behind every turn. */
+const guestBytesMax = 512
+
 /** An actor in memory. */
 export class Activation implements HistoryHead {
   readonly address: Address
@@ -149,8 +152,11 @@ export class ShardState {
       : this.unpackActor(stored, kind)
   }
 
-  /** As {@link load} and {@link attach}, with one look into the store: for a replay, which changes what it loads. */
-  loadAttached(address: Address, kind: Kind): Activation {
+  /**
+   * As {@link load} and {@link attach}, with one look into the store: for a replay, which changes what it loads.
+   * @param guests takes those that came out of the store and are soon packed again
+   */
+  loadAttached(address: Address, kind: Kind, guests: Activation[]): Activation {
     const known = this.actors.get(address)
     if (known !== undefined) return known
     const stored = this.store.take(address)
@@ -158,7 +164,10 @@ export class ShardState {
       stored === undefined
         ? new Activation(address, kind, kind.initial, 0, 0)
         : this.unpackActor(stored, kind)
-    if (stored !== undefined && this.lastStored?.address === address) this.lastStored = undefined
+    if (stored !== undefined) {
+      if (this.lastStored?.address === address) this.lastStored = undefined
+      if (stored.state.length <= guestBytesMax) guests.push(activation)
+    }
     activation.stored = false
     activation.attached = true
     this.actors.set(address, activation)
