@@ -1,6 +1,6 @@
 /** Connections that are read directly: the same answers as through the server, and when they are left. */
 import { createConnection, type Socket } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Bank, PaymentView, Reply } from '../../../actors/index.js'
 import { Fault, Refused } from '../../../runtime/index.js'
 import { gatewayLimits } from '../limits.js'
@@ -212,6 +212,9 @@ describe('trouble', () => {
     )
     const wire = new Wire(kit)
     await wire.send(requestOf('k'))
+    await vi.waitFor(() => {
+      expect(releases).toHaveLength(1)
+    })
     wire.socket.resetAndDestroy()
     await wire.close()
     releases.forEach((release) => release())
@@ -244,10 +247,16 @@ describe('trouble', () => {
         new Promise((resolve) => releases.push(() => resolve({ value: viewed, replayed: false }))),
     )
     const [idle, silent, busy] = [new Wire(kit), new Wire(kit), new Wire(kit)]
+    const isAtWork = () =>
+      vi.waitFor(() => {
+        expect(releases).toHaveLength(1)
+      })
     await idle.send(requestOf('idle'))
+    await isAtWork()
     releases.splice(0).forEach((release) => release())
     await idle.answers(1)
     await busy.send(requestOf('busy'))
+    await isAtWork()
     const closing = kit.gateway.close()
     await idle.close()
     await silent.send(requestOf('silent'))
