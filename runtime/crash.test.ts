@@ -100,7 +100,7 @@ async function check(disk: MemoryDisk, asked: readonly Request[]): Promise<void>
   }
   for (const [name, beans] of due) {
     const read = () => runtime.query(addressOf('jar', name), 'beans', undefined)
-    await expect.poll(read, { interval: 0, timeout: 5_000 }).toBe(beans)
+    await expect.poll(read, { interval: 0 }).toBe(beans)
   }
   await runtime.close()
 }

@@ -1,6 +1,6 @@
 /** Connections that are read directly: the same answers as through the server, and when they are left. */
 import { createConnection, type Socket } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Bank, PaymentView, Reply } from '../../../actors/index.js'
 import { Fault, Refused } from '../../../runtime/index.js'
 import { gatewayLimits } from '../limits.js'
@@ -47,16 +47,14 @@ class Wire {
   /** Waits for so many answers, and takes them. */
   async answers(count: number): Promise<string[]> {
     const found = (): string[] => this.text.split(/(?=HTTP\/1\.1 )/).filter((one) => one !== '')
-    await expect
-      .poll(() => found().filter((one) => one.includes('}')).length, { timeout: 5_000 })
-      .toBe(count)
+    await expect.poll(() => found().filter((one) => one.includes('}')).length).toBe(count)
     const answers = found()
     this.text = ''
     return answers
   }
 
   async close(): Promise<void> {
-    await expect.poll(() => this.closed, { timeout: 5_000 }).toBe(true)
+    await expect.poll(() => this.closed).toBe(true)
   }
 }
 
@@ -212,9 +210,7 @@ describe('trouble', () => {
     )
     const wire = new Wire(kit)
     await wire.send(requestOf('k'))
-    await vi.waitFor(() => {
-      expect(releases).toHaveLength(1)
-    })
+    await expect.poll(() => releases.length).toBe(1)
     wire.socket.resetAndDestroy()
     await wire.close()
     releases.forEach((release) => release())
@@ -247,10 +243,7 @@ describe('trouble', () => {
         new Promise((resolve) => releases.push(() => resolve({ value: viewed, replayed: false }))),
     )
     const [idle, silent, busy] = [new Wire(kit), new Wire(kit), new Wire(kit)]
-    const isAtWork = () =>
-      vi.waitFor(() => {
-        expect(releases).toHaveLength(1)
-      })
+    const isAtWork = () => expect.poll(() => releases.length).toBe(1)
     await idle.send(requestOf('idle'))
     await isAtWork()
     releases.splice(0).forEach((release) => release())

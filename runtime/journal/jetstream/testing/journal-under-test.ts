@@ -4,6 +4,7 @@ import type { Env } from '../../../env/env.js'
 import type { JournalUnderTest } from '../../journal.contract.js'
 import type { Frame, FrameDraft, JournalLane } from '../../journal.js'
 import { openShardJournal, readShardJournal, type JetStreamLane } from '../index.js'
+import { Patience } from '../patience.js'
 
 /** @param connect gives a connection once there is one */
 export function jetStreamUnderTest(
@@ -20,7 +21,12 @@ export function jetStreamUnderTest(
   const logOf = (shard: number): Promise<StreamLog> => {
     const log =
       logs.get(shard) ??
-      connect().then((nats) => nats.stream(`SHARD_${cluster}_${shard}`, { replicas }))
+      connect().then((nats) => {
+        const open = (): Promise<StreamLog> =>
+          nats.stream(`SHARD_${cluster}_${shard}`, { replicas })
+        // As a node does: servers that have just begun may be slow to agree.
+        return new Patience(env).until(open)
+      })
     logs.set(shard, log)
     return log
   }
