@@ -67,6 +67,7 @@ export async function openRuntime(env: Env, options: RuntimeOptions): Promise<Ru
     { length: resolved.threads },
     (_, thread) => new ShardWorker(thread, resolved.actors.module!),
   )
+  let runtime: EmbeddedRuntime | undefined
   try {
     const folder = await openFolder(env, {
       dataDir: resolvePath(resolved.dataDir),
@@ -74,16 +75,12 @@ export async function openRuntime(env: Env, options: RuntimeOptions): Promise<Ru
       ...(resolved.shards === undefined ? {} : { shards: resolved.shards }),
       ...(resolved.segmentBytes === undefined ? {} : { segmentBytes: resolved.segmentBytes }),
     })
-    const runtime = new EmbeddedRuntime(env, resolved, options, kinds, folder)
-    try {
-      await runtime.start(workers)
-    } catch (error) {
-      await runtime.abandon()
-      throw error
-    }
+    runtime = new EmbeddedRuntime(env, resolved, options, kinds, folder)
+    await runtime.start(workers)
     return runtime
   } catch (error) {
     await Promise.all(workers.map((worker) => worker.stop()))
+    await runtime?.abandon()
     throw error
   }
 }
@@ -148,12 +145,11 @@ class EmbeddedRuntime implements Runtime {
     if (this.state === 'opening') this.state = 'serving'
   }
 
-  /** Opening failed: nothing was served, so nothing has to be sealed. */
+  /** Opening failed, and the threads have ended: nothing was served, so nothing has to be sealed. */
   async abandon(): Promise<void> {
     this.state = 'closed'
     this.client.end(new Fault('closed'))
     for (const link of this.links) link.close()
-    await Promise.all(this.handles.map((handle) => handle.stop()))
     await this.folder.abandon()
   }
 
