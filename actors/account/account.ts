@@ -18,6 +18,7 @@ export function defineAccount(kind: AccountKind) {
   return defineActor({
     kind,
     state: unopened,
+    flat: true,
     events: accountEvents,
     commands: {
       open: administration.open,

@@ -40,6 +40,13 @@ export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C =
   readonly version?: number
   /** State of an actor that never had an event. Frozen, shared by all. */
   readonly state: S
+  /**
+   * True when a state is a flat record that nobody keeps: no event, message, timer or answer holds it, and
+   * each event makes a new one with the same fields. Then it stays where it is in memory, and the collector
+   * has nothing to do with it.
+   * @default false
+   */
+  readonly flat?: boolean
   /** Evolve: pure functions from state and data to the next state; they must not change `state`. */
   readonly events: E
   /** Decide: synchronous; return an output or a refusal. */

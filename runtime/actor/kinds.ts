@@ -5,6 +5,7 @@ import { keyOf, shardOfHome, type Address } from './address.js'
 import type { ActorDefinition, ActorModule, TallyDefinition } from './define-actor.js'
 import type { QueryView, ShardView, Turn } from './turn.js'
 import { OpenRefused } from '../errors.js'
+import { FlatStates } from '../shard/flat-states.js'
 
 type CommandHandler = (turn: Turn<unknown>, input: unknown) => unknown
 type QueryHandler = (view: QueryView<unknown>, input: unknown) => unknown
@@ -42,6 +43,8 @@ export class Kind {
   readonly neverShed: ReadonlySet<string>
   readonly passivateWhen: ((state: unknown) => boolean) | undefined
   readonly passivateAfterIdleMs: number | undefined
+  /** Of a kind whose states stay in place. */
+  readonly flat: FlatStates | undefined
 
   /** @param firstPlace of its events among those of all kinds */
   constructor(definition: ActorDefinition, firstPlace: number) {
@@ -69,6 +72,7 @@ export class Kind {
     this.neverShed = new Set(definition.neverShed ?? [])
     this.passivateWhen = definition.passivate?.when
     this.passivateAfterIdleMs = definition.passivate?.afterIdleMs
+    this.flat = definition.flat === true ? new FlatStates() : undefined
   }
 
   /** Brings a state of an older version up to this one. */

@@ -4,7 +4,8 @@
  * S1. It changes by committed turns alone ({@link ShardState.commit}), live and in a replay, so a
  *     replay gives the live state byte for byte.
  * S2. Actor states are immutable values: rolling a turn back and cutting a snapshot are a matter of
- *     keeping the old ones.
+ *     keeping the old ones. Flat ones are changed in place, but only when their turn is committed and no
+ *     cut has them ({@link ShardState.settle}).
  */
 import type { Address } from '../actor/address.js'
 import { keyOf } from '../actor/address.js'
@@ -19,6 +20,7 @@ import { ShapedCodec } from '../../transport/index.js'
 import type { Position } from './arena.js'
 import type { CommittedTurn, KeyInsert } from './committed-turn.js'
 import { DurableTimers } from './durable-timers.js'
+import type { FlatStates } from './flat-states.js'
 import { formatsAlone, type ShardFormats } from './formats.js'
 import { HistoryLog, type HistoryHead } from './history-log.js'
 import { PackedStore, type StoredActor } from './packed-store.js'
@@ -31,8 +33,9 @@ const guestBytesMax = 512
 export class Activation implements HistoryHead {
   readonly address: Address
   readonly kind: Kind
-  readonly key: string
   state: unknown
+  /** Of a flat kind: the object that is the actor's own, and holds its state between turns. */
+  home: object | undefined = undefined
   /** Number of events so far. */
   version: number
   history: Position
@@ -48,11 +51,14 @@ export class Activation implements HistoryHead {
   constructor(address: Address, kind: Kind, state: unknown, version: number, history: Position) {
     this.address = address
     this.kind = kind
-    this.key = keyOf(address)
     this.state = state
     this.version = version
     this.history = history
     this.rows = history === 0 ? 0 : -1
+  }
+
+  get key(): string {
+    return keyOf(this.address)
   }
 }
 
@@ -64,7 +70,6 @@ export class AppliedChange implements Change {
   activation!: Activation
   address: Address = ''
   kind = ''
-  key = ''
   event = ''
   handler!: EventHandler
   data: unknown = undefined
@@ -73,12 +78,15 @@ export class AppliedChange implements Change {
   /** The row it adds to the actor's history. */
   row: unknown = undefined
 
+  get key(): string {
+    return keyOf(this.address)
+  }
+
   /** @param activation still in the state before the event */
   set(activation: Activation, handler: EventHandler, data: unknown, after: unknown): void {
     this.activation = activation
     this.address = activation.address
     this.kind = activation.kind.name
-    this.key = activation.key
     this.event = handler.name
     this.handler = handler
     this.data = data
@@ -121,6 +129,8 @@ export class ShardState {
   /** Codes and details of remembered refusals; a key record's note is a position in it. */
   readonly refusals: (readonly [string, string])[] = []
   readonly disagreements: string[] = []
+  /** Cuts whose states are not written yet: until they are, no state is changed in place. */
+  openCuts = 0
   /** Ordinal of the last committed turn. */
   ordinal = 0
   /** Shard time of the last frame, ms since 1970. */
@@ -234,6 +244,9 @@ export class ShardState {
       tally?.observe(this.tally, change)
     }
     this.keepChanged(changes)
+    for (const { activation } of changes) {
+      if (activation.kind.flat !== undefined) this.settle(activation, activation.kind.flat)
+    }
     for (const message of turn.messages) this.send(message, monotonic)
     if (turn.key !== undefined) this.remember(turn.key, time)
     for (const timer of turn.timers) {
@@ -255,6 +268,14 @@ export class ShardState {
       if (!isFinished(activation)) this.attach(activation)
       else if (activation !== this.lastStored) this.passivate(activation)
     }
+  }
+
+  /** Brings the new state of an actor into the object that is its own. */
+  private settle(activation: Activation, flat: FlatStates): void {
+    const { state, home, kind } = activation
+    if (state === home) return
+    if (home !== undefined && this.openCuts === 0 && flat.into(home, state)) activation.state = home
+    else activation.home = state !== kind.initial && flat.fits(state) ? state : undefined
   }
 
   /** Number of a refusal in the list key records point to. */

@@ -105,6 +105,7 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
   const stored =
     since === undefined ? state.store.cut().records() : state.store.recordsSince(since.store)
   const actors = actorsInMemory(state, since?.time ?? -Infinity)
+  state.openCuts++
   const history = historyBlocks(state, since?.history)
   const keys = state.keys.dump(since?.keysNext)
   // Its own: the shard may come to shapes of its own while this is written.
@@ -114,6 +115,7 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
     // In this order: what was stored since may have come back to memory, and changed.
     for (const records of stored) yield packBytes('actors', records)
     for (const records of recordsOf(actors, codec)) yield packBytes('actors', records)
+    state.openCuts--
     yield* history
     for (const chunk of keys) yield pack(['keys', chunk] satisfies Block)
     mark.shapes = codec.shapes
