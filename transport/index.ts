@@ -1,5 +1,13 @@
 /** How bytes move: codec and links. The gateway is an entry of its own and never re-exported here. */
-export { assertPlain, openRow, pack, RowWriter, ShapedCodec, unpack } from './codec/codec.js'
+export {
+  assertPlain,
+  openRow,
+  pack,
+  packShared,
+  RowWriter,
+  ShapedCodec,
+  unpack,
+} from './codec/codec.js'
 export type { PlainReader } from './codec/plain-reader.js'
 export type { Link } from './link/link.js'
 export { memoryLinkPair } from './link/memory/memory-link.js'

@@ -322,12 +322,13 @@ function* dumpPieces(
     for (const [number, answer] of chunk.answers) {
       if (number >= first && number < first + count) kept.push([number, answer])
     }
+    // No copies: rows are never written twice.
     yield {
       first,
-      words: bytesOf(chunk.words.slice(low * hashWords, high * hashWords)),
-      seconds: bytesOf(chunk.seconds.slice(low, high)),
-      notes: bytesOf(chunk.notes.slice(low, high)),
-      kinds: chunk.kinds.slice(low, high),
+      words: bytesOf(chunk.words.subarray(low * hashWords, high * hashWords)),
+      seconds: bytesOf(chunk.seconds.subarray(low, high)),
+      notes: bytesOf(chunk.notes.subarray(low, high)),
+      kinds: chunk.kinds.subarray(low, high),
       answers: kept,
     }
   }

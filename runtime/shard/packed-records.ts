@@ -14,6 +14,7 @@ import {
   type ArenaMark,
   type Position,
 } from './arena.js'
+import { grown, SpareBuffers } from '../spare-buffers.js'
 import type { ShapedCodec } from '../../transport/index.js'
 
 /** What is kept of an actor. */
@@ -53,9 +54,14 @@ export function recordBytes(chunk: Buffer, at: number): number {
   return (headerBytes + chunk.readUInt16LE(at) + chunk.readUInt32LE(at + 16) + 7) & ~7
 }
 
-/** Copies records into pieces that fit a chunk; one that is larger is a piece of its own. */
+const spares = new SpareBuffers(pieceBytesMax)
+
+/**
+ * Copies records into pieces that fit a chunk; one that is larger is a piece of its own. Each is valid until
+ * the next one.
+ */
 export function* piecesAt(arena: Arena, positions: Uint32Array): Generator<Uint8Array> {
-  const piece = Buffer.allocUnsafe(pieceBytesMax)
+  const piece = spares.take()
   let used = 0
   for (const position of positions) {
     if (position === 0) continue
@@ -70,6 +76,7 @@ export function* piecesAt(arena: Arena, positions: Uint32Array): Generator<Uint8
     else used += chunk.copy(piece, used, at, at + bytes)
   }
   if (used > 0) yield piece.subarray(0, used)
+  spares.give(piece)
 }
 
 /** The records of an arena behind a mark, as they stand there. */
@@ -92,7 +99,7 @@ export function* piecesFrom({ chunks, used }: ArenaCut, mark: ArenaMark): Genera
 
 /** Gathers records of actors in memory into pieces. */
 export class RecordWriter {
-  private piece = Buffer.allocUnsafe(pieceBytesMax)
+  private piece = spares.take()
   private used = 0
 
   get empty(): boolean {
@@ -106,7 +113,7 @@ export class RecordWriter {
     const addressBytes = isAscii(address) ? address.length : Buffer.byteLength(address, 'utf8')
     const end = this.used + ((headerBytes + addressBytes + stateBytes + 7) & ~7)
     if (end > pieceBytesMax && this.used > 0) return false
-    if (end > this.piece.length) this.piece = Buffer.allocUnsafe(end)
+    if (end > this.piece.length) this.piece = grown(this.piece, 0, end)
     const { piece, used } = this
     piece.fill(0, end - 8, end)
     piece.writeUInt16LE(addressBytes, used)
@@ -125,6 +132,11 @@ export class RecordWriter {
     const piece = this.piece.subarray(0, this.used)
     this.used = 0
     return piece
+  }
+
+  /** Nothing is added any more, and nobody reads what was taken. */
+  end(): void {
+    spares.give(this.piece)
   }
 }
 

@@ -17,6 +17,7 @@ import type { Disk, DiskFile } from '../env/env.js'
 import { removeIfThere } from '../env/remove-if-there.js'
 import { OpenRefused } from '../errors.js'
 import { limits } from '../limits.js'
+import { grown, SpareBuffers } from '../spare-buffers.js'
 import { AheadReader } from './ahead-reader.js'
 import type {
   SnapshotCandidate,
@@ -81,7 +82,7 @@ const blockHeaderBytes = 8
 /** Bytes gathered before a write where nobody sets the pace. */
 const writeBytes = 512 * 1024
 /** Room for a small piece and a block more; it grows. */
-const bufferBytes = 160 * 1024
+const gathering = new SpareBuffers(384 * 1024)
 /** Bytes between two syncs (N11). */
 const syncBytes = 512 * 1024
 const magic = Buffer.from('SUANSNP2')
@@ -147,8 +148,8 @@ async function writeSnapshot(
   await disk.makeFolder(folder)
   if (disk.existsNow(temporary)) await removeIfThere(disk, temporary)
   const file = await disk.open(temporary, 'create')
+  const writer = new GatheredWrites(file, head)
   try {
-    const writer = new GatheredWrites(file, head)
     for (const block of cut.blocks) {
       writer.add(block)
       if (writer.bytes < (cut.pace?.pieceBytes ?? writeBytes)) continue
@@ -159,6 +160,7 @@ async function writeSnapshot(
     await file.sync()
   } finally {
     await file.close()
+    writer.end()
   }
   await durable()
   await disk.rename(temporary, path)
@@ -170,7 +172,7 @@ class GatheredWrites {
   /** Bytes gathered since the last write. */
   bytes = 0
   private readonly file: DiskFile
-  private buffer = Buffer.allocUnsafe(bufferBytes)
+  private buffer = gathering.take()
   private position = 0
   private unsynced = 0
 
@@ -198,13 +200,14 @@ class GatheredWrites {
     this.unsynced = 0
   }
 
+  /** Nothing is being written any more. */
+  end(): void {
+    gathering.give(this.buffer)
+  }
+
   private put(bytes: Uint8Array): void {
     const end = this.bytes + bytes.length
-    if (end > this.buffer.length) {
-      const grown = Buffer.allocUnsafe(Math.max(end, 2 * this.buffer.length))
-      this.buffer.copy(grown, 0, 0, this.bytes)
-      this.buffer = grown
-    }
+    if (end > this.buffer.length) this.buffer = grown(this.buffer, this.bytes, end)
     this.buffer.set(bytes, this.bytes)
     this.bytes = end
   }

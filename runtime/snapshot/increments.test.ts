@@ -7,7 +7,7 @@ import { ShardState } from '../shard/shard-state.js'
 import { difference } from '../simulation/digest.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
 import { pack, unpack } from '../../transport/index.js'
-import { packBytes } from './bytes-block.js'
+import { BytesBlocks } from './bytes-block.js'
 import { FileSnapshots } from './file-snapshots.js'
 import { restoreNewest } from './restore-newest.js'
 import { cutState, mayFollow, type StateCut } from './snapshot-blocks.js'
@@ -71,7 +71,7 @@ function restored(live: ShardState, parts: readonly (readonly Uint8Array[])[]): 
 }
 
 const pulled = ({ blocks }: StateCut): Uint8Array[] =>
-  [...blocks].map((block) => Buffer.from(block))
+  Array.from(blocks, (block) => Buffer.from(block))
 
 describe('increments', () => {
   it('N10: a snapshot and what follows it give the live state, whatever happened between', async () => {
@@ -144,7 +144,7 @@ describe('increments', () => {
 
   it('a block written by hand is what pack writes', () => {
     for (const bytes of [Buffer.alloc(0), Buffer.from('abc'), Buffer.alloc(70_000, 7)]) {
-      const written = packBytes('history behind', bytes, 3, 262_144)
+      const written = new BytesBlocks().pack('history behind', bytes, 3, 262_144)
       expect(unpack(written)).toEqual(unpack(pack(['history behind', bytes, 3, 262_144])))
     }
   })

@@ -1,29 +1,35 @@
 /**
- * How quickly a snapshot is written beside the shards' own work.
+ * How quickly the snapshots of a round are written beside the shards' own work. One pace for all writers of
+ * a lane: whatever many of them wait for the disk, the shards are held up by one piece at a time.
  *
- * N6. While there is time the pieces are small, and rests between them are longer than the work: no shard
- *     stalls, and no sync of the journal waits for much. The more the journal has grown since the round began
- *     the larger the pieces and the shorter the rests: a round that lags leaves a long replay behind it.
+ * N6. While there is time the pieces are small, and rests between them several times longer than the work:
+ *     no shard stalls, and no sync of the journal waits for much. The more the round lags the larger the
+ *     pieces and the shorter the rests: one that ends late leaves a long replay behind it.
  */
 import type { Env } from '../env/env.js'
 
 /** Bytes made and written at once, at ease and in haste. */
 const pieceBytes = { ease: 64 * 1024, haste: 512 * 1024 } as const
-/** A rest is so many times as long as the work before it, I/O included; between two shards, and between pieces. */
-const restFactor = { shard: 4, piece: 2 } as const
-/** A rest ends after so many ms: a slow disk is no reason never to end. */
-const restMsMax = 100
+/** A rest between pieces is so many times as long as it took to make the last ones. */
+const pieceFactor = 8
+const pieceRestMsMax = 20
+/** One between two shards is as long as the shard took, I/O included: its file is made, named and looked for. */
+const shardFactor = 1
+/** A slow disk is no reason never to end. */
+const shardRestMsMax = 100
 
 export class Pace {
   private readonly env: Pick<Env, 'clock' | 'timers'>
   private readonly haste: () => number
-  private begun: number
+  /** Resolves when the last of those who wait has had its turn. */
+  private turns: Promise<void> = Promise.resolve()
+  /** ms spent making pieces since the last rest. */
+  private workMs = 0
 
   /** @param haste from 0, at ease, to 1, in haste; asked every time */
   constructor(env: Pick<Env, 'clock' | 'timers'>, haste: () => number) {
     this.env = env
     this.haste = haste
-    this.begun = env.clock.monotonic()
   }
 
   /** Bytes of the next piece. */
@@ -31,13 +37,40 @@ export class Pace {
     return pieceBytes.ease + (pieceBytes.haste - pieceBytes.ease) * this.haste()
   }
 
-  /** Resolves when the next piece, or shard, may be begun. */
-  async rest(behind: 'piece' | 'shard' = 'piece'): Promise<void> {
-    const { clock, timers } = this.env
-    const factor = restFactor[behind] * (1 - this.haste())
-    const ms = Math.min(restMsMax, factor * (clock.monotonic() - this.begun))
-    // The clock of a simulation stands still while something runs: there is a rest all the same.
-    if (factor > 0) await new Promise<void>((resolve) => timers.after(Math.max(1, ms), resolve))
-    this.begun = clock.monotonic()
+  /** The blocks of a snapshot; what it takes to make them counts as work. */
+  *timed(blocks: Iterable<Uint8Array>): Generator<Uint8Array> {
+    const { clock } = this.env
+    let begun = clock.monotonic()
+    for (const block of blocks) {
+      this.workMs += clock.monotonic() - begun
+      yield block
+      begun = clock.monotonic()
+    }
+  }
+
+  /** Resolves when the next piece may be made: for one writer at a time, in the order they asked. */
+  rest(): Promise<void> {
+    this.turns = this.turns.then(() => {
+      const ms = Math.min(pieceRestMsMax, pieceFactor * this.workMs)
+      this.workMs = 0
+      return this.pause(ms)
+    })
+    return this.turns
+  }
+
+  /** Resolves when the next shard may be begun. @param begunAt when the last one was, on the monotonic clock */
+  restBetweenShards(begunAt: number): Promise<void> {
+    const ms = shardFactor * (this.env.clock.monotonic() - begunAt)
+    return this.pause(Math.min(shardRestMsMax, ms))
+  }
+
+  private pause(msAtEase: number): Promise<void> {
+    const { timers } = this.env
+    const ease = 1 - this.haste()
+    return new Promise((resolve) => {
+      if (ease <= 0) timers.soon(resolve)
+      // The clock of a simulation stands still while something runs: there is a rest all the same.
+      else timers.after(Math.max(1, ease * msAtEase), resolve)
+    })
   }
 }

@@ -18,8 +18,8 @@ import type { OutboxDump } from '../messaging/outbox.js'
 import type { KeyChunkDump } from '../messaging/idempotency-table.js'
 import type { DurableTimer } from '../shard/durable-timers.js'
 import type { QuarantineEntry } from '../shard/quarantine.js'
-import { pack, ShapedCodec } from '../../transport/index.js'
-import { packBytes } from './bytes-block.js'
+import { pack, packShared, ShapedCodec } from '../../transport/index.js'
+import { BytesBlocks } from './bytes-block.js'
 
 export type Shapes = readonly (readonly string[])[]
 
@@ -72,7 +72,7 @@ export interface SnapshotMark {
 /** A snapshot on its way. */
 export interface StateCut {
   readonly ordinal: number
-  /** To be pulled one by one. */
+  /** To be pulled one by one, to the end: each is valid until the next one. */
   readonly blocks: Generator<Uint8Array>
   /** For an increment that follows this one. */
   readonly mark: SnapshotMark
@@ -83,9 +83,9 @@ interface CutActor extends PackedActor {
   readonly state: unknown
 }
 
-/** Cuts a whole snapshot now. The shard must be between two frames. */
-export function snapshotBlocks(state: ShardState): Generator<Uint8Array> {
-  return cutState(state).blocks
+/** A whole snapshot of now, whose blocks stay valid. The shard must be between two frames. */
+export function snapshotBlocks(state: ShardState): Uint8Array[] {
+  return Array.from(cutState(state).blocks, (block) => Uint8Array.from(block))
 }
 
 /**
@@ -106,18 +106,24 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
     since === undefined ? state.store.cut().records() : state.store.recordsSince(since.store)
   const actors = actorsInMemory(state, since?.time ?? -Infinity)
   state.openCuts++
-  const history = historyBlocks(state, since?.history)
+  const history = historyCut(state, since?.history)
   const keys = state.keys.dump(since?.keysNext)
   // Its own: the shard may come to shapes of its own while this is written.
   const codec = new ShapedCodec(longer(since?.shapes, state.codec.shapes))
   const blocks = (function* () {
+    const made = new BytesBlocks()
     yield meta
     // In this order: what was stored since may have come back to memory, and changed.
-    for (const records of stored) yield packBytes('actors', records)
-    for (const records of recordsOf(actors, codec)) yield packBytes('actors', records)
+    for (const records of stored) yield made.pack('actors', records)
+    for (const records of recordsOf(actors, codec)) yield made.pack('actors', records)
     state.openCuts--
-    yield* history
-    for (const chunk of keys) yield pack(['keys', chunk] satisfies Block)
+    for (const { rows, place } of history) {
+      yield since === undefined
+        ? made.pack('history', rows)
+        : made.pack('history behind', rows, ...place)
+    }
+    made.end()
+    for (const chunk of keys) yield packShared(['keys', chunk] satisfies Block)
     mark.shapes = codec.shapes
     yield pack(['end', codec.shapes] satisfies Block)
     // What the shard stores from now on is read with these, so an increment may follow.
@@ -154,19 +160,26 @@ function* recordsOf(actors: readonly CutActor[], codec: ShapedCodec): Generator<
     writer.add(actor, actor.state, codec)
   }
   if (!writer.empty) yield writer.take()
+  writer.end()
 }
 
-/** The rows of all actors, or those behind a mark, as they were when this was called. */
-function historyBlocks(state: ShardState, since: ArenaMark | undefined): Generator<Uint8Array> {
+/** Rows of one chunk of the history. */
+interface HistoryPiece {
+  readonly rows: Uint8Array
+  /** Number of the chunk, and bytes of it before them. */
+  readonly place: readonly [chunk: number, from: number]
+}
+
+/** The rows of all actors, or those behind a mark, as they are now. */
+function historyCut(state: ShardState, since: ArenaMark | undefined): HistoryPiece[] {
   const { chunks, used } = state.history.arena.cut()
-  return (function* () {
-    for (let i = since?.chunk ?? 0; i < chunks.length; i++) {
-      const from = i === since?.chunk ? since.used : 0
-      const rows = chunks[i]!.subarray(from, used[i])
-      if (since === undefined) yield packBytes('history', rows)
-      else if (rows.length > 0) yield packBytes('history behind', rows, i, from)
-    }
-  })()
+  const pieces: HistoryPiece[] = []
+  for (let i = since?.chunk ?? 0; i < chunks.length; i++) {
+    const from = i === since?.chunk ? since.used : 0
+    const rows = chunks[i]!.subarray(from, used[i])
+    if (since === undefined || rows.length > 0) pieces.push({ rows, place: [i, from] })
+  }
+  return pieces
 }
 
 /** @param since shard time from which on an actor may have changed */

@@ -5,8 +5,8 @@
  * N5. The journal is kept from the older of the two kept snapshots of every shard.
  * N12. Increments follow a snapshot until they are as large together: so what is written stays bounded by
  *     what happened, whatever a shard holds, and a replay stays short.
- * N13. A round that lags writes several shards at once: most of its time it waits for the disk, and for its
- *     turn beside the shards' own work.
+ * N13. A round has until the journal has grown half as much as makes the next one due, and goes on evenly
+ *     till then. One that lags writes several shards at once: most of its time it waits for the disk.
  */
 import type { Env } from '../env/env.js'
 import type { Lane } from '../shard/lane.js'
@@ -30,6 +30,8 @@ const incrementsMax = 64
 
 /** Shards written at once, at ease and in haste (N13). */
 const atOnce = { ease: 1, haste: 16 } as const
+/** A round that lags by one part of so many is in full haste. */
+const hasteGain = 2
 
 /** So many rounds, about, share the whole snapshots of all shards. */
 const wholesSpread = 8
@@ -52,6 +54,9 @@ export class Snapshotter {
    * for as much journal, so writing stays bounded.
    */
   private roundBytes = 0
+  /** Shards of the round under way that are written. */
+  private written = 0
+  private readonly pace: Pace
   private running: Promise<void> | undefined
   private stopping = false
   private broken = false
@@ -62,6 +67,7 @@ export class Snapshotter {
   constructor(lane: Lane, options: SnapshotterOptions) {
     this.lane = lane
     this.options = options
+    this.pace = new Pace(options.env, () => this.haste())
   }
 
   /** Starts a round when one is due. */
@@ -89,15 +95,20 @@ export class Snapshotter {
   private async round(): Promise<void> {
     this.bytesAtLastRound = this.lane.journal.bytesAppended
     this.roundBytes = 0
+    this.written = 0
+    const { clock } = this.options.env
     const writing = new Set<Promise<void>>()
     for (const shard of this.lane.shards) {
       if (this.ending) break
-      const pace = this.pace()
+      const begunAt = clock.monotonic()
       const one = this.snapshot(shard).catch(this.failed)
-      const written = one.finally(() => writing.delete(written))
+      const written = one.finally(() => {
+        writing.delete(written)
+        this.written++
+      })
       writing.add(written)
       if (writing.size >= this.atOnce) await Promise.race(writing)
-      await pace.rest('shard')
+      await this.pace.restBetweenShards(begunAt)
     }
     await Promise.all(writing)
     if (!this.ending) await this.lane.journal.truncate(this.covered).catch(this.failed)
@@ -126,11 +137,11 @@ export class Snapshotter {
       since !== undefined && mayFollow(state, since) ? cutIncrement(state, since) : cutWhole(state),
     )
     if (cut === undefined || cut.ordinal === 0 || cut.ordinal === chain?.newest.ordinal) return
-    const counted = new Counted(cut.blocks)
+    const counted = new Counted(this.pace.timed(cut.blocks))
     await store.write(
       state.shard,
       {
-        ...{ ordinal: cut.ordinal, epoch, blocks: counted, pace: this.pace() },
+        ...{ ordinal: cut.ordinal, epoch, blocks: counted, pace: this.pace },
         ...(cut.isWhole || chain === undefined ? {} : { follows: chain.newest }),
       },
       () => this.lane.whenDurable(state.shard, cut.ordinal),
@@ -174,14 +185,12 @@ export class Snapshotter {
     })
   }
 
-  private pace(): Pace {
-    return new Pace(this.options.env, () => this.haste())
-  }
-
-  /** It grows with the journal: half way to where the next round is due, this one lags. */
+  /** How far the round under way lags behind the journal, from 0 to 1 (N13). */
   private haste(): number {
+    if (this.stopping) return 1
     const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
-    return this.stopping ? 1 : Math.min(1, (2 * grown) / this.options.journalBytes())
+    const lag = (2 * grown) / this.options.journalBytes() - this.written / this.lane.shards.length
+    return Math.max(0, Math.min(1, hasteGain * lag))
   }
 }
 

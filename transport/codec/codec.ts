@@ -22,9 +22,14 @@ const arena = Buffer.allocUnsafeSlow(4 * 1024 * 1024)
  * would give other bytes.
  */
 export function pack(value: unknown): Uint8Array {
+  return Buffer.from(packShared(value))
+}
+
+/** As {@link pack}, but the bytes are valid only until something is packed again. */
+export function packShared(value: unknown): Uint8Array {
   const packr = new Packr(options)
   packr.useBuffer(arena)
-  return Buffer.from(packr.pack(value))
+  return packr.pack(value)
 }
 
 /** Unpacks what {@link pack} wrote. @throws when the bytes are not whole */
