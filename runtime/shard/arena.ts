@@ -5,6 +5,7 @@
  *     chunk list with a length is a consistent cut while appends go on.
  * R2. Positions are multiples of eight, counted in units of eight bytes, so that 32 bits reach 32 GiB.
  */
+import { offHeap } from '../off-heap.js'
 
 const unitBits = 15
 const unitsPerChunk = 1 << unitBits
@@ -117,7 +118,7 @@ export class Arena {
 
   /** Takes a chunk over from a snapshot; chunks come in order. */
   restoreChunk(bytes: Uint8Array): void {
-    const chunk = Buffer.allocUnsafeSlow((Math.max(bytes.length, 8) + 7) & ~7)
+    const chunk = chunkOf(Math.max(bytes.length, 8))
     chunk.set(bytes)
     this.setChunk(this.chunks.length, chunk)
     this.used.push(bytes.length)
@@ -131,9 +132,8 @@ export class Arena {
     const first = this.chunks.length === 0
     const wanted = size + (first ? unusedBytes : 0)
     const bytes = Math.max(wanted, first ? firstChunkBytes : chunkBytes)
-    this.setChunk(this.chunks.length, Buffer.allocUnsafeSlow((bytes + 7) & ~7))
+    this.setChunk(this.chunks.length, chunkOf(bytes))
     this.used.push(first ? unusedBytes : 0)
-    if (first) this.chunks[0]!.fill(0, 0, unusedBytes)
     return this.chunks.length - 1
   }
 
@@ -141,7 +141,7 @@ export class Arena {
     const chunk = this.chunks[index]!
     if (bytes <= chunk.length) return
     const room = Math.max(bytes, Math.min(chunkBytes, chunk.length * 2))
-    const grown = Buffer.allocUnsafeSlow((room + 7) & ~7)
+    const grown = chunkOf(room)
     chunk.copy(grown, 0, 0, this.used[index])
     this.setChunk(index, grown)
   }
@@ -152,4 +152,9 @@ export class Arena {
     this.words[index] = new Uint32Array(chunk.buffer, chunk.byteOffset, chunk.length / 4)
     this.floats[index] = new Float64Array(chunk.buffer, chunk.byteOffset, chunk.length / 8)
   }
+}
+
+/** A zeroed chunk of whole records. */
+function chunkOf(bytes: number): Buffer {
+  return Buffer.from(offHeap((bytes + 7) & ~7))
 }
