@@ -13,12 +13,12 @@
 import type { ArenaMark } from '../shard/arena.js'
 import type { ShardState } from '../shard/shard-state.js'
 import type { StoreMark } from '../shard/packed-store.js'
-import { RecordWriter, type PackedActor } from '../shard/packed-records.js'
 import type { OutboxDump } from '../messaging/outbox.js'
 import type { KeyChunkDump } from '../messaging/idempotency-table.js'
 import type { DurableTimer } from '../shard/durable-timers.js'
 import type { QuarantineEntry } from '../shard/quarantine.js'
 import { pack, packShared, ShapedCodec } from '../../transport/index.js'
+import { ActorsInMemory } from './actors-in-memory.js'
 import { BytesBlocks } from './bytes-block.js'
 
 export type Shapes = readonly (readonly string[])[]
@@ -72,15 +72,10 @@ export interface SnapshotMark {
 /** A snapshot on its way. */
 export interface StateCut {
   readonly ordinal: number
-  /** To be pulled one by one, to the end: each is valid until the next one. */
+  /** To be pulled one by one, to the end, which frees the states: each is valid until the next one. */
   readonly blocks: Generator<Uint8Array>
   /** For an increment that follows this one. */
   readonly mark: SnapshotMark
-}
-
-/** An actor in memory, as it was when the snapshot was cut. */
-interface CutActor extends PackedActor {
-  readonly state: unknown
 }
 
 /** A whole snapshot of now, whose blocks stay valid. The shard must be between two frames. */
@@ -104,7 +99,7 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
   const meta = pack(['meta', metaOf(state, since)] satisfies Block)
   const stored =
     since === undefined ? state.store.cut().records() : state.store.recordsSince(since.store)
-  const actors = actorsInMemory(state, since?.time ?? -Infinity)
+  const actors = new ActorsInMemory(state, since?.time ?? -Infinity)
   state.openCuts++
   const history = historyCut(state, since?.history)
   const keys = state.keys.dump(since?.keysNext)
@@ -115,7 +110,7 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
     yield meta
     // In this order: what was stored since may have come back to memory, and changed.
     for (const records of stored) yield made.pack('actors', records)
-    for (const records of recordsOf(actors, codec)) yield made.pack('actors', records)
+    for (const records of actors.records(codec)) yield made.pack('actors', records)
     state.openCuts--
     for (const { rows, place } of history) {
       yield since === undefined
@@ -152,17 +147,6 @@ function longer(one: Shapes | undefined, other: Shapes): Shapes {
   return one !== undefined && one.length > other.length ? one : other
 }
 
-function* recordsOf(actors: readonly CutActor[], codec: ShapedCodec): Generator<Uint8Array> {
-  const writer = new RecordWriter()
-  for (const actor of actors) {
-    if (writer.add(actor, actor.state, codec)) continue
-    yield writer.take()
-    writer.add(actor, actor.state, codec)
-  }
-  if (!writer.empty) yield writer.take()
-  writer.end()
-}
-
 /** Rows of one chunk of the history. */
 interface HistoryPiece {
   readonly rows: Uint8Array
@@ -180,16 +164,6 @@ function historyCut(state: ShardState, since: ArenaMark | undefined): HistoryPie
     if (since === undefined || rows.length > 0) pieces.push({ rows, place: [i, from] })
   }
   return pieces
-}
-
-/** @param since shard time from which on an actor may have changed */
-function actorsInMemory(state: ShardState, since: number): CutActor[] {
-  const actors: CutActor[] = []
-  for (const { address, kind, version, history, state: own, touchedAt } of state.actors.values()) {
-    if (version === 0 || touchedAt < since) continue
-    actors.push({ address, kindVersion: kind.version, version, history, state: own })
-  }
-  return actors
 }
 
 function metaOf(state: ShardState, since: SnapshotMark | undefined): Meta {

@@ -132,11 +132,14 @@ export class Snapshotter {
     const { store, epoch } = this.options
     const chain = this.chains.get(state.shard)
     const since = this.followed(shard)
-    const cut = await this.lane.atFrameBoundary(shard, () =>
+    const cut = await this.lane.atFrameBoundary(shard, () => {
+      if (state.ordinal === 0 || state.ordinal === chain?.newest.ordinal) return undefined
       // Looked at again: the shard went on until its frame was cut.
-      since !== undefined && mayFollow(state, since) ? cutIncrement(state, since) : cutWhole(state),
-    )
-    if (cut === undefined || cut.ordinal === 0 || cut.ordinal === chain?.newest.ordinal) return
+      return since !== undefined && mayFollow(state, since)
+        ? cutIncrement(state, since)
+        : cutWhole(state)
+    })
+    if (cut === undefined) return
     const counted = new Counted(this.pace.timed(cut.blocks))
     await store.write(
       state.shard,
