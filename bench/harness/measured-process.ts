@@ -7,8 +7,11 @@ import type { OrderAnswer, OrderMessage } from './program.js'
 
 const probe = new URL('./probe.js', import.meta.url).href
 const errorCharsMax = 2_000
-/** As the command `suanpan` has it: what is in flight fits, so that little of it is copied or promoted. */
-const youngGeneration = '--max-semi-space-size=64'
+/**
+ * As the command `suanpan` has them: what is in flight fits the young generation, so that little of it is
+ * copied or promoted; and the old one is not gone through again and again because it hardly grows.
+ */
+const collectorFlags = ['--max-semi-space-size=64', '--heap-growing-percent=100']
 
 export interface ProcessOptions {
   /** Further flags of Node. */
@@ -30,7 +33,7 @@ export class MeasuredProcess {
   constructor(name: string, program: string, options: ProcessOptions = {}) {
     this.name = name
     this.child = fork(new URL(`../${program}.js`, import.meta.url), [], {
-      execArgv: [youngGeneration, '--import', probe, ...(options.flags ?? [])],
+      execArgv: [...collectorFlags, '--import', probe, ...(options.flags ?? [])],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     this.child.stderr?.on('data', (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=64
+#!/usr/bin/env -S node --max-semi-space-size=64 --heap-growing-percent=100
 /**
  * Entry of `suanpan`: runs one command and ends with its exit code. The only place that prints errors.
  */
