@@ -1,7 +1,7 @@
 /**
  * Flat states that stay in place: what a turn made of one is copied into the object the actor has already.
  *
- * S4. Hundreds of thousands of actors that get a new object every turn fill the old generation with their
+ * S5. Hundreds of thousands of actors that get a new object every turn fill the old generation with their
  *     old ones, and a collection of it holds a shard up for a tenth of a second. Copied at commit, the new
  *     object dies young, and nothing is left to collect.
  */
@@ -16,7 +16,7 @@ export class FlatStates {
   /** True when a state has the layout of the others; the first one decides which that is. */
   fits(state: unknown): state is object {
     if (typeof state !== 'object' || state === null) return false
-    if (this.copy === undefined) this.learn(state)
+    if (this.copy === undefined && !this.learn(state)) return false
     const { names } = this
     let at = 0
     for (const name in state) if (name !== names[at++]) return false
@@ -34,11 +34,15 @@ export class FlatStates {
   }
 
   /** Compiled, as the readers of packed data are: field by field, without a look at names. */
-  private learn(state: object): void {
-    this.names = Object.keys(state)
+  private learn(state: object): boolean {
+    const names = Object.keys(state)
+    // The one field that is none.
+    if (names.includes('__proto__')) return false
+    this.names = names
     const fields = this.names.map((name) => JSON.stringify(name))
     const steps = fields.map((field) => `to[${field}] = from[${field}]`)
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- quoted: a name is nothing but a name
     this.copy = new Function('to', 'from', steps.join(';')) as Copy
+    return true
   }
 }

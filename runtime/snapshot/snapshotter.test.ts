@@ -89,6 +89,27 @@ describe('a round of snapshots', () => {
     expect(journal.truncated).toBe(1)
   })
 
+  it('does not cut a shard in which nothing happened since the last one', async () => {
+    const { shards, snapshotter, endAll, writes } = await make()
+    const round = async (): Promise<number> => {
+      let written = 0
+      let ended = false
+      void snapshotter.snapshotAll().then(() => (ended = true))
+      while (!ended) {
+        await shards.env.advance(1_000)
+        written += writes.length
+        await endAll()
+      }
+      return written
+    }
+    const cuts = (): number[] => shards.states.map(({ openCuts }) => openCuts)
+    expect(await round()).toBe(20)
+    const before = cuts()
+    expect(await round()).toBe(0)
+    // A cut that nobody writes would keep states from being changed in place for good.
+    expect(cuts()).toEqual(before)
+  })
+
   it('that fails says so for every shard it was at, waits for the others and lets no journal go', async () => {
     const { shards, journal, writes, snapshotter, failures, endAll } = await make()
     let ended = false
