@@ -72,8 +72,10 @@ export interface SnapshotMark {
 /** A snapshot on its way. */
 export interface StateCut {
   readonly ordinal: number
-  /** To be pulled one by one, to the end, which frees the states: each is valid until the next one. */
+  /** To be pulled one by one, to the end: each is valid until the next one. */
   readonly blocks: Generator<Uint8Array>
+  /** No more blocks are pulled. What was pulled to its end needs no end. */
+  readonly end: () => void
   /** For an increment that follows this one. */
   readonly mark: SnapshotMark
 }
@@ -101,6 +103,11 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
     since === undefined ? state.store.cut().records() : state.store.recordsSince(since.store)
   const actors = new ActorsInMemory(state, since?.time ?? -Infinity)
   state.openCuts++
+  let open = true
+  const end = (): void => {
+    if (open) state.openCuts--
+    open = false
+  }
   const history = historyCut(state, since?.history)
   const keys = state.keys.dump(since?.keysNext)
   // Its own: the shard may come to shapes of its own while this is written.
@@ -111,7 +118,7 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
     // In this order: what was stored since may have come back to memory, and changed.
     for (const records of stored) yield made.pack('actors', records)
     for (const records of actors.records(codec)) yield made.pack('actors', records)
-    state.openCuts--
+    end()
     for (const { rows, place } of history) {
       yield since === undefined
         ? made.pack('history', rows)
@@ -125,7 +132,7 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
     if (fit(codec.shapes, state.codec.shapes))
       state.codec = new ShapedCodec(longer(state.codec.shapes, codec.shapes))
   })()
-  return { ordinal, blocks, mark }
+  return { ordinal, blocks, end, mark }
 }
 
 /**

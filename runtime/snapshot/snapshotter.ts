@@ -141,14 +141,12 @@ export class Snapshotter {
     })
     if (cut === undefined) return
     const counted = new Counted(this.pace.timed(cut.blocks))
-    await store.write(
-      state.shard,
-      {
-        ...{ ordinal: cut.ordinal, epoch, blocks: counted, pace: this.pace },
-        ...(cut.isWhole || chain === undefined ? {} : { follows: chain.newest }),
-      },
-      () => this.lane.whenDurable(state.shard, cut.ordinal),
-    )
+    const written = {
+      ...{ ordinal: cut.ordinal, epoch, blocks: counted, pace: this.pace },
+      ...(cut.isWhole || chain === undefined ? {} : { follows: chain.newest }),
+    }
+    const durable = (): Promise<void> => this.lane.whenDurable(state.shard, cut.ordinal)
+    await store.write(state.shard, written, durable).finally(cut.end)
     this.wrote(state.shard, cut, counted.bytes)
     const kept = await store.prune(state.shard)
     if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)
