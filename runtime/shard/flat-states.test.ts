@@ -57,7 +57,7 @@ async function purses() {
 }
 
 describe('flat states', () => {
-  it('S5: stay in the object they are in, turn after turn', async () => {
+  it('S6: stay in the object they are in, turn after turn', async () => {
     const { shards, stateOf } = await purses()
     const home = stateOf(anna)
     for (let i = 0; i < 3; i++) await shards.command(anna, 'fill', 1)
@@ -85,7 +85,7 @@ describe('flat states', () => {
     expect(home).toEqual({ owner: 'Anna', coins: 10 })
   })
 
-  it('S5: of a cut are written as they were, whatever turns come while it is', async () => {
+  it('S6: of a cut are written as they were, whatever turns come while it is', async () => {
     const { shards, state, stateOf } = await purses()
     const { blocks } = cutState(state)
     await shards.command(anna, 'fill', 100)

@@ -1,7 +1,7 @@
 /**
  * Flat states that stay in place: what a turn made of one is copied into the object the actor has already.
  *
- * S5. Hundreds of thousands of actors that get a new object every turn fill the old generation with their
+ * S6. Hundreds of thousands of actors that get a new object every turn fill the old generation with their
  *     old ones, and a collection of it holds a shard up for a tenth of a second. Copied at commit, the new
  *     object dies young, and nothing is left to collect.
  */

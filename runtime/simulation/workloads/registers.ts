@@ -22,6 +22,7 @@ interface Delivered {
 const register = defineActor({
   kind: 'register',
   state: { value: 0, rung: 0 },
+  flat: true,
   events: {
     added: (state, { by }: { by: number }) => ({ ...state, value: state.value + by }),
     given: (state, { by }: { by: number }) => ({ ...state, value: state.value - by }),
