@@ -27,6 +27,16 @@ describe('the disk', () => {
     expect(readFileSync(path, 'utf8')).toBe('hello world')
   })
 
+  it.runIf(process.platform === 'linux')(
+    'asks the kernel for every sync: what can not be synced says so',
+    async () => {
+      const file = await disk.open('/dev/null', 'readwrite')
+      await expect(file.sync()).rejects.toMatchObject({ code: 'EINVAL' })
+      await file.close()
+      await expect(disk.syncFolder('/proc')).rejects.toMatchObject({ code: 'EINVAL' })
+    },
+  )
+
   it('creates exclusively, and says what is missing', async () => {
     const path = join(folder, 'exclusive')
     await (await disk.open(path, 'create')).close()
