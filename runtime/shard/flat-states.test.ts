@@ -14,11 +14,15 @@ interface Purse {
 
 const nobody: Purse = { owner: '', coins: 0 }
 
+/** A state that many purses are given, against the promise. */
+const still: Purse = { owner: 'still', coins: 0 }
+
 const purse = defineActor({
   kind: 'purse',
   state: nobody,
   flat: true,
   events: {
+    frozen: () => still,
     filled: (state, coins: number) => ({ owner: state.owner, coins: state.coins + coins }),
     given: (state, owner: string) => ({ owner, coins: state.coins }),
     emptied: () => nobody,
@@ -34,6 +38,10 @@ const purse = defineActor({
     },
     empty(turn) {
       turn.emit('emptied', null)
+      return null
+    },
+    freeze(turn) {
+      turn.emit('frozen', null)
       return null
     },
     /** Changes twice, then fails. */
@@ -75,6 +83,15 @@ describe('flat states', () => {
     expect(stateOf(anna)).toEqual({ owner: '', coins: 7 })
     expect(stateOf(bert)).toEqual({ owner: '', coins: 0 })
     expect(nobody).toEqual({ owner: '', coins: 0 })
+  })
+
+  it('are each actor’s own, also when an event gives the same state to many', async () => {
+    const { shards, stateOf } = await purses()
+    for (const address of [anna, bert]) await shards.command(address, 'freeze', null)
+    await shards.command(bert, 'fill', 3)
+    expect(stateOf(anna)).toEqual({ owner: 'still', coins: 0 })
+    expect(stateOf(bert)).toEqual({ owner: 'still', coins: 3 })
+    expect(still).toEqual({ owner: 'still', coins: 0 })
   })
 
   it('are what they were after a turn that throws', async () => {

@@ -272,10 +272,12 @@ export class ShardState {
 
   /** Brings the new state of an actor into the object that is its own. */
   private settle(activation: Activation, flat: FlatStates): void {
-    const { state, home, kind } = activation
+    const { state, home } = activation
     if (state === home) return
     if (home !== undefined && this.openCuts === 0 && flat.into(home, state)) activation.state = home
-    else activation.home = state !== kind.initial && flat.fits(state) ? state : undefined
+    // A copy: what an event gave it may give again, to another actor.
+    else if (flat.fits(state)) activation.state = activation.home = { ...state }
+    else activation.home = undefined
   }
 
   /** Number of a refusal in the list key records point to. */
