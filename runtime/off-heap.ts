@@ -2,10 +2,15 @@
  * Memory for what a shard keeps for good: megabytes that only grow.
  *
  * A shared buffer is nothing the collector counts. Of ordinary ones it takes the growth for garbage to be
- * found, and every few seconds under load goes through all objects that there are, for nothing.
+ * found, and every few seconds under load goes through all objects that there are, for nothing. What comes
+ * and goes must be counted: else it is garbage that nobody looks for.
  */
 
-/** Zeroed memory of so many bytes. */
-export function offHeap(bytes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(bytes)
-}
+/** Makes zeroed memory of so many bytes. */
+export type MakeMemory = (bytes: number) => Buffer
+
+/** Of what stays as long as its shard: the collector does not count it. */
+export const lastingMemory: MakeMemory = (bytes) => Buffer.from(new SharedArrayBuffer(bytes))
+
+/** Of what may be let go. */
+export const ordinaryMemory: MakeMemory = (bytes) => Buffer.from(new ArrayBuffer(bytes))

@@ -8,7 +8,6 @@
  * K3. Keys leave in the order they came, by shard time alone, so a replay forgets the same ones.
  */
 import { assert } from '../assert.js'
-import { offHeap } from '../off-heap.js'
 
 /** Kinds of records: what `note` means. */
 export const recordKinds = {
@@ -223,10 +222,10 @@ export class IdempotencyTable {
     let chunk = this.chunks[at]
     if (chunk === undefined) {
       chunk = {
-        words: new Int32Array(offHeap(4 * chunkRecords * hashWords)),
-        seconds: new Uint32Array(offHeap(4 * chunkRecords)),
-        notes: new Float64Array(offHeap(8 * chunkRecords)),
-        kinds: new Uint8Array(offHeap(chunkRecords)),
+        words: new Int32Array(chunkRecords * hashWords),
+        seconds: new Uint32Array(chunkRecords),
+        notes: new Float64Array(chunkRecords),
+        kinds: new Uint8Array(chunkRecords),
         answers: new Map(),
       }
       this.chunks[at] = chunk

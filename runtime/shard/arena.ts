@@ -5,7 +5,7 @@
  *     chunk list with a length is a consistent cut while appends go on.
  * R2. Positions are multiples of eight, counted in units of eight bytes, so that 32 bits reach 32 GiB.
  */
-import { offHeap } from '../off-heap.js'
+import { lastingMemory, type MakeMemory } from '../off-heap.js'
 
 const unitBits = 15
 const unitsPerChunk = 1 << unitBits
@@ -40,6 +40,12 @@ export class Arena {
   private words: Uint32Array[] = []
   private floats: Float64Array[] = []
   private used: number[] = []
+  private readonly memory: MakeMemory
+
+  /** @param memory of its chunks @default that of what stays as long as its shard */
+  constructor(memory: MakeMemory = lastingMemory) {
+    this.memory = memory
+  }
 
   /** Bytes in use, padding included. */
   get bytes(): number {
@@ -118,7 +124,7 @@ export class Arena {
 
   /** Takes a chunk over from a snapshot; chunks come in order. */
   restoreChunk(bytes: Uint8Array): void {
-    const chunk = chunkOf(Math.max(bytes.length, 8))
+    const chunk = this.memory(wholeUnits(Math.max(bytes.length, 8)))
     chunk.set(bytes)
     this.setChunk(this.chunks.length, chunk)
     this.used.push(bytes.length)
@@ -132,7 +138,7 @@ export class Arena {
     const first = this.chunks.length === 0
     const wanted = size + (first ? unusedBytes : 0)
     const bytes = Math.max(wanted, first ? firstChunkBytes : chunkBytes)
-    this.setChunk(this.chunks.length, chunkOf(bytes))
+    this.setChunk(this.chunks.length, this.memory(wholeUnits(bytes)))
     this.used.push(first ? unusedBytes : 0)
     return this.chunks.length - 1
   }
@@ -141,7 +147,7 @@ export class Arena {
     const chunk = this.chunks[index]!
     if (bytes <= chunk.length) return
     const room = Math.max(bytes, Math.min(chunkBytes, chunk.length * 2))
-    const grown = chunkOf(room)
+    const grown = this.memory(wholeUnits(room))
     chunk.copy(grown, 0, 0, this.used[index])
     this.setChunk(index, grown)
   }
@@ -154,7 +160,7 @@ export class Arena {
   }
 }
 
-/** A zeroed chunk of whole records. */
-function chunkOf(bytes: number): Buffer {
-  return Buffer.from(offHeap((bytes + 7) & ~7))
+/** Bytes of whole units that so many fit in. */
+function wholeUnits(bytes: number): number {
+  return (bytes + 7) & ~7
 }

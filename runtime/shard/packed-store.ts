@@ -12,6 +12,7 @@
  */
 import { Arena, type ArenaMark, type Position } from './arena.js'
 import { assert } from '../assert.js'
+import { ordinaryMemory } from '../off-heap.js'
 import {
   headerBytes,
   isAscii,
@@ -288,7 +289,8 @@ export class PackedStore {
   private compact(): void {
     const old = this.arena
     const positions = this.slots.filter((position) => position !== 0)
-    this.arena = new Arena()
+    // Where actors come and go this one is let go too some day.
+    this.arena = new Arena(ordinaryMemory)
     this.slots = new Uint32Array(this.slots.length)
     this.hashes = new Uint32Array(this.slots.length)
     this.count = 0
