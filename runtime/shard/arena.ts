@@ -5,7 +5,7 @@
  *     chunk list with a length is a consistent cut while appends go on.
  * R2. Positions are multiples of eight, counted in units of eight bytes, so that 32 bits reach 32 GiB.
  */
-import { lastingMemory, type MakeMemory } from '../off-heap.js'
+import { ordinaryMemory, type MakeMemory } from '../off-heap.js'
 
 const unitBits = 15
 const unitsPerChunk = 1 << unitBits
@@ -42,8 +42,8 @@ export class Arena {
   private used: number[] = []
   private readonly memory: MakeMemory
 
-  /** @param memory of its chunks @default that of what stays as long as its shard */
-  constructor(memory: MakeMemory = lastingMemory) {
+  /** @param memory of its chunks @default what may be let go */
+  constructor(memory: MakeMemory = ordinaryMemory) {
     this.memory = memory
   }
 

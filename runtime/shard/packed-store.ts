@@ -12,7 +12,7 @@
  */
 import { Arena, type ArenaMark, type Position } from './arena.js'
 import { assert } from '../assert.js'
-import { ordinaryMemory } from '../off-heap.js'
+import { ordinaryMemory, type MakeMemory } from '../off-heap.js'
 import {
   headerBytes,
   isAscii,
@@ -53,12 +53,17 @@ export type RecordCheck = (bytes: Buffer, from: number, to: number, kindVersion:
 const compactionBytesMin = 1024 * 1024
 
 export class PackedStore {
-  private arena = new Arena()
+  private arena: Arena
   private slots = new Uint32Array(16)
   /** Hashes of the addresses at {@link slots}. */
   private hashes = new Uint32Array(16)
   private count = 0
   private wastedBytes = 0
+
+  /** @param memory of its records, until it is compacted for the first time */
+  constructor(memory: MakeMemory = ordinaryMemory) {
+    this.arena = new Arena(memory)
+  }
 
   get size(): number {
     return this.count
@@ -290,7 +295,7 @@ export class PackedStore {
     const old = this.arena
     const positions = this.slots.filter((position) => position !== 0)
     // Where actors come and go this one is let go too some day.
-    this.arena = new Arena(ordinaryMemory)
+    this.arena = new Arena()
     this.slots = new Uint32Array(this.slots.length)
     this.hashes = new Uint32Array(this.slots.length)
     this.count = 0

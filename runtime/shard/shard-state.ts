@@ -13,11 +13,12 @@ import type { Change } from '../actor/define-actor.js'
 import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
 import { assert } from '../assert.js'
 import { limits } from '../limits.js'
+import type { MakeMemory } from '../off-heap.js'
 import { IdempotencyTable } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
 import { Outbox } from '../messaging/outbox.js'
 import { ShapedCodec } from '../../transport/index.js'
-import type { Position } from './arena.js'
+import { Arena, type Position } from './arena.js'
 import type { CommittedTurn, KeyInsert } from './committed-turn.js'
 import { DurableTimers } from './durable-timers.js'
 import type { FlatStates } from './flat-states.js'
@@ -104,6 +105,8 @@ export interface ShardStateOptions {
   readonly keyRetentionMs: number
   /** @default those of a program on its own */
   readonly formats?: ShardFormats
+  /** Of packed actors and histories. @default what may be let go: shards that come and go */
+  readonly memory?: MakeMemory
 }
 
 export class ShardState {
@@ -113,14 +116,14 @@ export class ShardState {
   readonly keyRetentionMs: number
   readonly formats: ShardFormats
   readonly actors = new Map<Address, Activation>()
-  readonly store = new PackedStore()
+  readonly store: PackedStore
   readonly keys = new IdempotencyTable()
   readonly outbox: Outbox
   /** Number of the last message applied, by source. */
   readonly cursors: Float64Array
   readonly timers = new DurableTimers()
   readonly quarantine = new Quarantine()
-  history = new HistoryLog()
+  history: HistoryLog
   /** Shapes of packed states. */
   codec = new ShapedCodec()
   tally: unknown
@@ -144,6 +147,8 @@ export class ShardState {
     this.kinds = options.kinds
     this.keyRetentionMs = options.keyRetentionMs
     this.formats = options.formats ?? formatsAlone
+    this.store = new PackedStore(options.memory)
+    this.history = new HistoryLog([], new Arena(options.memory))
     this.outbox = new Outbox(options.shards)
     this.cursors = new Float64Array(options.shards)
     this.tally = options.kinds.tally?.initial(options.shard, options.shards)

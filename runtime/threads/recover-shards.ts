@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Kinds } from '../actor/kinds.js'
 import type { Env } from '../env/env.js'
 import { OpenRefused } from '../errors.js'
+import { lastingMemory } from '../off-heap.js'
 import { readFrames, type FolderPlan } from '../journal/file/index.js'
 import { FileSnapshots } from '../snapshot/file-snapshots.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
@@ -80,6 +81,8 @@ function emptyState(scope: RecoveryScope, kinds: Kinds, shard: number): ShardSta
     shards: scope.shards,
     kinds,
     keyRetentionMs: scope.keyRetentionMs,
+    // They stay as long as the thread.
+    memory: lastingMemory,
   })
 }
 
