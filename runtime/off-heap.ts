@@ -1,5 +1,5 @@
 /**
- * Memory for what a shard keeps for good: megabytes that only grow.
+ * Memory outside the heap for what a shard keeps as bytes: the kind the collector counts, and the kind it does not.
  *
  * A shared buffer is nothing the collector counts. Of ordinary ones it takes the growth for garbage to be
  * found, and every few seconds under load goes through all objects that there are, for nothing. What comes

@@ -5,7 +5,7 @@ import { keyOf, shardOfHome, type Address } from './address.js'
 import type { ActorDefinition, ActorModule, TallyDefinition } from './define-actor.js'
 import type { QueryView, ShardView, Turn } from './turn.js'
 import { OpenRefused } from '../errors.js'
-import { FlatStates } from '../shard/flat-states.js'
+import { FlatStates } from './flat-states.js'
 
 type CommandHandler = (turn: Turn<unknown>, input: unknown) => unknown
 type QueryHandler = (view: QueryView<unknown>, input: unknown) => unknown

@@ -81,7 +81,7 @@ export function snapshotFolder(snapshots: string, shard: number): string {
 const blockHeaderBytes = 8
 /** Bytes gathered before a write where nobody sets the pace. */
 const writeBytes = 512 * 1024
-/** Room for a small piece and a block more; it grows. */
+/** Where writes are gathered: each has room for a small piece and a block more, and grows. */
 const gathering = new SpareBuffers(384 * 1024)
 /** Bytes between two syncs (N11). */
 const syncBytes = 512 * 1024

@@ -30,7 +30,7 @@ const incrementsMax = 64
 
 /** Shards written at once, at ease and in haste (N13). */
 const atOnce = { ease: 1, haste: 16 } as const
-/** A round that lags by one part of so many is in full haste. */
+/** Full haste is where a round lags by its shards divided by this. */
 const hasteGain = 2
 
 /** So many rounds, about, share the whole snapshots of all shards. */
@@ -55,7 +55,7 @@ export class Snapshotter {
    */
   private roundBytes = 0
   /** Shards of the round under way that are written. */
-  private written = 0
+  private shardsWritten = 0
   private readonly pace: Pace
   private running: Promise<void> | undefined
   private stopping = false
@@ -95,7 +95,7 @@ export class Snapshotter {
   private async round(): Promise<void> {
     this.bytesAtLastRound = this.lane.journal.bytesAppended
     this.roundBytes = 0
-    this.written = 0
+    this.shardsWritten = 0
     const { clock } = this.options.env
     const writing = new Set<Promise<void>>()
     for (const shard of this.lane.shards) {
@@ -104,7 +104,7 @@ export class Snapshotter {
       const one = this.snapshot(shard).catch(this.failed)
       const written = one.finally(() => {
         writing.delete(written)
-        this.written++
+        this.shardsWritten++
       })
       writing.add(written)
       if (writing.size >= this.atOnce) await Promise.race(writing)
@@ -141,12 +141,12 @@ export class Snapshotter {
     })
     if (cut === undefined) return
     const counted = new Counted(this.pace.timed(cut.blocks))
-    const written = {
+    const contents = {
       ...{ ordinal: cut.ordinal, epoch, blocks: counted, pace: this.pace },
       ...(cut.isWhole || chain === undefined ? {} : { follows: chain.newest }),
     }
     const durable = (): Promise<void> => this.lane.whenDurable(state.shard, cut.ordinal)
-    await store.write(state.shard, written, durable).finally(cut.end)
+    await store.write(state.shard, contents, durable).finally(cut.end)
     this.wrote(state.shard, cut, counted.bytes)
     const kept = await store.prune(state.shard)
     if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)
@@ -190,7 +190,8 @@ export class Snapshotter {
   private haste(): number {
     if (this.stopping) return 1
     const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
-    const lag = (2 * grown) / this.options.journalBytes() - this.written / this.lane.shards.length
+    const done = this.shardsWritten / this.lane.shards.length
+    const lag = (2 * grown) / this.options.journalBytes() - done
     return Math.max(0, Math.min(1, hasteGain * lag))
   }
 }

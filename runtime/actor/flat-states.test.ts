@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { addressOf } from '../actor/address.js'
-import { defineActor } from '../actor/define-actor.js'
+import { addressOf } from './address.js'
+import { defineActor } from './define-actor.js'
 import { cutState } from '../snapshot/snapshot-blocks.js'
 import { SnapshotRestore } from '../snapshot/snapshot-restore.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
 import { FlatStates } from './flat-states.js'
-import { ShardState } from './shard-state.js'
+import { ShardState } from '../shard/shard-state.js'
 
 interface Purse {
   readonly owner: string
@@ -74,25 +74,21 @@ describe('flat states', () => {
     expect(home).toEqual({ owner: 'Anna Maria', coins: 13 })
   })
 
-  it('are each actor’s own, also when an event gives back the state all begin with', async () => {
-    const { shards, stateOf } = await purses()
-    await shards.command(bert, 'fill', 1)
-    await shards.command(anna, 'empty', null)
-    await shards.command(bert, 'empty', null)
-    await shards.command(anna, 'fill', 7)
-    expect(stateOf(anna)).toEqual({ owner: '', coins: 7 })
-    expect(stateOf(bert)).toEqual({ owner: '', coins: 0 })
-    expect(nobody).toEqual({ owner: '', coins: 0 })
-  })
-
-  it('are each actor’s own, also when an event gives the same state to many', async () => {
-    const { shards, stateOf } = await purses()
-    for (const address of [anna, bert]) await shards.command(address, 'freeze', null)
-    await shards.command(bert, 'fill', 3)
-    expect(stateOf(anna)).toEqual({ owner: 'still', coins: 0 })
-    expect(stateOf(bert)).toEqual({ owner: 'still', coins: 3 })
-    expect(still).toEqual({ owner: 'still', coins: 0 })
-  })
+  it.each([
+    ['the one all begin with', 'empty', nobody],
+    ['any other', 'freeze', still],
+  ])(
+    'are each actor’s own, also when an event gives one state to many: %s',
+    async (_, command, given) => {
+      const { shards, stateOf } = await purses()
+      const before = { ...given }
+      for (const address of [anna, bert]) await shards.command(address, command, null)
+      await shards.command(bert, 'fill', 3)
+      expect(stateOf(anna)).toEqual(before)
+      expect(stateOf(bert)).toEqual({ ...before, coins: 3 })
+      expect(given).toEqual(before)
+    },
+  )
 
   it('are what they were after a turn that throws', async () => {
     const { shards, stateOf } = await purses()
@@ -138,6 +134,16 @@ describe('the layout of a kind’s flat states', () => {
     expect(home).toEqual({ owner: 'Anna', coins: 1 })
     expect(flat.into(home, { owner: 'Bert', coins: -0 })).toBe(true)
     expect(home).toEqual({ owner: 'Bert', coins: -0 })
+  })
+
+  it('is none of what a copy of its fields would not be', () => {
+    const flat = new FlatStates()
+    class Purse {
+      readonly coins = 1
+    }
+    for (const state of [[], [1], new Purse(), new Map()]) expect(flat.fits(state)).toBe(false)
+    expect(flat.fits({ coins: 1 })).toBe(true)
+    expect(flat.fits(new Purse())).toBe(false)
   })
 
   it('is none with a field that would be no field', () => {

@@ -16,6 +16,8 @@ export class FlatStates {
   /** True when a state has the layout of the others; the first one decides which that is. */
   fits(state: unknown): state is object {
     if (typeof state !== 'object' || state === null) return false
+    // A list, or an object of a class, would not be the same as a copy of its fields.
+    if (Object.getPrototypeOf(state) !== Object.prototype) return false
     if (this.copy === undefined && !this.learn(state)) return false
     const { names } = this
     let at = 0
@@ -39,7 +41,7 @@ export class FlatStates {
     // The one field that is none.
     if (names.includes('__proto__')) return false
     this.names = names
-    const fields = this.names.map((name) => JSON.stringify(name))
+    const fields = names.map((name) => JSON.stringify(name))
     const steps = fields.map((field) => `to[${field}] = from[${field}]`)
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- quoted: a name is nothing but a name
     this.copy = new Function('to', 'from', steps.join(';')) as Copy
