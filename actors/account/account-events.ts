@@ -98,6 +98,16 @@ function release(state: AccountState, { amount, day }: Spending): AccountState {
   return moved(state, amount, -1, 0, 0, 0, state.day, spent)
 }
 
+/** Money leaves for good, without a hold before. */
+function pay(state: AccountState, { amount, day }: Spending): AccountState {
+  return moved(state, amount, 0, 1, 0, 0, day, spentAfter(state, amount, day))
+}
+
+/** Money arrives, without a reservation before. */
+function receive(state: AccountState, { amount }: Movement): AccountState {
+  return moved(state, amount, 0, 0, 0, 1)
+}
+
 /** More than the largest amount in a day counts as that much: no limit is higher. */
 function spentAfter(state: AccountState, amount: number, day: number): number {
   if (state.day !== day) return amount
@@ -124,9 +134,8 @@ export const accountEvents = {
   released: release,
   posted: (s: AccountState, d: Crossing) => moved(s, d.amount, -1, 1, 0, 0),
   /** Payer and payee in one turn: no hold is needed between two lines of one group. */
-  paid: (s: AccountState, d: Payment) =>
-    moved(s, d.amount, 0, 1, 0, 0, d.day, spentAfter(s, d.amount, d.day)),
-  credited: (s: AccountState, d: TimedCrossing) => moved(s, d.amount, 0, 0, 0, 1),
+  paid: (s: AccountState, d: Payment) => pay(s, d),
+  credited: (s: AccountState, d: TimedCrossing) => receive(s, d),
 
   refundDebited: (s: AccountState, d: TimedCrossing) => moved(s, d.amount, 0, 1, 0, 0),
   refundExpected: (s: AccountState, d: Movement) => moved(s, d.amount, 0, 0, 1, 0),
@@ -139,6 +148,9 @@ export const accountEvents = {
   transferReserved: (s: AccountState, d: Movement) => moved(s, d.amount, 0, 0, 1, 0),
   transferUnreserved: (s: AccountState, d: Movement) => moved(s, d.amount, 0, 0, -1, 0),
   transferCredited: (s: AccountState, d: TimedCrossing) => moved(s, d.amount, 0, 0, -1, 1),
+  /** Both sides of a leg in one turn: no hold, no reservation. */
+  transferPaid: (s: AccountState, d: Payment) => pay(s, d),
+  transferReceived: (s: AccountState, d: TimedCrossing) => receive(s, d),
 }
 
 export type AccountEvents = typeof accountEvents

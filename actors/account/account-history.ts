@@ -39,6 +39,8 @@ const entryTypes: readonly EntryType[] = [
   { event: 'transferReserved', name: 'transfer_reserve', effect: [0, 0, 1, 0] },
   { event: 'transferUnreserved', name: 'transfer_unreserve', effect: [0, 0, -1, 0] },
   { event: 'transferCredited', name: 'transfer_credit', effect: [0, 0, -1, 1] },
+  { event: 'transferPaid', name: 'transfer_payment', effect: [0, 1, 0, 0] },
+  { event: 'transferReceived', name: 'transfer_credit', effect: [0, 0, 0, 1] },
 ]
 
 const typeOfEvent: ReadonlyMap<string, number> = new Map(

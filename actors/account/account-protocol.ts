@@ -23,6 +23,39 @@ export interface LegStep {
   readonly currency: string
 }
 
+/** One side of a leg of a transfer that is done at once, as the account on it sees it. */
+export interface LegSide {
+  /** Number of the leg. */
+  readonly leg: number
+  /** Whether the account pays, or is paid. */
+  readonly pays: boolean
+  readonly other: Address
+  readonly amount: number
+  /** Shard of the other side. */
+  readonly peer: number
+}
+
+/** All sides of an account in a transfer, by leg. */
+export interface AccountSides {
+  readonly account: Address
+  readonly sides: readonly LegSide[]
+}
+
+/** All sides of a transfer whose accounts live in one shard, told to the first of these accounts. */
+export interface ShardSides {
+  readonly transfer: string
+  readonly currency: string
+  /** Of all sides together: what the message carries. */
+  readonly amount: number
+  readonly accounts: readonly AccountSides[]
+}
+
+/** Why a side of a leg can't be done. */
+export interface SideRefused {
+  readonly leg: number
+  readonly code: string
+}
+
 /** Money that moved: when, how much. What the other side posts. */
 export type Moved = readonly [at: number, amount: number, currency: string]
 
@@ -53,6 +86,11 @@ export type AccountProtocol = {
   /** Reserved money arrives; another shard's coordinator is told by a message of its own. */
   transferCredit(input: LegCrossing): Moved
   transferPost(input: LegCrossing): void
+
+  /** Whether all sides of these accounts can be done now. @returns the first that can't */
+  mayTransfer(input: ShardSides): SideRefused | null
+  /** Does them, or none of them. @returns the first that can't be done */
+  transferNow(input: ShardSides): SideRefused | null
 }
 
 /** A hold, or a part of it, given back. */

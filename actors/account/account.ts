@@ -11,6 +11,7 @@ import { accountView, unopened, type AccountState } from './account-state.js'
 import * as administration from './administration.js'
 import { pay, replayPay } from './pay.js'
 import * as payment from './payment-steps.js'
+import { mayTransfer, transferNow } from './transfer-sides.js'
 import * as transfer from './transfer-steps.js'
 
 /** Makes a kind of accounts. */
@@ -45,6 +46,9 @@ export function defineAccount(kind: AccountKind) {
       transferUnreserve: transfer.transferUnreserve,
       transferCredit: transfer.transferCredit,
       transferPost: transfer.transferPost,
+
+      mayTransfer,
+      transferNow,
     },
     queries: {
       view: (view: QueryView<AccountState>): AccountView | Refusal =>

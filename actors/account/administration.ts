@@ -4,12 +4,19 @@
  * N1. Asking again for what is so already changes nothing and answers the account as it is.
  * N2. An account closes only empty: no balance, no holds, nothing expected or reserved.
  */
-import { addressOf, type QueryView, type Refusal, type Turn } from '../../runtime/index.js'
+import {
+  addressOf,
+  isRefusal,
+  type QueryView,
+  type Refusal,
+  type Turn,
+} from '../../runtime/index.js'
 import type { AccountKind, AccountView } from '../bank.js'
 import { cashAddress, cashView, type CashState } from '../cash/cash.js'
 import { isAmount } from '../money/minor-units.js'
 import { derivedId } from '../payment/derived-ids.js'
 import { refuse } from '../refusals.js'
+import { canBeAtOnce, transferAtOnce } from '../transfer/at-once.js'
 import { transferAddress } from '../transfer/transfer-protocol.js'
 import { firstTransferAnswer, type TransferState } from '../transfer/transfer-state.js'
 import type { Leg } from '../bank.js'
@@ -126,6 +133,10 @@ export function transfer(turn: AccountTurn, input: { legs: readonly Leg[] }) {
   const sound = legs.every(({ payer, payee, amount }) => payer !== payee && isAmount(amount))
   if (!sound || legs.length === 0 || legs[0]?.payer !== turn.address) {
     return refuse('invalid_request')
+  }
+  if (canBeAtOnce(turn, legs)) {
+    const done = transferAtOnce(turn, legs)
+    return isRefusal(done) ? done : turn.remember(done)
   }
   const sequence = turn.sequence()
   const id = derivedId('t', turn.shard, sequence)

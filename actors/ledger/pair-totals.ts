@@ -2,7 +2,7 @@
  * The running totals of each ordered pair of shards: what messages say they carry, what arrives, and
  * the comparison of both sides at equal message numbers (L3 and L4 in `tally.ts`).
  */
-import type { LegStep, Moved, PaymentStep } from '../account/account-protocol.js'
+import type { LegStep, Moved, PaymentStep, ShardSides } from '../account/account-protocol.js'
 import type { Outcome } from '../../runtime/index.js'
 import { pairOf, totals, type LedgerTally, type PairTally } from './transit.js'
 import { addTo, equals, packedAt, setTo, unpacked, valueOf, type Packed } from './wide.js'
@@ -35,8 +35,9 @@ export function stampOf(
     case 'credit':
     case 'debit':
     case 'transferCredit':
-    case 'transferPost': {
-      const { amount, currency } = input as PaymentStep | LegStep
+    case 'transferPost':
+    case 'transferNow': {
+      const { amount, currency } = input as PaymentStep | LegStep | ShardSides
       return carry(tally, target, amount, currency)
     }
     case 'credited':

@@ -93,11 +93,13 @@ function crossed(currency: CurrencyTally, event: string, { peer, amount, at }: M
     case 'paid':
     case 'posted':
     case 'transferPosted':
+    case 'transferPaid':
       addTo(currency.sums, sums.transit, amount)
       addTo(pair.totals, totals.posted, amount)
       return
     case 'credited':
     case 'transferCredited':
+    case 'transferReceived':
       addTo(currency.sums, sums.transit, -amount)
       creditAt(pair, amount, at)
       return

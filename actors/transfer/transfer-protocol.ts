@@ -11,6 +11,8 @@ import type { Leg } from '../bank.js'
 export type TransferProtocol = {
   /** @returns true when the transfer has ended within the turn */
   begin(input: { legs: readonly Leg[] }): boolean
+  /** Keeps the record of one that was done at once. */
+  recordSettled(input: { legs: readonly Leg[] }): void
   /** The money of a leg has arrived at a payee in another shard. */
   legCredited(input: { leg: number; moved: Moved }): void
 }

@@ -2,7 +2,8 @@
  * The state of a transfer: its legs, what each of them has promised, and how far it got.
  *
  *   none ──► preparing ── all held and reserved ──► crediting ── all credited ──► settled
- *                └─────── any refusal ────────────► refused
+ *     │          └─────── any refusal ────────────► refused                          ▲
+ *     └── all accounts within one turn's reach ──────────────────────────────────────┘
  *
  * T1. Nothing is credited before everything is held and reserved.
  * T2. It leaves `preparing` only when every answer is there, so what has to be undone is known.
@@ -56,7 +57,7 @@ export const unopenedTransfer: TransferState = {
 }
 
 const transitions: Readonly<Record<TransferProgress, readonly TransferProgress[]>> = {
-  none: ['preparing'],
+  none: ['preparing', 'settled'],
   preparing: ['crediting', 'refused'],
   crediting: ['settled'],
   settled: [],
@@ -113,6 +114,13 @@ export const transferEvents = {
     s: TransferState,
     data: { leg: number; at: number; amount: number; currency: string; from: number; to: number },
   ): TransferState => withSide(s, data.leg, { creditedAt: data.at }),
+  /** Begun and settled in one turn; nothing was held or reserved, so there are no sides. */
+  settledAtOnce: (s: TransferState, data: { legs: readonly Leg[]; at: number }): TransferState => ({
+    ...moveTo(s, 'settled'),
+    legs: data.legs,
+    createdAt: data.at,
+    settledAt: data.at,
+  }),
   settled: (s: TransferState, data: { at: number }): TransferState => ({
     ...moveTo(s, 'settled'),
     settledAt: data.at,

@@ -1,6 +1,6 @@
 /**
- * The kind `transfer`: the coordinator of one transfer of several legs, all or nothing. It lives in
- * the shard of its first payer. Money between two other shards crosses this one, so that every pair
+ * The kind `transfer`: the coordinator of one transfer of several legs, all or nothing, and the record of
+ * one that was done at once (`at-once.ts`). It lives in the shard of its first payer. Money between two other shards crosses this one, so that every pair
  * of shards is balanced by the two of them alone.
  *
  * K1. Every payer's hold and every payee's reservation is there before the first credit leaves.
@@ -155,6 +155,9 @@ export const transfer = defineActor({
   events: transferEvents,
   commands: {
     begin,
+    recordSettled(turn, input: { legs: readonly Leg[] }): void {
+      turn.emit('settledAtOnce', { legs: input.legs, at: turn.now })
+    },
     held(turn, input: { outcome: Outcome<number>; context: number }): void {
       hasHeld(turn, input.context, input.outcome)
       advance(turn)

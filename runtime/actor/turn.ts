@@ -140,8 +140,8 @@ export interface Turn<S, E extends Events<S> = Events<S>> {
   ): Refusal<Code>
   /**
    * Whether {@link call} reaches an actor: it lives in this shard, or in one that commits in the same
-   * atomic group and has handled all that was sent to it from here. Each such other shard can be called
-   * into once a turn; where this says no, `send`.
+   * atomic group and has handled all that was sent to it from here. Each such other shard takes one call
+   * a turn that changes anything, behind any number that change nothing; where this says no, `send`.
    */
   canCall(address: Address): boolean
   /**

@@ -175,4 +175,32 @@ export const paymentMutants: readonly Mutant[] = [
     replace: '    state.creditsPending >= 0\n',
     oracle: 'reference-model',
   },
+  {
+    name: 'legs_counted_alone',
+    breaks:
+      'A transfer that is done at once looks at each leg of a payer as if it were the only one.',
+    file: 'actors/account/transfer-sides.ts',
+    find: '    else state = after(state, amount, pays, day)\n',
+    replace: '',
+    oracle: 'no-overdraft',
+    fast: true,
+  },
+  {
+    name: 'shard_not_asked',
+    breaks: 'A transfer done at once does not wait for the answer of the shard it asks last.',
+    file: 'actors/transfer/at-once.ts',
+    find: '  if (late !== null) return refusalFor(late.code)\n',
+    replace: '',
+    oracle: 'convergence',
+    fast: true,
+  },
+  {
+    name: 'leg_received_here',
+    breaks: 'A leg that is done at once names its own shard as the other side.',
+    file: 'actors/transfer/at-once.ts',
+    find: 'add(payee, to, { leg, pays: false, other: payer, amount, peer: from })',
+    replace: 'add(payee, to, { leg, pays: false, other: payer, amount, peer: to })',
+    oracle: 'conservation',
+    fast: true,
+  },
 ]

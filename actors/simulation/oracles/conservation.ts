@@ -35,11 +35,16 @@ const sides: Readonly<
   refundCredited: { side: 'taken', refund: true },
 }
 
+/** Both sides of a leg that is done at once, in turns of one group: what is taken, and what is given. */
+const atOnce: Readonly<Record<string, 1 | -1>> = { transferPaid: 1, transferReceived: -1 }
+
 export class ConservationOracle {
   /** By shard and currency: what its open frame adds up to. */
   private readonly frame = new Map<number, Map<string, number>>()
   /** By giver, taker, direction and currency: given less taken. */
   private readonly inFlight = new Map<string, number>()
+  /** By pair and transfer: paid less received, of legs that are done at once. */
+  private readonly together = new Map<string, number>()
   /** By pair and reference: taken from a near shard whose turn comes behind. */
   private readonly ahead = new Map<string, number>()
 
@@ -62,7 +67,7 @@ export class ConservationOracle {
 
   /** Money given by one shard and not yet taken by the other. */
   left(): string[] {
-    return [...this.inFlight, ...this.ahead]
+    return [...this.inFlight, ...this.ahead, ...this.together]
       .filter(([, amount]) => amount !== 0)
       .map(([pair, amount]) => `${pair}: ${amount}`)
   }
@@ -76,8 +81,17 @@ export class ConservationOracle {
     const { reference, amount, peer } = data as MoneyData
     if (event === 'deposited') this.add(turn, currency, -amount)
     else if (event === 'withdrawn') this.add(turn, currency, amount)
+    if (peer === undefined || peer === turn.shard) return
+    const direction = atOnce[event]
+    if (direction !== undefined) {
+      this.add(turn, currency, direction * amount)
+      const [payer, payee] = direction === 1 ? [turn.shard, peer] : [peer, turn.shard]
+      const pair = `transfer ${reference} from shard ${payer} to shard ${payee}, ${currency}`
+      this.together.set(pair, (this.together.get(pair) ?? 0) + direction * amount)
+      return
+    }
     const crossing = sides[event]
-    if (crossing === undefined || peer === undefined || peer === turn.shard) return
+    if (crossing === undefined) return
     // Given for a payment: less in transit here; taken: more. A refund runs the other way.
     const { side, refund } = crossing
     this.add(turn, currency, (side === 'given') === refund ? amount : -amount)

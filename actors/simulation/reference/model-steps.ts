@@ -5,6 +5,7 @@
 import { keyOf } from '../../../runtime/index.js'
 import type { Turn } from '../committed.js'
 import type { CommittedMessage } from '../kit.js'
+import type { AccountSides } from './model-transfer.js'
 import type { ReferenceModel } from './reference-model.js'
 
 /** A step of something begun arrives at another shard, or its answer comes back. */
@@ -25,6 +26,7 @@ export function takeStep(model: ReferenceModel, turn: Turn, message: CommittedMe
 
 /** A step that was called, not sent: nobody waits for its answer. */
 export function isNear({ command, then }: CommittedMessage): boolean {
+  if (command === 'transferNow') return true
   return (command === 'credit' || command === 'debit') && then === undefined
 }
 
@@ -60,6 +62,13 @@ function takeTransferStep(
       model.ended(id, transfer.comeBack(fields.context ?? -1, side, turn.time, world))
       return
     }
+    case 'transferNow':
+      transfer.moveAtOnce(
+        (input as { accounts: readonly AccountSides[] }).accounts,
+        turn.time,
+        world,
+      )
+      return
     case 'transferCredit':
       transfer.credit(leg, turn.time, world)
       return

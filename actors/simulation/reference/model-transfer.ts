@@ -4,6 +4,7 @@
  */
 import type { Leg, TransferView } from '../../bank.js'
 import {
+  count,
   hold,
   post,
   release,
@@ -23,6 +24,20 @@ export interface TransferWorld {
 }
 
 type Side = 'payer' | 'payee'
+
+/** What an account is asked to do at once. */
+export interface AccountSides {
+  readonly account: string
+  readonly sides: readonly {
+    readonly leg: number
+    readonly pays: boolean
+    readonly amount: number
+  }[]
+}
+
+function sideOf(pays: boolean): Side {
+  return pays ? 'payer' : 'payee'
+}
 
 /** One side of one leg. */
 interface LegSide {
@@ -67,6 +82,102 @@ export class ModelTransfer {
         creditedAt: 0,
       }))
     this.sides = [...sideOf('payer'), ...sideOf('payee')]
+  }
+
+  /**
+   * All accounts can be called: whatever is in the first payer's shard moves now, and the rest in the
+   * turns behind this one. Nothing may be against any of it.
+   */
+  beginAtOnce(now: number, world: TransferWorld): ModelOutcome {
+    const own = this.sides.filter(({ here }) => here)
+    for (const side of own) this.moveSide(side, now, world)
+    this.progress = 'settled'
+    this.settledAt = now
+    return this.outcome(world)
+  }
+
+  /** A shard called by the first payer moves its sides: all of them, and no others. */
+  moveAtOnce(accounts: readonly AccountSides[], now: number, world: TransferWorld): void {
+    const asked = accounts.flatMap(({ account, sides }) =>
+      sides.map(({ leg, pays, amount }) => ({ account, leg, kind: sideOf(pays), amount })),
+    )
+    // An account pays before it is paid, whatever the order of the legs.
+    asked.sort((a, b) => Number(b.kind === 'payer') - Number(a.kind === 'payer') || a.leg - b.leg)
+    for (const { account, leg, kind, amount } of asked) {
+      const side = this.side(leg, kind)
+      const same = side.leg[kind] === account && side.leg.amount === amount && !side.here
+      if (!same) throw new Error(`${this.id} asks ${account} for what no leg says`)
+      this.moveSide(side, now, world)
+    }
+  }
+
+  /**
+   * What a refusal of all at once may have been. Of accounts in other shards the model does not know how
+   * they stood at that moment: they may have refused for any reason.
+   */
+  refusalAtOnce(said: string, now: number, world: TransferWorld): ModelOutcome {
+    const first = this.firstRefusalHere(now, world)
+    const elsewhere = this.sides.some(
+      ({ here, number }) => !here && (first === undefined || number <= first.number),
+    )
+    if (elsewhere) return refusedWith(said)
+    return refusedWith(first?.why ?? '')
+  }
+
+  /** The sides of this shard as they would be decided, one behind the other: nothing stays of it. */
+  private firstRefusalHere(
+    now: number,
+    world: TransferWorld,
+  ): { readonly number: number; readonly why: string } | undefined {
+    const copies = new Map<string, ModelAccount>()
+    const copyOf = (address: string): ModelAccount => {
+      const known = copies.get(address)
+      if (known !== undefined) return known
+      const account = world.account(address)
+      const copy = { ...account, spent: new Map(account.spent) }
+      copies.set(address, copy)
+      return copy
+    }
+    const refused: { number: number; why: string }[] = []
+    for (const side of this.sides) {
+      if (!side.here) continue
+      const why = this.tryMove(side, now, world, copyOf(side.leg[side.side]))
+      if (why !== '') refused.push({ number: side.number, why })
+    }
+    refused.sort((a, b) => a.number - b.number || world.rankOf(a.why) - world.rankOf(b.why))
+    return refused[0]
+  }
+
+  private moveSide(side: LegSide, now: number, world: TransferWorld): void {
+    const { side: kind, leg, number } = side
+    if (side.ended !== undefined) throw new Error(`${this.id}: leg ${number} is moved twice`)
+    const why = this.tryMove(side, now, world, world.account(leg[kind]))
+    if (why !== '') throw new Error(`${this.id}: leg ${number} is moved in spite of "${why}"`)
+    side.decided = { why, day: 0 }
+    side.known = true
+    side.ended = 'moved'
+  }
+
+  /** Moves a side at an account, or says why not. */
+  private tryMove(
+    { leg, side }: LegSide,
+    now: number,
+    world: TransferWorld,
+    account: ModelAccount,
+  ): string {
+    const { amount, currency } = leg
+    if (side === 'payee') {
+      const why = whyNotCredit(account, currency, 'payee_not_found')
+      if (why === '') account.creditsPosted += amount
+      return why
+    }
+    const day = world.dayOf(now)
+    const why = whyNotSpend(account, amount, currency, day)
+    if (why === '') {
+      account.debitsPosted += amount
+      count(account, amount, day)
+    }
+    return why
   }
 
   /** The coordinator begins: its own shard's sides first. */
@@ -175,7 +286,8 @@ export class ModelTransfer {
 
   /** Sides that promised something which is neither moved nor given back. */
   get unfinished(): number {
-    return this.sides.filter((s) => s.decided?.why === '' && s.ended === undefined).length
+    const promised = ({ decided }: LegSide) => this.progress === 'settled' || decided?.why === ''
+    return this.sides.filter((side) => promised(side) && side.ended === undefined).length
   }
 
   private decide(side: LegSide, now: number, world: TransferWorld): string {

@@ -120,8 +120,9 @@ export class ReferenceModel {
       this.callers.set(`${turn.shard} ${message.target} ${message.number}`, operation)
     }
     const outcome = this.run(turn, request, refusal)
-    // A refused transfer is remembered by its number, like one that was done.
-    const due = outcome.type === 'refused' && request.name !== 'transfer' ? outcome.code : undefined
+    // A transfer that its coordinator refused is remembered by its number, like one that was done.
+    const byNumber = request.name === 'transfer' && refusal === undefined
+    const due = outcome.type === 'refused' && !byNumber ? outcome.code : undefined
     if (refusal !== due) {
       throw new Error(
         `${keyName(request)} ${JSON.stringify(request.input)} ended ${refusal ?? 'well'}; the model says ${due ?? 'well'}`,
@@ -151,7 +152,7 @@ export class ReferenceModel {
       case 'pay':
         return this.pay(turn, request, refusal)
       case 'transfer':
-        return this.transfer(turn, request.input as { legs: readonly Leg[] })
+        return this.transfer(turn, request.input as { legs: readonly Leg[] }, refusal)
       default:
         return this.changePayment(turn, request, refusal)
     }
@@ -207,11 +208,22 @@ export class ReferenceModel {
     return outcome
   }
 
-  private transfer(turn: Turn, { legs }: { legs: readonly Leg[] }): ModelOutcome {
-    const id = this.newId(turn, transferIn(turn))
-    const transfer = new ModelTransfer(id, legs, turn.time, turn.shard, this.world)
+  private transfer(
+    turn: Turn,
+    { legs }: { legs: readonly Leg[] },
+    refusal: string | undefined,
+  ): ModelOutcome {
+    const { time, shard } = turn
+    if (refusal !== undefined) {
+      const transfer = new ModelTransfer('', legs, time, shard, this.world)
+      return transfer.refusalAtOnce(refusal, time, this.world)
+    }
+    const { address, event } = beginningOf(turn)
+    const id = this.newId(turn, keyOf(address))
+    const transfer = new ModelTransfer(id, legs, time, shard, this.world)
     this.transfers.set(id, transfer)
-    return transfer.begin(turn.time, this.world)
+    if (event === 'settledAtOnce') return transfer.beginAtOnce(time, this.world)
+    return transfer.begin(time, this.world)
   }
 
   /** A step has ended: who asked for it gets this. */
@@ -314,7 +326,7 @@ function hasPassed(outcome: ModelOutcome): boolean {
 /** What ends the request's waiting: its payment or transfer. */
 function waitsFor(turn: Turn, { name, address }: OperationRequest): string {
   if (name === 'pay') return referenceIn(turn)
-  return name === 'transfer' ? transferIn(turn) : keyOf(address)
+  return keyOf(name === 'transfer' ? beginningOf(turn).address : address)
 }
 
 /** The id a turn gave to what it began. */
@@ -327,8 +339,11 @@ function referenceIn(turn: Turn): string {
 
 const beginnings = new Set(['held', 'paid', 'deposited', 'withdrawn'])
 
-function transferIn(turn: Turn): string {
-  const begun = turn.events.find(({ kind, event }) => kind === 'transfer' && event === 'begun')
+/** The event that begins a transfer. */
+function beginningOf(turn: Turn): CommittedEvent {
+  const begun = turn.events.find(
+    ({ kind, event }) => kind === 'transfer' && (event === 'begun' || event === 'settledAtOnce'),
+  )
   if (begun === undefined) throw new Error('no transfer was begun')
-  return keyOf(begun.address)
+  return begun
 }
