@@ -158,9 +158,9 @@ describe('a transfer done at once', () => {
       })
     // Shards that never told each other anything have nothing to compare.
     await Promise.all(round('before', 120))
-    let running = true
-    const transfers = Promise.all(round('meanwhile', 6_000)).then(() => (running = false))
-    while (running) expect((await atOnce.bank.audit()).findings).toEqual([])
+    const ended = new AbortController()
+    const transfers = Promise.all(round('meanwhile', 6_000)).then(() => ended.abort())
+    while (!ended.signal.aborted) expect((await atOnce.bank.audit()).findings).toEqual([])
     await transfers
   })
 })
