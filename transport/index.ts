@@ -3,7 +3,7 @@ export {
   assertPlain,
   openRow,
   pack,
-  packShared,
+  packInto,
   RowWriter,
   ShapedCodec,
   unpack,

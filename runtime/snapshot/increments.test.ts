@@ -7,7 +7,7 @@ import { ShardState } from '../shard/shard-state.js'
 import { difference } from '../simulation/digest.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
 import { pack, unpack } from '../../transport/index.js'
-import { BytesBlocks } from './bytes-block.js'
+import { BlockMemory } from './block-memory.js'
 import { FileSnapshots } from './file-snapshots.js'
 import { restoreNewest } from './restore-newest.js'
 import { cutState, mayFollow, type StateCut } from './snapshot-blocks.js'
@@ -144,7 +144,7 @@ describe('increments', () => {
 
   it('a block written by hand is what pack writes', () => {
     for (const bytes of [Buffer.alloc(0), Buffer.from('abc'), Buffer.alloc(70_000, 7)]) {
-      const written = new BytesBlocks().pack('history behind', bytes, 3, 262_144)
+      const written = new BlockMemory().packBytes('history behind', bytes, 3, 262_144)
       expect(unpack(written)).toEqual(unpack(pack(['history behind', bytes, 3, 262_144])))
     }
   })

@@ -17,9 +17,9 @@ import type { OutboxDump } from '../messaging/outbox.js'
 import type { KeyChunkDump } from '../messaging/idempotency-table.js'
 import type { DurableTimer } from '../shard/durable-timers.js'
 import type { QuarantineEntry } from '../shard/quarantine.js'
-import { pack, packShared, ShapedCodec } from '../../transport/index.js'
+import { pack, ShapedCodec } from '../../transport/index.js'
 import { ActorsInMemory } from './actors-in-memory.js'
-import { BytesBlocks } from './bytes-block.js'
+import { BlockMemory } from './block-memory.js'
 
 export type Shapes = readonly (readonly string[])[]
 
@@ -113,19 +113,19 @@ export function cutState(state: ShardState, since?: SnapshotMark): StateCut {
   // Its own: the shard may come to shapes of its own while this is written.
   const codec = new ShapedCodec(longer(since?.shapes, state.codec.shapes))
   const blocks = (function* () {
-    const made = new BytesBlocks()
+    const memory = new BlockMemory()
     yield meta
     // In this order: what was stored since may have come back to memory, and changed.
-    for (const records of stored) yield made.pack('actors', records)
-    for (const records of actors.records(codec)) yield made.pack('actors', records)
+    for (const records of stored) yield memory.packBytes('actors', records)
+    for (const records of actors.records(codec)) yield memory.packBytes('actors', records)
     end()
     for (const { rows, place } of history) {
       yield since === undefined
-        ? made.pack('history', rows)
-        : made.pack('history behind', rows, ...place)
+        ? memory.packBytes('history', rows)
+        : memory.packBytes('history behind', rows, ...place)
     }
-    made.end()
-    for (const chunk of keys) yield packShared(['keys', chunk] satisfies Block)
+    for (const chunk of keys) yield memory.pack(['keys', chunk] satisfies Block)
+    memory.end()
     mark.shapes = codec.shapes
     yield pack(['end', codec.shapes] satisfies Block)
     // What the shard stores from now on is read with these, so an increment may follow.

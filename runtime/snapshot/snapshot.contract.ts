@@ -1,5 +1,11 @@
 /** What every store of snapshots promises, as tests. Each implementation runs this suite on itself. */
 import { describe, expect, it } from 'vitest'
+import { Kinds } from '../actor/kinds.js'
+import { recordKinds } from '../messaging/idempotency-table.js'
+import { ShardState } from '../shard/shard-state.js'
+import { pack } from '../../transport/index.js'
+import { restoreNewest } from './restore-newest.js'
+import { cutState, snapshotBlocks } from './snapshot-blocks.js'
 import type { SnapshotCandidate, SnapshotStore } from './snapshot-store.js'
 
 /** A store, and how to harm it. */
@@ -14,6 +20,23 @@ const durable = (): Promise<void> => Promise.resolve()
 export function blocksOf(seed: number): Buffer[] {
   const sizes = [1, 0, 4_000, 511 * 1024, 512 * 1024 - 4, 7, 2 * 1024 * 1024 + seed]
   return sizes.map((size, i) => Buffer.alloc(size, `${seed}.${i} `))
+}
+
+const kinds = new Kinds({ definitions: [] })
+
+function emptyState(shard: number): ShardState {
+  return new ShardState({ shard, shards: 3, kinds, keyRetentionMs: 86_400_000 })
+}
+
+/** A shard that remembers so many keys that its snapshot is several messages long. */
+function stateWithKeys(shard: number): ShardState {
+  const state = emptyState(shard)
+  for (let number = 1; number <= 40_000; number++) {
+    const hashes = Array.from({ length: 7 }, (_, word) => Math.imul(number + shard, word + 0x9e37))
+    state.keys.insert(hashes, number, recordKinds.note, number)
+  }
+  state.ordinal = 40_000
+  return state
 }
 
 export function snapshotContract<Candidate extends SnapshotCandidate>(
@@ -46,6 +69,30 @@ export function snapshotContract<Candidate extends SnapshotCandidate>(
         const blocks = await read(under, shard, newest)
         expect(Buffer.concat(blocks).equals(Buffer.concat(blocksOf(shard)))).toBe(true)
         expect(blocks.map(({ length }) => length)).toEqual(blocksOf(shard).map((b) => b.length))
+      }
+    })
+
+    it('take each block as it is when it is made, whatever else is packed meanwhile', async () => {
+      const under = make()
+      const states = [1, 2].map(stateWithKeys)
+      const writes = states.map((state) => {
+        const { ordinal, blocks } = cutState(state)
+        // A rest between two pieces: the other shard's turn, and that of whoever packs anything.
+        const rest = (): Promise<void> => {
+          pack({ other: 'data'.repeat(1_000) })
+          return Promise.resolve()
+        }
+        const pace = { pieceBytes: 64 * 1024, rest }
+        return under.store.write(state.shard, { ordinal, epoch: 1, blocks, pace }, durable)
+      })
+      await Promise.all(writes)
+      for (const state of states) {
+        const restored = await restoreNewest(under.store, state.shard, () =>
+          emptyState(state.shard),
+        )
+        expect(
+          Buffer.concat(snapshotBlocks(restored)).equals(Buffer.concat(snapshotBlocks(state))),
+        ).toBe(true)
       }
     })
 

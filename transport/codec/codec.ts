@@ -22,13 +22,13 @@ const arena = Buffer.allocUnsafeSlow(4 * 1024 * 1024)
  * would give other bytes.
  */
 export function pack(value: unknown): Uint8Array {
-  return Buffer.from(packShared(value))
+  return Buffer.from(packInto(arena, value))
 }
 
-/** As {@link pack}, but the bytes are valid only until something is packed again. */
-export function packShared(value: unknown): Uint8Array {
+/** As {@link pack}, into memory of the caller's as far as it has room: valid until that is used again. */
+export function packInto(memory: Buffer, value: unknown): Uint8Array {
   const packr = new Packr(options)
-  packr.useBuffer(arena)
+  packr.useBuffer(memory)
   return packr.pack(value)
 }
 

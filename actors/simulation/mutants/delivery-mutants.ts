@@ -95,7 +95,7 @@ export const deliveryMutants: readonly Mutant[] = [
     name: 'dedup_lost_in_snapshot',
     breaks: 'A snapshot leaves the idempotency keys out.',
     file: 'runtime/snapshot/snapshot-blocks.ts',
-    find: "for (const chunk of keys) yield packShared(['keys', chunk] satisfies Block)",
+    find: "for (const chunk of keys) yield memory.pack(['keys', chunk] satisfies Block)",
     replace: 'void keys',
     oracle: 'applied-once',
     fast: true,
