@@ -323,13 +323,13 @@ export class ClusterNode {
   }
 
   private nodeLinks(): ShardNodeLinks {
-    const { nats, cluster, name, replicas, opened, report, fail } = this.options
+    const { nats, name: owner, report, fail } = this.options
     const send = (place: number, channel: Channel, bytes: Uint8Array): void => {
       const member = this.places.idOf(place)
       if (member !== undefined) this.link?.send(member, channel, bytes)
     }
     return {
-      storages: jetStreamStorages(this.env, nats, { cluster, replicas, owner: name, opened }),
+      storages: jetStreamStorages(this.env, nats, { ...this.options, owner }),
       placeOf: (shard) => {
         const owner = this.owners[shard]
         if (owner === undefined || owner === this.membership.id) return undefined

@@ -44,6 +44,8 @@ export interface ClusterNodeOptions {
   readonly requestTimeoutMs?: number
   /** Journal bytes of a shard after which it is snapshotted. @default 16 MiB */
   readonly snapshotJournalBytes?: number
+  /** Bytes of a snapshot in one message: less than the servers' `max_payload`. @default 512 KiB */
+  readonly snapshotChunkBytes?: number
   /** Formats this program reads and can write. @default all it knows; others only to try upgrades */
   readonly formats?: FormatRange
   readonly lease?: Partial<LeaseSettings>

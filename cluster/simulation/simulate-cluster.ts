@@ -76,13 +76,13 @@ class ClusterRun {
       this.sometimes(name)
     }
     const { shards, keyRetentionMs, mailboxMessages, requestTimeoutMs } = plan
-    const { snapshotJournalBytes, lease } = plan
+    const { snapshotJournalBytes, snapshotChunkBytes, lease } = plan
     const { actors, settings = {} } = workload
     this.world = new ClusterWorld(
       plan,
       {
         ...{ actors, settings, shards, mailboxMessages, requestTimeoutMs, snapshotJournalBytes },
-        ...{ lease, idempotencyRetentionMs: keyRetentionMs },
+        ...{ lease, idempotencyRetentionMs: keyRetentionMs, snapshotChunkBytes },
       },
       {
         violation,

@@ -26,6 +26,7 @@ export type LifeOptions = Pick<
   | 'mailboxMessages'
   | 'requestTimeoutMs'
   | 'snapshotJournalBytes'
+  | 'snapshotChunkBytes'
   | 'lease'
 >
 

@@ -56,6 +56,8 @@ export interface ClusterPlan {
   readonly shards: number
   readonly lease: LeaseSettings
   readonly snapshotJournalBytes: number
+  /** Small ones cut blocks in the middle. */
+  readonly snapshotChunkBytes: number
   readonly mailboxMessages: number
   readonly requestTimeoutMs: number
   readonly keyRetentionMs: number
@@ -99,6 +101,8 @@ export function clusterPlanOf(seed: number): ClusterPlan {
     shards: random.whole(2, 6),
     lease,
     snapshotJournalBytes: 1024 * random.pick([4, 8, 16, 64]),
+    // Of its own, so that older seeds mean what they meant.
+    snapshotChunkBytes: 1024 * new Random(seed, 'chunks').pick([0.25, 1, 4, 64, 512]),
     mailboxMessages: random.pick([4, 64, 1024]),
     requestTimeoutMs: lease.leaseMs * random.between(2, 6),
     keyRetentionMs: 86_400_000,

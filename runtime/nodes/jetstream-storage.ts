@@ -22,6 +22,8 @@ export interface JetStreamStorageOptions {
   readonly replicas: number
   /** Who opens journals, for people who read the streams. */
   readonly owner: string
+  /** Bytes of a snapshot in one message. @default 512 KiB */
+  readonly snapshotChunkBytes?: number | undefined
   /** Told of each stream once, when it was opened. */
   readonly opened?: ((stream: OpenedStream) => void) | undefined
 }
@@ -29,14 +31,18 @@ export interface JetStreamStorageOptions {
 export function jetStreamStorages(
   env: Env,
   nats: Nats,
-  { cluster, replicas, owner, opened }: JetStreamStorageOptions,
+  { cluster, replicas, owner, opened, snapshotChunkBytes }: JetStreamStorageOptions,
 ): ShardStorages {
   const open = async (name: string): Promise<StreamLog> => {
     const log = await nats.stream(name, { replicas })
     opened?.({ name, replicas: log.replicas })
     return log
   }
-  const snapshots = new StreamSnapshots(env, (shard) => open(`SNAP_${cluster}_${shard}`))
+  const snapshots = new StreamSnapshots(
+    env,
+    (shard) => open(`SNAP_${cluster}_${shard}`),
+    snapshotChunkBytes,
+  )
   const journals = new Map<number, StreamLog>()
   /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
   const reached = new WeakMap<ShardState, JournalPosition>()

@@ -380,8 +380,9 @@ export class ShardNode {
   private restore(shard: number, storage: ShardStorage): Promise<ShardState> {
     const { shards, keyRetentionMs } = this.options
     const { kinds, formats } = this
-    return restoreNewest(storage.snapshots, shard, () => {
-      return new ShardState({ shard, shards, kinds, keyRetentionMs, formats })
+    const empty = () => new ShardState({ shard, shards, kinds, keyRetentionMs, formats })
+    return restoreNewest(storage.snapshots, shard, empty, (_, snapshot, why) => {
+      this.links.report('snapshot_damaged', { shard, snapshot, why })
     })
   }
 }

@@ -1,26 +1,23 @@
 /** Blocks of any size as chunks that fit a message, and back: each block behind its length. */
 
-/** Bytes of a chunk: well below the megabyte that servers accept by default. */
-export const chunkBytesMax = 512 * 1024
-
 const lengthBytes = 4
 
-/** Packs blocks into chunks, each full but the last. */
-export function* chunksOf(blocks: Iterable<Uint8Array>): Generator<Uint8Array> {
-  let chunk = Buffer.allocUnsafe(chunkBytesMax)
+/** Packs blocks into chunks of so many bytes, each full but the last. */
+export function* chunksOf(blocks: Iterable<Uint8Array>, chunkBytes: number): Generator<Uint8Array> {
+  let chunk = Buffer.allocUnsafe(chunkBytes)
   let used = 0
   for (const block of blocks) {
     const length = Buffer.allocUnsafe(lengthBytes)
     length.writeUInt32LE(block.length)
     for (const part of [length, block]) {
       for (let at = 0; at < part.length;) {
-        const count = Math.min(part.length - at, chunkBytesMax - used)
+        const count = Math.min(part.length - at, chunkBytes - used)
         chunk.set(part.subarray(at, at + count), used)
         used += count
         at += count
-        if (used < chunkBytesMax) continue
+        if (used < chunkBytes) continue
         yield chunk
-        chunk = Buffer.allocUnsafe(chunkBytesMax)
+        chunk = Buffer.allocUnsafe(chunkBytes)
         used = 0
       }
     }

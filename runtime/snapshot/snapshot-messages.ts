@@ -29,6 +29,8 @@ export interface EndContent {
   readonly from: number
   readonly bytes: number
   readonly chunks: number
+  /** CRC of all blocks as they were made; the first versions did not say. */
+  readonly crc?: number
 }
 
 const headerBytes = 28

@@ -9,6 +9,9 @@ import { OpenRefused } from '../errors.js'
 import { ShapedCodec, unpack } from '../../transport/index.js'
 import type { Block, Meta } from './snapshot-blocks.js'
 
+/** Of a reader's error, which may quote what it read. */
+const detailMax = 200
+
 /** Puts blocks back into an empty state, in order. */
 export class SnapshotRestore {
   private readonly state: ShardState
@@ -22,7 +25,20 @@ export class SnapshotRestore {
     this.state = state
   }
 
+  /** @throws OpenRefused damaged, also when bytes that came unchanged make no sense */
   add(bytes: Uint8Array): void {
+    try {
+      this.put(bytes)
+    } catch (error) {
+      if (error instanceof OpenRefused) throw error
+      throw new OpenRefused(
+        'damaged',
+        `A snapshot of shard ${this.state.shard} holds what can't be read: ${(error as Error).message.slice(0, detailMax)}`,
+      )
+    }
+  }
+
+  private put(bytes: Uint8Array): void {
     const block = unpack(bytes) as Block
     switch (block[0]) {
       case 'meta':

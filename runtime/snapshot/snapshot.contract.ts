@@ -96,6 +96,25 @@ export function snapshotContract<Candidate extends SnapshotCandidate>(
       }
     })
 
+    it('V1: one whose contents make no sense is passed over like a damaged one', async () => {
+      const { store } = make()
+      const state = stateWithKeys(1)
+      const { ordinal } = state
+      await store.write(1, { ordinal, epoch: 1, blocks: cutState(state).blocks }, durable)
+      const [meta] = snapshotBlocks(state)
+      const foreign = [Buffer.from('no block'), pack(['keys', { first: 7 }])]
+      for (const [i, block] of foreign.entries()) {
+        const cut = { ordinal: ordinal + 1 + i, epoch: 1, blocks: [meta!, block] }
+        await store.write(1, cut, durable)
+        const passed: string[] = []
+        const pass = (_: unknown, __: string, why: string): void => void passed.push(why)
+        const restored = await restoreNewest(store, 1, () => emptyState(1), pass)
+        expect(restored.ordinal).toBe(ordinal)
+        expect(passed).toHaveLength(i + 1)
+        for (const why of passed) expect(why).toContain("holds what can't be read")
+      }
+    })
+
     it('N4: there is none before its ordinal is durable', async () => {
       const { store } = make()
       const cut = { ordinal: 5, epoch: 1, blocks: blocksOf(1) }

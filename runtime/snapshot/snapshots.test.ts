@@ -70,6 +70,19 @@ describe('in simulation', () => {
     expect(stream.first).toBe((await store.newest(1))[1]?.from)
   })
 
+  it('B1: one whose blocks changed on their way is none', async () => {
+    const store = storeOf('changed')
+    await store.write(1, { ordinal: 10, epoch: 1, blocks: blocksOf(1) }, durable)
+    const block = Buffer.alloc(2 * 1024 * 1024, 'block')
+    const rest = (): Promise<void> => {
+      block.fill('other')
+      return Promise.resolve()
+    }
+    const cut = { ordinal: 20, epoch: 1, blocks: [block], pace: { pieceBytes: 1, rest } }
+    await expect(store.write(1, cut, durable)).rejects.toMatchObject({ code: 'journal_failed' })
+    expect(await ordinals(store)).toEqual([10])
+  })
+
   it('B2: a writer that finds a message of another between its own gives up, and hides nothing', async () => {
     const [zombie, owner] = [storeOf('mixed'), storeOf('mixed')]
     let goOn = (): void => undefined
@@ -83,7 +96,7 @@ describe('in simulation', () => {
     }
     await owner.prune(1)
     goOn()
-    await expect(late).rejects.toThrow('Another node writes')
+    await expect(late).rejects.toMatchObject({ code: 'journal_failed' })
     expect(await ordinals(owner)).toEqual([30, 20])
     for (const candidate of await owner.newest(1)) {
       let count = 0

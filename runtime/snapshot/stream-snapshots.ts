@@ -3,16 +3,18 @@
  *
  *   ┌──────┐ ┌───────┐ ┌───────┐   ┌─────┐     every message: magic, format, kind, index, name of the
  *   │ head │ │ chunk │ │ chunk │ … │ end │     snapshot, length, CRC over all of it; a chunk carries at
- *   └──────┘ └───────┘ └───────┘   └─────┘     most 512 KiB of blocks, an end the sums.
+ *   └──────┘ └───────┘ └───────┘   └─────┘     most 512 KiB of blocks, an end sums of all.
  *
- * B1. A snapshot exists when its end is there. The end is written when the ordinal is durable, and what
- *     was written is read back before `write` resolves: the journal is cut on the strength of it.
+ * B1. A snapshot exists when its end is there. The end is written when the ordinal is durable and all before
+ *     it was read back: the journal is cut on the strength of it. It must be what was made, not only what
+ *     was sent: blocks are summed up before anything is done with them.
  * B2. The messages of a snapshot stand one behind the other. Two writers may meet – a succeeded owner may
  *     not know yet – and then whoever finds the other's message between its own gives its snapshot up:
  *     so a listing may jump over what is unfinished without missing what another finished in between.
  *     Which of two is newer its ordinal says, not its place.
  * B3. Only what is before the older kept snapshot is removed.
  */
+import { crc32 } from 'node:zlib'
 import { MessageMissing, type StreamLog } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
 import { Fault, OpenRefused } from '../errors.js'
@@ -41,13 +43,22 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   readonly takesIncrements = false
   private readonly env: Env
   private readonly open: (shard: number) => Promise<StreamLog>
+  private readonly chunkBytes: number
   private readonly patience: Patience
   private readonly logs = new Map<number, StreamLog>()
 
-  /** @param open opens the stream of a shard's snapshots */
-  constructor(env: Env, open: (shard: number) => Promise<StreamLog>) {
+  /**
+   * @param open opens the stream of a shard's snapshots
+   * @param chunkBytes of a message at most
+   */
+  constructor(
+    env: Env,
+    open: (shard: number) => Promise<StreamLog>,
+    chunkBytes: number = limits.snapshotChunkBytes,
+  ) {
     this.env = env
     this.open = open
+    this.chunkBytes = chunkBytes
     this.patience = new Patience(env)
   }
 
@@ -62,24 +73,33 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     const { ordinal, epoch } = cut
     const writer = new Writer(log, id, this.patience)
     const from = await writer.append(kinds.head, Buffer.from(JSON.stringify({ ordinal, epoch })))
-    let bytes = 0
-    for (const chunk of chunksOf(cut.blocks)) {
+    const sums = new Sums()
+    for (const chunk of chunksOf(sums.of(cut.blocks), this.chunkBytes)) {
       await writer.append(kinds.chunk, chunk)
-      bytes += chunk.length
+      sums.addChunk(chunk)
       await cut.pace?.rest()
     }
     await durable()
-    const end: EndContent = { ordinal, epoch, from, bytes, chunks: writer.index - 1 }
-    const to = await writer.append(kinds.end, Buffer.from(JSON.stringify(end)))
+    await this.readBack(log, { id, from }, sums)
+    const { bytes, chunks, crc } = sums
+    const end: EndContent = { ordinal, epoch, from, bytes, chunks, crc }
+    await writer.append(kinds.end, Buffer.from(JSON.stringify(end)))
+  }
+
+  /** @throws Fault journal_failed when the stream does not give what was made */
+  private async readBack(
+    log: StreamLog,
+    { id, from }: Pick<StreamSnapshot, 'id' | 'from'>,
+    sums: Sums,
+  ): Promise<void> {
+    const reader = new Reader(log.name, { id, from }, () => undefined)
     try {
-      const name = nameOf(log, from)
-      await this.read(shard, { name, ordinal, epoch, from, to, id }, () => undefined)
+      await this.readUpTo(log, from + sums.chunks, reader)
     } catch (error) {
       if (!(error instanceof OpenRefused)) throw error
-      throw new Fault('journal_failed', `A snapshot does not read back. ${error.message}`, {
-        cause: error,
-      })
+      throw doesNotReadBack(log, error.message)
     }
+    if (!reader.sums.equal(sums)) throw doesNotReadBack(log, 'It gives other blocks.')
   }
 
   async newest(shard: number): Promise<readonly StreamSnapshot[]> {
@@ -109,17 +129,21 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   ): Promise<void> {
     const log = await this.logOf(shard)
     const reader = new Reader(log.name, candidate, onBlock)
-    while (reader.next <= candidate.to) {
+    await this.readUpTo(log, candidate.to, reader)
+    reader.end(candidate.to)
+  }
+
+  private async readUpTo(log: StreamLog, to: number, reader: Reader): Promise<void> {
+    while (reader.next <= to) {
       try {
         await this.patience.until(() =>
-          log.read(reader.next, candidate.to, (sequence, bytes) => reader.take(sequence, bytes)),
+          log.read(reader.next, to, (sequence, bytes) => reader.take(sequence, bytes)),
         )
       } catch (error) {
         if (error instanceof MessageMissing) throw damaged(log.name, error.sequence)
         throw error
       }
     }
-    reader.end()
   }
 
   async prune(shard: number): Promise<readonly StreamSnapshot[]> {
@@ -173,48 +197,91 @@ class Writer {
   }
 }
 
+/** What a snapshot's blocks and messages come to. */
+class Sums {
+  /** CRC of all blocks. */
+  crc = 0
+  /** Of all chunks. */
+  bytes = 0
+  chunks = 0
+
+  addBlock(block: Uint8Array): void {
+    this.crc = crc32(block, this.crc)
+  }
+
+  addChunk(chunk: Uint8Array): void {
+    this.bytes += chunk.length
+    this.chunks++
+  }
+
+  /** The blocks, summed up as they are made. */
+  *of(blocks: Iterable<Uint8Array>): Generator<Uint8Array> {
+    for (const block of blocks) {
+      this.addBlock(block)
+      yield block
+    }
+  }
+
+  /** @param others of a first version say no CRC */
+  equal({ bytes, chunks, crc }: Pick<EndContent, 'bytes' | 'chunks' | 'crc'>): boolean {
+    return bytes === this.bytes && chunks === this.chunks && (crc ?? this.crc) === this.crc
+  }
+}
+
 /** Takes the messages of a stream and picks those of one snapshot. */
 class Reader {
   /** Sequence of the next message. */
   next: number
+  readonly sums = new Sums()
   private readonly stream: string
-  private readonly candidate: StreamSnapshot
+  private readonly id: string
   private readonly blocks: BlockReader
   private index = 0
-  private bytes = 0
   private complete = false
 
-  constructor(stream: string, candidate: StreamSnapshot, onBlock: (block: Uint8Array) => void) {
+  constructor(
+    stream: string,
+    { id, from }: Pick<StreamSnapshot, 'id' | 'from'>,
+    onBlock: (block: Uint8Array) => void,
+  ) {
     this.stream = stream
-    this.candidate = candidate
-    this.next = candidate.from
-    this.blocks = new BlockReader(onBlock)
+    this.id = id
+    this.next = from
+    this.blocks = new BlockReader((block) => {
+      this.sums.addBlock(block)
+      onBlock(block)
+    })
   }
 
   take(sequence: number, bytes: Uint8Array): void {
     this.next = sequence + 1
     const message = readMessage(bytes)
     if (message === undefined) throw damaged(this.stream, sequence)
-    if (message.id !== this.candidate.id) return
+    if (message.id !== this.id) return
     if (message.index !== this.index++) throw damaged(this.stream, sequence)
     if (message.kind === kinds.chunk) {
-      this.bytes += message.body.length
+      this.sums.addChunk(message.body)
       if (!this.blocks.take(message.body)) throw damaged(this.stream, sequence)
     } else if (message.kind === kinds.end) this.finish(sequence, message)
   }
 
-  /** @throws OpenRefused when the end was not reached */
-  end(): void {
-    if (!this.complete) throw damaged(this.stream, this.candidate.to)
+  /** @throws OpenRefused when the end was not reached, which stands at a sequence */
+  end(sequence: number): void {
+    if (!this.complete) throw damaged(this.stream, sequence)
   }
 
-  private finish(sequence: number, message: SnapshotMessage): void {
-    const end = JSON.parse(message.body.toString()) as EndContent
-    const isWhole =
-      end.bytes === this.bytes && end.chunks === message.index - 1 && this.blocks.empty
-    if (!isWhole) throw damaged(this.stream, sequence)
+  private finish(sequence: number, { body }: SnapshotMessage & { readonly body: Buffer }): void {
+    const end = JSON.parse(body.toString()) as EndContent
+    if (!this.sums.equal(end) || !this.blocks.empty) throw damaged(this.stream, sequence)
     this.complete = true
   }
+}
+
+function doesNotReadBack({ name }: StreamLog, why: string): Fault {
+  return new Fault(
+    'journal_failed',
+    `A snapshot does not read back from the stream ${name}. ${why}`,
+  )
 }
 
 function nameOf(log: StreamLog, from: number): string {
