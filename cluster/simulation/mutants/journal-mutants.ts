@@ -114,6 +114,23 @@ export const journalMutants: readonly Mutant[] = [
     fast: true,
   },
   {
+    name: 'snapshots_share_memory',
+    breaks: 'Snapshots that are written at the same time make their blocks in the same memory.',
+    file: 'runtime/snapshot/block-memory.ts',
+    find: '  private room = spares.take()\n',
+    replace:
+      '  private static readonly common = spares.take()\n  private room = BlockMemory.common\n',
+    also: [
+      {
+        file: 'runtime/snapshot/stream-snapshots.ts',
+        find: '(crc ?? this.crc) === this.crc',
+        replace: '(crc ?? this.crc) !== -1',
+      },
+    ],
+    oracle: 'kit',
+    fast: true,
+  },
+  {
     name: 'snapshots_mixed',
     breaks: 'Messages of two snapshots stand between each other in a stream.',
     file: 'runtime/snapshot/stream-snapshots.ts',
