@@ -52,6 +52,8 @@ export const limits = {
   answersOnTheirWayMs: 1_000,
   /** Journal bytes of a thread after which its shards are snapshotted: about a second of a replay; twice as often costs a tenth of the rate. */
   snapshotJournalBytes: 32 * 1024 * 1024,
+  /** Shards of a cluster's node that are snapshotted at once: each message of one waits for every copy. */
+  snapshotsAtOnce: 2,
   /** Bytes of a snapshot in one message of a stream: well below the megabyte that servers take by default. */
   snapshotChunkBytes: 512 * 1024,
   /** Snapshots kept of each shard; the journal reaches back to the older one. */

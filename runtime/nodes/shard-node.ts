@@ -30,6 +30,7 @@ import { formatsRead, type ShardFormats } from '../shard/formats.js'
 import { ShardState } from '../shard/shard-state.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
+import { startDueSnapshot } from './due-snapshots.js'
 import { AnswerBatch, PeerWriter, readPeers, readRequests } from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
 import { peerPieces } from './peer-pieces.js'
@@ -97,7 +98,7 @@ export class ShardNode {
       },
     })
     this.host.onTick = () => {
-      for (const { snapshotter } of this.served.values()) snapshotter.tick()
+      startDueSnapshot([...this.served.values()].map(({ snapshotter }) => snapshotter))
     }
     this.host.serve()
   }

@@ -72,10 +72,19 @@ export class Snapshotter {
 
   /** Starts a round when one is due. */
   tick(): void {
-    if (this.running !== undefined || this.stopping) return
+    if (this.due >= 1) void this.snapshotAll()
+  }
+
+  /** True while a round is under way. */
+  get active(): boolean {
+    return this.running !== undefined
+  }
+
+  /** How far the journal has grown towards the next round: 1 or more when it is due; 0 while one is under way. */
+  get due(): number {
+    if (this.active || this.stopping) return 0
     const grown = this.lane.journal.bytesAppended - this.bytesAtLastRound
-    if (grown < Math.max(this.options.journalBytes(), this.roundBytes)) return
-    void this.snapshotAll()
+    return grown / Math.max(this.options.journalBytes(), this.roundBytes)
   }
 
   /** Snapshots every shard of the lane; joins a round that is under way. */
