@@ -157,10 +157,8 @@ export class FrameBody {
   take(meta: FrameMeta): Uint8Array {
     const facts: BodyFacts = [meta.format, meta.sequence, this.count, this.tags]
     this.count = 0
-    const bytes = this.row.take(facts)
-    // Names are carried along, so that they are looked up once: bounded, not exact.
-    if (this.tags.length > tagsKept) this.tags = []
-    return bytes
+    this.tags = []
+    return this.row.take(facts)
   }
 
   private numberOf({ place, tag }: EventHandler): number {
@@ -172,9 +170,6 @@ export class FrameBody {
     return this.tags.length - 1
   }
 }
-
-/** Names of events a frame carries along from the ones before. */
-const tagsKept = 48
 
 /** Reads a frame body back. @throws FormatUnread, RangeError */
 export function readFrameBody(

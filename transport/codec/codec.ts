@@ -58,10 +58,8 @@ export function assertPlain(value: unknown): void {
  */
 export class RowWriter {
   private readonly writer = new PlainWriter(4 * 1024)
+  /** Of the shapes in this row alone: a row of a few values must not carry the names of all others. */
   private readonly table = new ShapeTable()
-  /** The table's shapes, packed, and how many they are. */
-  private shapesPacked: Uint8Array = new Uint8Array(0)
-  private packedShapes = -1
 
   constructor() {
     this.begin()
@@ -107,36 +105,19 @@ export class RowWriter {
     writer.patchU32(0, writer.length - lengthBytes)
     writer.endStretch()
     writer.value(facts)
-    this.writeShapes()
+    writer.value(this.table.shapes)
     const bytes = writer.take()
     this.begin()
     return bytes
   }
 
-  /** The list of shapes, which seldom changes: it is packed again when it has grown. */
-  private writeShapes(): void {
-    const { writer } = this
-    const { shapes } = this.table
-    if (shapes.length !== this.packedShapes) {
-      const from = writer.length
-      writer.value(shapes)
-      this.shapesPacked = writer.takeFrom(from)
-      this.packedShapes = shapes.length
-    } else writer.raw(this.shapesPacked)
-  }
-
   private begin(): void {
-    if (this.table.shapes.length >= shapesKept) {
-      this.table.clear()
-      this.packedShapes = -1
-    }
+    this.table.clear()
     this.writer.begin(this.table)
     this.writer.u32(0)
   }
 }
 
-/** Shapes a row carries along from the ones before: all have numbers of one byte. */
-const shapesKept = 48
 const lengthBytes = 4
 
 /** Opens what {@link RowWriter} made. @throws RangeError when it is not whole */

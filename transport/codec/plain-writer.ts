@@ -118,12 +118,7 @@ export class PlainWriter {
 
   /** The bytes of the row. They are the caller's own. */
   take(): Uint8Array {
-    return this.takeFrom(0)
-  }
-
-  /** The bytes from a place on. They are the caller's own. */
-  takeFrom(at: number): Uint8Array {
-    return Buffer.from(this.buffer.subarray(at, this.at))
+    return Buffer.from(this.buffer.subarray(0, this.at))
   }
 
   /** Adds a value to the row. */
@@ -136,13 +131,6 @@ export class PlainWriter {
     else if (value === undefined) this.buffer[this.at++] = 0x00
     else if (typeof value === 'boolean') this.buffer[this.at++] = value ? 0x03 : 0x02
     else throw new TypeError(`a ${typeof value} is no plain data`)
-  }
-
-  /** Adds values that were packed before. */
-  raw(bytes: Uint8Array): void {
-    this.grow(bytes.length + headRoom)
-    this.buffer.set(bytes, this.at)
-    this.at += bytes.length
   }
 
   /** Adds a whole number from 0 to 2³² − 1 that both sides know to be one: no tag. */

@@ -29,6 +29,8 @@ export class ShapeNode {
   lastNode: ShapeNode | undefined = undefined
   /** Which end of a shape this is in its tree; −1 when it is none. */
   end = -1
+  /** The names on the way here, once they were a shape of a table. */
+  shape: readonly string[] | undefined = undefined
 
   constructor(tree: ShapeTree) {
     this.tree = tree
@@ -78,7 +80,7 @@ export function namesOf(value: object): string[] {
 
 /** The shapes of objects met so far, by number. Kept beside the bytes. */
 export class ShapeTable {
-  shapes: string[][] = []
+  shapes: (readonly string[])[] = []
   /** Numbers by end of shape in a tree; −1 for shapes this table does not have. */
   private tree = sharedTree
   private numbers = new Int16Array(32).fill(-1)
@@ -100,7 +102,7 @@ export class ShapeTable {
     const number = node.end < 0 ? -1 : (this.numbers[node.end] ?? -1)
     if (number >= 0) return number
     if (this.shapes.length >= shapesMax) return -1
-    this.shapes.push(namesOf(value))
+    this.shapes.push((node.shape ??= namesOf(value)))
     this.setNumber(node, this.shapes.length - 1)
     return this.shapes.length - 1
   }
