@@ -33,6 +33,16 @@ const counter = defineActor({
       if (input.thenBreak === true) throw new Error('too late')
       return `called: ${outcome}`
     },
+    /** Looks at both first, then adds to both, and may break behind. */
+    spread(turn, input: { over: readonly string[]; thenBreak: boolean }) {
+      const others = input.over.map((key) => addressOf('counter', key))
+      for (const other of others) turn.call(other, 'look', null)
+      for (const other of others) turn.call(other, 'add', { by: 1 })
+      turn.emit('added', { by: others.length })
+      if (input.thenBreak) throw new Error('too late')
+      return others.every((other) => !turn.canCall(other))
+    },
+    look: (turn) => turn.state.value,
     sendThenLook(turn, input: { to: string }) {
       const to = addressOf('counter', input.to)
       turn.send(to, 'add', { by: 1 })
@@ -49,11 +59,12 @@ const actors: ActorModule = { definitions: [counter] }
 const make = (options = {}): ShardsInMemory => new ShardsInMemory(actors, options)
 const a = addressOf('counter', 'a')
 
-/** A key of another shard than a's. */
-function elsewhere(shards: ShardsInMemory): string {
+/** A key of another shard than those of these keys. */
+function elsewhere(shards: ShardsInMemory, ...others: string[]): string {
   const shardOf = (key: string): number =>
     shards.states[0]!.kinds.shardOf(addressOf('counter', key), shards.shards)
-  return Array.from({ length: 64 }, (_, i) => `k${i}`).find((key) => shardOf(key) !== shardOf('a'))!
+  const taken = ['a', ...others].map(shardOf)
+  return Array.from({ length: 64 }, (_, i) => `k${i}`).find((key) => !taken.includes(shardOf(key)))!
 }
 
 async function valuesOf(shards: ShardsInMemory, other: string): Promise<unknown[]> {
@@ -102,6 +113,23 @@ describe('a near call', () => {
     })
     shards.restart()
     expect(await valuesOf(shards, other)).toEqual([1, 1])
+  })
+
+  it('X2: reaches several shards in one turn, each after looking at all, or none of them', async () => {
+    const shards = make()
+    const b = elsewhere(shards)
+    const over = [b, elsewhere(shards, b)]
+    const values = async (): Promise<unknown[]> =>
+      Promise.all([...over, 'a'].map(async (key) => (await valuesOf(shards, key))[1]))
+    const broken = await shards.command(a, 'spread', { over, thenBreak: true })
+    expect(broken).toMatchObject({ kind: 'fault' })
+    expect(await values()).toEqual([0, 0, 0])
+    expect(shards.frames).toEqual([])
+    const done = await shards.command(a, 'spread', { over, thenBreak: false })
+    expect(done).toMatchObject({ value: true })
+    expect(shards.frames).toHaveLength(3)
+    shards.restart()
+    expect(await values()).toEqual([1, 1, 2])
   })
 
   it('X3: is none while something sent before still waits', async () => {
