@@ -20,7 +20,7 @@ import {
 /** Questions that are open at once during a read. */
 const readWindow = 32
 /** A read of this many messages is worth a consumer of its own. */
-const bulkFrom = 64
+const bulkFrom = 8
 
 /** @throws NatsUnreachable, NatsRefused */
 export async function openStream(
