@@ -185,14 +185,12 @@ export class ShardNode {
     }
     const lane = this.host.addLane(journal, [state])
     const snapshotter = new Snapshotter(lane, {
-      env: this.env,
-      store: storage.snapshots,
-      epoch,
+      // One that fails is tried again: without snapshots the journal only grows.
+      ...{ env: this.env, store: storage.snapshots, epoch, triesAgain: true },
       journalBytes: () => this.snapshotJournalBytes,
       report: (event, detail) => {
         this.links.report(event, detail)
       },
-      // The next round tries again; without snapshots the journal only grows.
       fail: (error) => {
         this.links.report('snapshot_failed', { shard, error })
       },

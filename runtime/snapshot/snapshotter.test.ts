@@ -19,7 +19,7 @@ const counter = defineActor({
 })
 
 /** A lane of twenty shards, each with something to write, and a store whose writes end when told to. */
-async function make() {
+async function make(options: { triesAgain?: boolean } = {}) {
   const shards = new ShardsInMemory({ definitions: [counter] }, { shards: 20 })
   for (let i = 0; i < 100; i++) shards.submit('command', addressOf('counter', `c${i}`), 'count')
   await shards.settle()
@@ -45,7 +45,7 @@ async function make() {
   }
   const failures: unknown[] = []
   const snapshotter = new Snapshotter(lane, {
-    ...{ env: shards.env, store, epoch: 1, journalBytes: () => 1_000 },
+    ...{ env: shards.env, store, epoch: 1, journalBytes: () => 1_000, ...options },
     report: () => undefined,
     fail: (error) => failures.push(error),
   })
@@ -124,5 +124,25 @@ describe('a round of snapshots', () => {
     expect(ended).toBe(true)
     expect(writes).toHaveLength(0)
     expect(journal.truncated).toBe(0)
+  })
+
+  it.each([
+    [true, 'is followed by another'],
+    [false, 'is the last'],
+  ])('that failed, where triesAgain is %s, %s', async (triesAgain) => {
+    const { shards, journal, writes, snapshotter, failures, endAll } = await make({ triesAgain })
+    const failed = snapshotter.snapshotAll()
+    await shards.env.advance(1_000)
+    writes.splice(0)[0]!.fail(new Error('no luck'))
+    await shards.env.advance(1_000)
+    await failed
+    expect(failures).toHaveLength(1)
+    void snapshotter.snapshotAll()
+    for (let shard = 0; shard < 20; shard++) {
+      await shards.env.advance(1_000)
+      expect(writes).toHaveLength(triesAgain ? 1 : 0)
+      await endAll()
+    }
+    expect(journal.truncated).toBe(triesAgain ? 1 : 0)
   })
 })

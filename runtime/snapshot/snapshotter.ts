@@ -21,6 +21,8 @@ export interface SnapshotterOptions {
   readonly epoch: number
   /** Journal bytes after which the next round is due; asked every time. */
   readonly journalBytes: () => number
+  /** Whether the round after a failed one tries again. @default false: a disk that failed is not trusted again */
+  readonly triesAgain?: boolean
   report(event: string, detail: Record<string, unknown>): void
   fail(error: unknown): void
 }
@@ -105,6 +107,7 @@ export class Snapshotter {
     this.bytesAtLastRound = this.lane.journal.bytesAppended
     this.roundBytes = 0
     this.shardsWritten = 0
+    if (this.options.triesAgain === true) this.broken = false
     const { clock } = this.options.env
     const writing = new Set<Promise<void>>()
     for (const shard of this.lane.shards) {
