@@ -192,7 +192,6 @@ export const paymentMutants: readonly Mutant[] = [
     find: '  if (late !== null) return refusalFor(late.code)\n',
     replace: '',
     oracle: 'convergence',
-    fast: true,
   },
   {
     name: 'leg_received_here',
@@ -201,6 +200,5 @@ export const paymentMutants: readonly Mutant[] = [
     find: 'add(payee, to, { leg, pays: false, other: payer, amount, peer: from })',
     replace: 'add(payee, to, { leg, pays: false, other: payer, amount, peer: to })',
     oracle: 'conservation',
-    fast: true,
   },
 ]
