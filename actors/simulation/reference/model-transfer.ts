@@ -35,6 +35,19 @@ export interface AccountSides {
   }[]
 }
 
+/** A side that can't be done, by the number of its leg, and why. */
+interface RefusedSide {
+  readonly number: number
+  readonly why: string
+}
+
+/** Of several refusals the one that is the answer: of the first leg, then as they take precedence. */
+function firstOf(refused: readonly RefusedSide[], world: TransferWorld): RefusedSide | undefined {
+  return [...refused].sort(
+    (a, b) => a.number - b.number || world.rankOf(a.why) - world.rankOf(b.why),
+  )[0]
+}
+
 function sideOf(pays: boolean): Side {
   return pays ? 'payer' : 'payee'
 }
@@ -125,10 +138,7 @@ export class ModelTransfer {
   }
 
   /** The sides of this shard as they would be decided, one behind the other: nothing stays of it. */
-  private firstRefusalHere(
-    now: number,
-    world: TransferWorld,
-  ): { readonly number: number; readonly why: string } | undefined {
+  private firstRefusalHere(now: number, world: TransferWorld): RefusedSide | undefined {
     const copies = new Map<string, ModelAccount>()
     const copyOf = (address: string): ModelAccount => {
       const known = copies.get(address)
@@ -138,14 +148,13 @@ export class ModelTransfer {
       copies.set(address, copy)
       return copy
     }
-    const refused: { number: number; why: string }[] = []
+    const refused: RefusedSide[] = []
     for (const side of this.sides) {
       if (!side.here) continue
       const why = this.tryMove(side, now, world, copyOf(side.leg[side.side]))
       if (why !== '') refused.push({ number: side.number, why })
     }
-    refused.sort((a, b) => a.number - b.number || world.rankOf(a.why) - world.rankOf(b.why))
-    return refused[0]
+    return firstOf(refused, world)
   }
 
   private moveSide(side: LegSide, now: number, world: TransferWorld): void {
@@ -326,11 +335,10 @@ export class ModelTransfer {
   /** The first refused leg's refusal, or the settled transfer. */
   private outcome(world: TransferWorld): ModelOutcome {
     if (this.progress === 'refused') {
-      const [first] = this.sides
-        .filter(({ decided }) => decided !== undefined && decided.why !== '')
-        .map(({ number, decided }) => ({ number, why: decided?.why ?? '' }))
-        .sort((a, b) => a.number - b.number || world.rankOf(a.why) - world.rankOf(b.why))
-      return refusedWith(first?.why ?? '')
+      const refused = this.sides.flatMap(({ number, decided }) =>
+        decided === undefined || decided.why === '' ? [] : [{ number, why: decided.why }],
+      )
+      return refusedWith(firstOf(refused, world)?.why ?? '')
     }
     const view: TransferView = {
       id: this.id,
