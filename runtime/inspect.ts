@@ -32,13 +32,9 @@ import { limits } from './limits.js'
 import { replayFrame } from './shard/replay.js'
 import { ShardState } from './shard/shard-state.js'
 import { ActorView } from './shard/shard-view.js'
-import {
-  chainEnds,
-  listSnapshots,
-  readSnapshot,
-  snapshotFolder,
-} from './snapshot/file-snapshots.js'
+import { listSnapshots, readSnapshot, snapshotFolder } from './snapshot/file-snapshots.js'
 import { SnapshotRestore } from './snapshot/snapshot-restore.js'
+import { chainEnds } from './snapshot/snapshot-store.js'
 
 export interface InspectOptions {
   readonly dataDir: string

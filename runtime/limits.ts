@@ -54,6 +54,10 @@ export const limits = {
   snapshotJournalBytes: 32 * 1024 * 1024,
   /** Shards of a cluster's node that are snapshotted at once: each message of one waits for every copy. */
   snapshotsAtOnce: 2,
+  /** Shards of a node whose pieces of a stream are under way at once, on their way back. */
+  readingsAtOnce: 2,
+  /** ms without progress after which such a reading holds up no other. */
+  readingStalledMs: 1_000,
   /** Bytes of a snapshot in one message of a stream: well below the megabyte that servers take by default. */
   snapshotChunkBytes: 512 * 1024,
   /** Snapshots kept of each shard; the journal reaches back to the older one. */

@@ -37,10 +37,10 @@ export const settingDefinitions = {
   },
   'snapshot.journal_bytes': {
     type: 'whole',
-    default: 16 * 1024 * 1024,
+    default: 32 * 1024 * 1024,
     min: 4_096,
     max: 64 * 1024 * 1024 * 1024,
-    sentence: 'Journal bytes after which a shard is snapshotted.',
+    sentence: 'Journal bytes of a node after which its shards are snapshotted, each after its share.',
   },
   'rebalance.enabled': {
     type: 'flag',

@@ -17,7 +17,7 @@ export const requestTimeoutMsDefault = 30_000
 const keyRetentionMsDefault = 86_400_000
 const keysPerShardMax = 16_777_216
 const mailboxMessagesDefault = 16_384
-const snapshotJournalBytesDefault = 16 * 1024 * 1024
+const snapshotJournalBytesDefault = 32 * 1024 * 1024
 
 export interface ClusterNodeOptions {
   /** Name of the cluster: nodes of one name are one. */
@@ -42,7 +42,7 @@ export interface ClusterNodeOptions {
   readonly mailboxMessages?: number
   /** ms until a request without an answer rejects with `outcome_unknown`. @default 30,000 */
   readonly requestTimeoutMs?: number
-  /** Journal bytes of a shard after which it is snapshotted. @default 16 MiB */
+  /** Journal bytes of a node after which its shards are snapshotted, each after its share. @default 32 MiB */
   readonly snapshotJournalBytes?: number
   /** Bytes of a snapshot in one message: less than the servers' `max_payload`. @default 512 KiB */
   readonly snapshotChunkBytes?: number

@@ -12,5 +12,6 @@ export const clusterBranches: readonly string[] = [
   'reported shard_lost',
   'reported snapshot_failed',
   'snapshot equals replay',
+  'increment equals replay',
   'taken over',
 ]

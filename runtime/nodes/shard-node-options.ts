@@ -19,7 +19,7 @@ export interface ShardNodeOptions {
   readonly keysPerShardMax: number
   readonly mailboxMessages: number
   readonly requestTimeoutMs: number
-  /** Journal bytes of a shard after which it is snapshotted. */
+  /** Journal bytes of a node after which its shards are snapshotted, each after its share. */
   readonly snapshotJournalBytes: number
   /** Formats this node reads; it writes the oldest until it is told another. @default all of this code */
   readonly formats?: FormatRange

@@ -28,14 +28,13 @@ import type { Lane } from '../shard/lane.js'
 import { answerKinds } from '../shard/requests.js'
 import { formatsRead, type ShardFormats } from '../shard/formats.js'
 import { ShardState } from '../shard/shard-state.js'
-import { restoreNewest } from '../snapshot/restore-newest.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import { AnswerBatch, PeerWriter, readPeers, readRequests } from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
 import { startDueSnapshot } from './due-snapshots.js'
+import { ShardReading } from './shard-reading.js'
 import { peerPieces } from './peer-pieces.js'
 import type { ShardNodeLinks, ShardNodeOptions } from './shard-node-options.js'
-import type { ShardStorage } from './shard-storage.js'
 
 /** This node, among places. */
 export const here = 0
@@ -66,14 +65,18 @@ export class ShardNode {
   private snapshotJournalBytes: number
   private readonly formats: ShardFormats
   private taken = 0
-  /** States read ahead of their hand-over, by shard. */
-  private readonly prepared = new Map<number, ShardState>()
+  private readonly reading: ShardReading
 
   constructor(env: Env, options: ShardNodeOptions, links: ShardNodeLinks) {
     this.env = env
     this.options = options
     this.links = links
     this.kinds = new Kinds(options.actors)
+    this.reading = new ShardReading(env, {
+      storageOf: (shard) => links.storages.of(shard, () => links.mayAnswer()),
+      empty: (shard) => this.empty(shard),
+      report: (event, detail) => links.report(event, detail),
+    })
     this.snapshotJournalBytes = options.snapshotJournalBytes
     const reads = options.formats ?? formatsRead
     this.formats = { reads, writes: reads[0] }
@@ -145,18 +148,13 @@ export class ShardNode {
   }
 
   /** Reads a shard ahead, while another node still serves it. @throws OpenRefused, NatsUnreachable */
-  async prepare(shard: number): Promise<void> {
-    const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
-    const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
-    // When it fails, for instance because the journal was cut meanwhile, the next try begins anew.
-    this.prepared.delete(shard)
-    await storage.read(state)
-    this.prepared.set(shard, state)
+  prepare(shard: number): Promise<void> {
+    return this.reading.prepare(shard)
   }
 
   /** Forgets what was read ahead. */
   forget(shard: number): void {
-    this.prepared.delete(shard)
+    this.reading.forget(shard)
   }
 
   /**
@@ -167,14 +165,9 @@ export class ShardNode {
    */
   async open(shard: number, ordinal: number, wanted = (): boolean => true): Promise<void> {
     if (this.served.has(shard)) return
-    const { clock } = this.env
-    const begun = clock.monotonic()
-    const storage = await this.links.storages.of(shard, () => this.links.mayAnswer())
-    const state = this.prepared.get(shard) ?? (await this.restore(shard, storage))
-    this.prepared.delete(shard)
-    const restored = clock.monotonic()
     const mayFence = (): boolean => wanted() && this.links.mayAnswer()
-    const { lane: journal, epoch, abandon } = await storage.open(state, mayFence)
+    const { state, journal: owned, snapshots, took } = await this.reading.open(shard, mayFence)
+    const { lane: journal, epoch, abandon } = owned
     if (state.ordinal < ordinal) {
       abandon()
       throw regressed(shard, state.ordinal, ordinal)
@@ -186,8 +179,8 @@ export class ShardNode {
     const lane = this.host.addLane(journal, [state])
     const snapshotter = new Snapshotter(lane, {
       // One that fails is tried again: without snapshots the journal only grows.
-      ...{ env: this.env, store: storage.snapshots, epoch, triesAgain: true },
-      journalBytes: () => this.snapshotJournalBytes,
+      ...{ env: this.env, store: snapshots, epoch, triesAgain: true },
+      journalBytes: () => this.snapshotJournalBytes / this.served.size,
       report: (event, detail) => {
         this.links.report(event, detail)
       },
@@ -200,8 +193,7 @@ export class ShardNode {
     this.links.opened(shard)
     this.links.report('shard_opened', {
       ...{ shard, epoch, ordinal: state.ordinal },
-      restoreMs: Math.round(restored - begun),
-      journalMs: Math.round(clock.monotonic() - restored),
+      ...took,
     })
   }
 
@@ -376,13 +368,10 @@ export class ShardNode {
     else this.links.answers(place, bytes)
   }
 
-  private restore(shard: number, storage: ShardStorage): Promise<ShardState> {
+  private empty(shard: number): ShardState {
     const { shards, keyRetentionMs } = this.options
     const { kinds, formats } = this
-    const empty = () => new ShardState({ shard, shards, kinds, keyRetentionMs, formats })
-    return restoreNewest(storage.snapshots, shard, empty, (_, snapshot, why) => {
-      this.links.report('snapshot_damaged', { shard, snapshot, why })
-    })
+    return new ShardState({ shard, shards, kinds, keyRetentionMs, formats })
   }
 }
 

@@ -19,24 +19,22 @@ import { OpenRefused } from '../errors.js'
 import { limits } from '../limits.js'
 import { grown, SpareBuffers } from '../spare-buffers.js'
 import { AheadReader } from './ahead-reader.js'
-import type {
-  SnapshotCandidate,
-  SnapshotCut,
-  SnapshotName,
-  SnapshotStore,
+import {
+  chainEnds,
+  type SnapshotCandidate,
+  type SnapshotCut,
+  type SnapshotName,
+  type SnapshotStore,
 } from './snapshot-store.js'
 
 /** A snapshot found on disk. */
 export interface SnapshotFile extends SnapshotCandidate {
   /** Its newest file. */
   readonly path: string
-  /** All its files: a whole snapshot and what follows it. */
-  readonly parts: readonly string[]
 }
 
 /** Snapshots as files in a folder per shard. */
 export class FileSnapshots implements SnapshotStore<SnapshotFile> {
-  readonly takesIncrements = true
   private readonly disk: Disk
   private readonly folder: string
   private readonly owner: Uint8Array
@@ -110,12 +108,6 @@ function snapshotsAmong(folder: string, names: readonly string[]): SnapshotFile[
     found.push(snapshot)
   }
   return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
-}
-
-/** The newest snapshot of each chain, newest first. */
-export function chainEnds(snapshots: readonly SnapshotFile[]): SnapshotFile[] {
-  const known = new Set<string>()
-  return snapshots.filter(({ parts: [whole = ''] }) => !known.has(whole) && known.add(whole))
 }
 
 function parseName(name: string): (SnapshotName & { follows?: SnapshotName }) | undefined {

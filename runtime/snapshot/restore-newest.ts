@@ -12,16 +12,18 @@ import type { SnapshotCandidate, SnapshotStore } from './snapshot-store.js'
 /**
  * @param empty makes a state without anything, as often as it is needed
  * @param passedOver called with each snapshot that does not read, which part of it does not, and why
+ * @param next as of {@link SnapshotStore.read}
  */
 export async function restoreNewest<Candidate extends SnapshotCandidate>(
   store: SnapshotStore<Candidate>,
   shard: number,
   empty: () => ShardState,
   passedOver: (candidate: Candidate, part: string, why: string) => void = () => undefined,
+  next?: () => Promise<void>,
 ): Promise<ShardState> {
   const bad = new Set<string>()
   for (const candidate of await store.newest(shard)) {
-    if (candidate.parts?.some((part) => bad.has(part)) === true) continue
+    if (candidate.parts.some((part) => bad.has(part))) continue
     const state = empty()
     const restore = new SnapshotRestore(state)
     const pass = (part: string, why: string): void => {
@@ -29,13 +31,11 @@ export async function restoreNewest<Candidate extends SnapshotCandidate>(
       passedOver(candidate, part, why)
     }
     try {
-      await store.read(shard, candidate, (block) => {
-        restore.add(block)
-      })
+      await store.read(shard, candidate, (block) => restore.add(block), next)
     } catch (error) {
       if (!(error instanceof OpenRefused) || error.code !== 'damaged') throw error
       const file = error.place?.file
-      const known = file !== undefined && candidate.parts?.includes(file) === true
+      const known = file !== undefined && candidate.parts.includes(file)
       pass(known ? file : candidate.name, error.message)
       continue
     }

@@ -8,6 +8,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { OpenRefused } from '../errors.js'
+import type { SnapshotName } from './snapshot-store.js'
 
 /** Kinds of messages. */
 export const kinds = { head: 1, chunk: 2, end: 3 } as const
@@ -21,6 +22,14 @@ export interface SnapshotMessage {
   readonly body: Uint8Array
 }
 
+/** Where a snapshot stands in its stream. */
+export interface SnapshotPlace extends SnapshotName {
+  readonly id: string
+  /** Sequences of its head and of its end. */
+  readonly from: number
+  readonly to: number
+}
+
 /** What the end of a snapshot says of it. */
 export interface EndContent {
   readonly ordinal: number
@@ -31,6 +40,8 @@ export interface EndContent {
   readonly chunks: number
   /** CRC of all blocks as they were made; the first versions did not say. */
   readonly crc?: number
+  /** Of an increment: the whole snapshot it follows, and the increments between. */
+  readonly follows?: readonly SnapshotPlace[]
 }
 
 const headerBytes = 28

@@ -19,7 +19,7 @@ export interface SnapshotName {
 /** A shard's state at an ordinal, as blocks that are made while they are written. */
 export interface SnapshotCut extends SnapshotName {
   readonly blocks: Iterable<Uint8Array>
-  /** The snapshot it says the changes to; absent: it is whole. Only for stores that take increments. */
+  /** The snapshot it says the changes to; absent: it is whole. */
   readonly follows?: SnapshotName
   /** How quickly it is made and written. @default as quickly as can be */
   readonly pace?: Pick<Pace, 'pieceBytes' | 'rest'>
@@ -29,13 +29,11 @@ export interface SnapshotCut extends SnapshotName {
 export interface SnapshotCandidate extends SnapshotName {
   /** For people: a path, or a place in a stream. */
   readonly name: string
-  /** Names of all it is read from, where that is more than one thing. */
-  readonly parts?: readonly string[]
+  /** Names of all it is read from: a whole snapshot and the increments up to this one. */
+  readonly parts: readonly string[]
 }
 
 export interface SnapshotStore<Candidate extends SnapshotCandidate = SnapshotCandidate> {
-  /** True when it takes increments (N8). */
-  readonly takesIncrements: boolean
   /**
    * Writes a snapshot.
    * @param durable resolves when the ordinal is durable in the journal; before, there is no snapshot
@@ -45,9 +43,23 @@ export interface SnapshotStore<Candidate extends SnapshotCandidate = SnapshotCan
   newest(shard: number): Promise<readonly Candidate[]>
   /**
    * Reads a snapshot block by block; of an increment, all blocks from the whole snapshot on.
+   * @param next awaited before each piece that is read over a network. @default nobody waits
    * @throws OpenRefused damaged, with its place
    */
-  read(shard: number, candidate: Candidate, onBlock: (block: Uint8Array) => void): Promise<void>
+  read(
+    shard: number,
+    candidate: Candidate,
+    onBlock: (block: Uint8Array) => void,
+    next?: () => Promise<void>,
+  ): Promise<void>
   /** Removes all but the two newest chains. @returns the newest snapshot of each, newest first */
   prune(shard: number): Promise<readonly Candidate[]>
+}
+
+/** The newest snapshot of each chain. @param snapshots newest first; so are these */
+export function chainEnds<Candidate extends SnapshotCandidate>(
+  snapshots: readonly Candidate[],
+): Candidate[] {
+  const known = new Set<string>()
+  return snapshots.filter(({ parts: [whole = ''] }) => !known.has(whole) && known.add(whole))
 }

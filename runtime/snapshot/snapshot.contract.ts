@@ -139,6 +139,57 @@ export function snapshotContract<Candidate extends SnapshotCandidate>(
       expect(Buffer.concat(blocks).equals(Buffer.concat(blocksOf(30)))).toBe(true)
     })
 
+    it('N8: every place in a chain gives all blocks from the whole one on; two chains are kept', async () => {
+      const under = make()
+      const write = async (ordinal: number, after?: number): Promise<number[]> => {
+        const follows = after === undefined ? {} : { follows: { ordinal: after, epoch: 1 } }
+        const cut = { ordinal, epoch: 1, blocks: [Buffer.from(`block ${ordinal}`)], ...follows }
+        await under.store.write(1, cut, durable)
+        return (await under.store.prune(1)).map((each) => each.ordinal)
+      }
+      expect(await write(10)).toEqual([10])
+      expect(await write(20, 10)).toEqual([20])
+      expect(await write(30)).toEqual([30, 20])
+      expect(await write(40, 30)).toEqual([40, 20])
+      expect(await write(50, 40)).toEqual([50, 20])
+      const places = new Map<number, string>()
+      for (const candidate of await under.store.newest(1)) {
+        expect(candidate.parts.at(-1)).toBe(candidate.name)
+        places.set(candidate.ordinal, (await read(under, 1, candidate)).join())
+      }
+      expect([...places]).toEqual([
+        [50, 'block 30,block 40,block 50'],
+        [40, 'block 30,block 40'],
+        [30, 'block 30'],
+        [20, 'block 10,block 20'],
+        [10, 'block 10'],
+      ])
+      expect(await write(60)).toEqual([60, 50])
+      const left = (await under.store.newest(1)).map(({ ordinal }) => ordinal)
+      expect(left).toEqual([60, 50, 40, 30])
+    })
+
+    it('N8: damage names the part it is in, and the places before it read', async () => {
+      const under = make()
+      for (const [ordinal, after] of [[10], [20, 10], [30, 20]] as const) {
+        const follows = after === undefined ? {} : { follows: { ordinal: after, epoch: 1 } }
+        await under.store.write(
+          1,
+          { ordinal, epoch: 1, blocks: blocksOf(ordinal), ...follows },
+          durable,
+        )
+      }
+      const [last, middle, whole] = await under.store.newest(1)
+      await under.damage(1, middle!)
+      for (const candidate of [last, middle]) {
+        await expect(read(under, 1, candidate)).rejects.toMatchObject({
+          code: 'damaged',
+          place: { file: middle!.name },
+        })
+      }
+      expect(await read(under, 1, whole)).toHaveLength(blocksOf(10).length)
+    })
+
     it('N3: one that is damaged says so, and the older one reads', async () => {
       const under = make()
       for (const ordinal of [10, 20]) {

@@ -105,6 +105,41 @@ describe('in simulation', () => {
     }
   })
 
+  it('B4: chains of two owners stand apart, and none follows what another removed', async () => {
+    const [zombie, owner] = [storeOf('chains'), storeOf('chains')]
+    const write = async (
+      store: StreamSnapshots,
+      epoch: number,
+      ordinal: number,
+      after?: number,
+    ): Promise<void> => {
+      const follows = after === undefined ? {} : { follows: { ordinal: after, epoch } }
+      const blocks = [Buffer.from(`${epoch}.${ordinal}`)]
+      await store.write(1, { ordinal, epoch, blocks, ...follows }, durable)
+    }
+    await write(zombie, 1, 10)
+    await write(owner, 2, 20)
+    await write(zombie, 1, 11, 10)
+    await write(owner, 2, 30, 20)
+    const places: [number, string][] = []
+    for (const candidate of await owner.newest(1)) {
+      const blocks: string[] = []
+      await owner.read(1, candidate, (block) => blocks.push(Buffer.from(block).toString()))
+      places.push([candidate.ordinal, blocks.join()])
+    }
+    expect(places).toEqual([
+      [30, '2.20,2.30'],
+      [20, '2.20'],
+      [11, '1.10,1.11'],
+      [10, '1.10'],
+    ])
+    await write(owner, 2, 40)
+    const kept = await owner.prune(1)
+    expect(kept.map(({ ordinal }) => ordinal)).toEqual([40, 30])
+    await expect(write(zombie, 1, 12, 11)).rejects.toMatchObject({ code: 'journal_failed' })
+    expect(await ordinals(owner)).toEqual([40, 30, 20])
+  })
+
   it('a message that is gone is damage', async () => {
     const store = storeOf('gone')
     await store.write(1, { ordinal: 10, epoch: 1, blocks: blocksOf(1) }, durable)
@@ -112,7 +147,7 @@ describe('in simulation', () => {
     world.service.stream('SNAP_gone_1').purge(2)
     await expect(store.read(1, candidate!, () => undefined)).rejects.toMatchObject({
       code: 'damaged',
-      place: { file: 'SNAP_gone_1' },
+      place: { file: candidate!.name },
     })
     expect(await ordinals(store)).toEqual([])
   })

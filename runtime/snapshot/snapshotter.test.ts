@@ -38,8 +38,7 @@ async function make(options: { triesAgain?: boolean } = {}) {
     whenDurable: () => Promise.resolve(),
   } as unknown as Lane
   const writes: { end: () => void; fail: (error: Error) => void }[] = []
-  const store: Pick<SnapshotStore, 'write' | 'prune' | 'takesIncrements'> = {
-    takesIncrements: true,
+  const store: Pick<SnapshotStore, 'write' | 'prune'> = {
     write: () => new Promise((end, fail) => writes.push({ end, fail })),
     prune: () => Promise.resolve([]),
   }

@@ -17,7 +17,7 @@ import type { SnapshotName, SnapshotStore } from './snapshot-store.js'
 
 export interface SnapshotterOptions {
   readonly env: Pick<Env, 'clock' | 'timers'>
-  readonly store: Pick<SnapshotStore, 'write' | 'prune' | 'takesIncrements'>
+  readonly store: Pick<SnapshotStore, 'write' | 'prune'>
   readonly epoch: number
   /** Journal bytes after which the next round is due; asked every time. */
   readonly journalBytes: () => number
@@ -158,7 +158,15 @@ export class Snapshotter {
       ...(cut.isWhole || chain === undefined ? {} : { follows: chain.newest }),
     }
     const durable = (): Promise<void> => this.lane.whenDurable(state.shard, cut.ordinal)
-    await store.write(state.shard, contents, durable).finally(cut.end)
+    try {
+      await store.write(state.shard, contents, durable)
+    } catch (error) {
+      // What is there now nobody knows: the next one is whole.
+      this.chains.delete(state.shard)
+      throw error
+    } finally {
+      cut.end()
+    }
     this.wrote(state.shard, cut, counted.bytes)
     const kept = await store.prune(state.shard)
     if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)
@@ -168,7 +176,7 @@ export class Snapshotter {
   /** What an increment would follow; undefined when a whole snapshot is due (N12). */
   private followed({ state }: Shard): SnapshotMark | undefined {
     const chain = this.chains.get(state.shard)
-    if (chain === undefined || !this.options.store.takesIncrements) return undefined
+    if (chain === undefined) return undefined
     // Not all shards at once: a round of whole snapshots alone would lag.
     const share = 1 + (state.shard % wholesSpread) / wholesSpread
     const due =
@@ -177,7 +185,7 @@ export class Snapshotter {
   }
 
   private wrote(shard: number, cut: TakenCut, bytes: number): void {
-    const { epoch, store } = this.options
+    const { epoch } = this.options
     const newest = { ordinal: cut.ordinal, epoch }
     const chain = this.chains.get(shard)
     if (chain !== undefined && !cut.isWhole) {
@@ -187,11 +195,7 @@ export class Snapshotter {
       return
     }
     // What increments came to before was half of it at least; and the first of a process is written once.
-    const paid = store.takesIncrements
-      ? chain === undefined
-        ? bytes
-        : 2 * chain.incrementBytes
-      : 0
+    const paid = chain === undefined ? bytes : 2 * chain.incrementBytes
     this.roundBytes += Math.max(0, bytes - paid)
     this.chains.set(shard, {
       ...{ wholeBytes: bytes, incrementBytes: 0, increments: 0, newest, mark: cut.mark },

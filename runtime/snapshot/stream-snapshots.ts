@@ -12,7 +12,9 @@
  *     not know yet – and then whoever finds the other's message between its own gives its snapshot up:
  *     so a listing may jump over what is unfinished without missing what another finished in between.
  *     Which of two is newer its ordinal says, not its place.
- * B3. Only what is before the older kept snapshot is removed.
+ * B3. Only what is before the older kept chain is removed.
+ * B4. The end of an increment names all it follows, down to the whole snapshot, by their places: one message
+ *     lists a chain. Only what the stream lists is followed, so what another has removed can't be.
  */
 import { crc32 } from 'node:zlib'
 import { MessageMissing, type StreamLog } from '../../transport/index.js'
@@ -28,19 +30,22 @@ import {
   writeMessage,
   type EndContent,
   type SnapshotMessage,
+  type SnapshotPlace,
 } from './snapshot-messages.js'
-import type { SnapshotCandidate, SnapshotCut, SnapshotStore } from './snapshot-store.js'
+import {
+  chainEnds,
+  type SnapshotCandidate,
+  type SnapshotCut,
+  type SnapshotStore,
+} from './snapshot-store.js'
 
 /** A snapshot found on a stream. */
-export interface StreamSnapshot extends SnapshotCandidate {
-  /** Sequences of its head and of its end. */
-  readonly from: number
-  readonly to: number
-  readonly id: string
+export interface StreamSnapshot extends SnapshotCandidate, SnapshotPlace {
+  /** The whole snapshot and the increments that follow it, up to this one. */
+  readonly chain: readonly SnapshotPlace[]
 }
 
 export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
-  readonly takesIncrements = false
   private readonly env: Env
   private readonly open: (shard: number) => Promise<StreamLog>
   private readonly chunkBytes: number
@@ -69,6 +74,7 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
 
   async write(shard: number, cut: SnapshotCut, durable: () => Promise<void>): Promise<void> {
     const log = await this.logOf(shard)
+    const follows = await this.followed(shard, cut)
     const id = Buffer.from(this.env.chance.bytes(8)).toString('hex')
     const { ordinal, epoch } = cut
     const writer = new Writer(log, id, this.patience)
@@ -82,19 +88,36 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     await durable()
     await this.readBack(log, { id, from }, sums)
     const { bytes, chunks, crc } = sums
-    const end: EndContent = { ordinal, epoch, from, bytes, chunks, crc }
+    const end: EndContent = { ordinal, epoch, from, bytes, chunks, crc, ...follows }
     await writer.append(kinds.end, Buffer.from(JSON.stringify(end)))
+  }
+
+  /** B4. @throws Fault journal_failed when what it follows is not there */
+  private async followed(
+    shard: number,
+    { follows }: SnapshotCut,
+  ): Promise<Pick<EndContent, 'follows'>> {
+    if (follows === undefined) return {}
+    const { ordinal, epoch } = follows
+    const found = (await this.newest(shard)).find(
+      (one) => one.ordinal === ordinal && one.epoch === epoch,
+    )
+    if (found !== undefined) return { follows: found.chain }
+    throw new Fault(
+      'journal_failed',
+      `The snapshot of shard ${shard} at ordinal ${ordinal} is not there: no increment can follow it.`,
+    )
   }
 
   /** @throws Fault journal_failed when the stream does not give what was made */
   private async readBack(
     log: StreamLog,
-    { id, from }: Pick<StreamSnapshot, 'id' | 'from'>,
+    place: Pick<SnapshotPlace, 'id' | 'from'>,
     sums: Sums,
   ): Promise<void> {
-    const reader = new Reader(log.name, { id, from }, () => undefined)
+    const reader = new Reader(log.name, place, () => undefined)
     try {
-      await this.readUpTo(log, from + sums.chunks, reader)
+      await this.readUpTo(log, place.from + sums.chunks, reader)
     } catch (error) {
       if (!(error instanceof OpenRefused)) throw error
       throw doesNotReadBack(log, error.message)
@@ -106,41 +129,61 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     const log = await this.logOf(shard)
     const { first, last } = await this.patience.until(() => log.bounds())
     const found: StreamSnapshot[] = []
+    /** By the sequence of its end: what an increment that was read follows. */
+    const followed = new Map<number, StreamSnapshot>()
     for (let at = last; at >= first;) {
-      const bytes = await this.patience.until(() => log.at(at))
-      const message = bytes === undefined ? undefined : readMessage(bytes)
-      if (message?.kind !== kinds.end) {
+      const known = followed.get(at)
+      const message = known ?? (await this.endAt(log, at))
+      if ('index' in message) {
         // One that was never finished is passed over at once, from any of its messages.
-        at -= (message?.index ?? 0) + 1
+        at -= message.index + 1
         continue
       }
-      const { ordinal, epoch, from } = JSON.parse(message.body.toString()) as EndContent
-      const { id } = message
-      if (from >= first) found.push({ name: nameOf(log, from), ordinal, epoch, from, to: at, id })
-      at = from - 1
+      message.chain.forEach((place, i) => {
+        followed.set(place.to, snapshotOf(log, message.chain.slice(0, i + 1)))
+      })
+      if (message.chain[0]!.from >= first) found.push(message)
+      at = message.from - 1
     }
     return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
   }
 
-  async read(
-    shard: number,
-    candidate: StreamSnapshot,
-    onBlock: (block: Uint8Array) => void,
-  ): Promise<void> {
-    const log = await this.logOf(shard)
-    const reader = new Reader(log.name, candidate, onBlock)
-    await this.readUpTo(log, candidate.to, reader)
-    reader.end(candidate.to)
+  /** The snapshot whose end stands at a sequence, or how far into a snapshot something else stands there. */
+  private async endAt(log: StreamLog, at: number): Promise<StreamSnapshot | { index: number }> {
+    const bytes = await this.patience.until(() => log.at(at))
+    const message = bytes === undefined ? undefined : readMessage(bytes)
+    if (message?.kind !== kinds.end) return { index: message?.index ?? 0 }
+    const { ordinal, epoch, from, follows = [] } = JSON.parse(message.body.toString()) as EndContent
+    return snapshotOf(log, [...follows, { ordinal, epoch, from, to: at, id: message.id }])
   }
 
-  private async readUpTo(log: StreamLog, to: number, reader: Reader): Promise<void> {
+  async read(
+    shard: number,
+    { chain }: StreamSnapshot,
+    onBlock: (block: Uint8Array) => void,
+    next?: () => Promise<void>,
+  ): Promise<void> {
+    const log = await this.logOf(shard)
+    for (const place of chain) {
+      const reader = new Reader(log.name, place, onBlock)
+      await this.readUpTo(log, place.to, reader, next)
+      reader.end(place.to)
+    }
+  }
+
+  private async readUpTo(
+    log: StreamLog,
+    to: number,
+    reader: Reader,
+    next?: () => Promise<void>,
+  ): Promise<void> {
     while (reader.next <= to) {
       try {
         await this.patience.until(() =>
-          log.read(reader.next, to, (sequence, bytes) => reader.take(sequence, bytes)),
+          log.read(reader.next, to, (sequence, bytes) => reader.take(sequence, bytes), next),
         )
       } catch (error) {
-        if (error instanceof MessageMissing) throw damaged(log.name, error.sequence)
+        if (error instanceof MessageMissing) throw reader.damaged(error.sequence)
         throw error
       }
     }
@@ -148,8 +191,8 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
 
   async prune(shard: number): Promise<readonly StreamSnapshot[]> {
     const log = await this.logOf(shard)
-    const kept = (await this.newest(shard)).slice(0, limits.snapshotsKept)
-    const oldest = Math.min(...kept.map(({ from }) => from))
+    const kept = chainEnds(await this.newest(shard)).slice(0, limits.snapshotsKept)
+    const oldest = Math.min(...kept.map(({ chain }) => chain[0]!.from))
     if (kept.length === limits.snapshotsKept && oldest > 1) {
       await this.patience.until(() => log.purge(oldest - 1))
     }
@@ -234,19 +277,19 @@ class Reader {
   next: number
   readonly sums = new Sums()
   private readonly stream: string
-  private readonly id: string
+  private readonly place: Pick<SnapshotPlace, 'id' | 'from'>
   private readonly blocks: BlockReader
   private index = 0
   private complete = false
 
   constructor(
     stream: string,
-    { id, from }: Pick<StreamSnapshot, 'id' | 'from'>,
+    place: Pick<SnapshotPlace, 'id' | 'from'>,
     onBlock: (block: Uint8Array) => void,
   ) {
     this.stream = stream
-    this.id = id
-    this.next = from
+    this.place = place
+    this.next = place.from
     this.blocks = new BlockReader((block) => {
       this.sums.addBlock(block)
       onBlock(block)
@@ -256,23 +299,32 @@ class Reader {
   take(sequence: number, bytes: Uint8Array): void {
     this.next = sequence + 1
     const message = readMessage(bytes)
-    if (message === undefined) throw damaged(this.stream, sequence)
-    if (message.id !== this.id) return
-    if (message.index !== this.index++) throw damaged(this.stream, sequence)
+    if (message === undefined) throw this.damaged(sequence)
+    if (message.id !== this.place.id) return
+    if (message.index !== this.index++) throw this.damaged(sequence)
     if (message.kind === kinds.chunk) {
       this.sums.addChunk(message.body)
-      if (!this.blocks.take(message.body)) throw damaged(this.stream, sequence)
+      if (!this.blocks.take(message.body)) throw this.damaged(sequence)
     } else if (message.kind === kinds.end) this.finish(sequence, message)
   }
 
   /** @throws OpenRefused when the end was not reached, which stands at a sequence */
   end(sequence: number): void {
-    if (!this.complete) throw damaged(this.stream, sequence)
+    if (!this.complete) throw this.damaged(sequence)
+  }
+
+  damaged(sequence: number): OpenRefused {
+    const { stream, place } = this
+    return new OpenRefused(
+      'damaged',
+      `The snapshots in the stream ${stream} are damaged at message ${sequence}.`,
+      { file: nameOf(stream, place), offset: sequence },
+    )
   }
 
   private finish(sequence: number, { body }: SnapshotMessage & { readonly body: Buffer }): void {
     const end = JSON.parse(body.toString()) as EndContent
-    if (!this.sums.equal(end) || !this.blocks.empty) throw damaged(this.stream, sequence)
+    if (!this.sums.equal(end) || !this.blocks.empty) throw this.damaged(sequence)
     this.complete = true
   }
 }
@@ -284,14 +336,11 @@ function doesNotReadBack({ name }: StreamLog, why: string): Fault {
   )
 }
 
-function nameOf(log: StreamLog, from: number): string {
-  return `${log.name} from message ${from}`
+function snapshotOf({ name }: StreamLog, chain: readonly SnapshotPlace[]): StreamSnapshot {
+  const parts = chain.map((place) => nameOf(name, place))
+  return { ...chain.at(-1)!, chain, parts, name: parts.at(-1)! }
 }
 
-function damaged(stream: string, sequence: number): OpenRefused {
-  return new OpenRefused(
-    'damaged',
-    `The snapshots in the stream ${stream} are damaged at message ${sequence}.`,
-    { file: stream, offset: sequence },
-  )
+function nameOf(stream: string, { from }: Pick<SnapshotPlace, 'from'>): string {
+  return `${stream} from message ${from}`
 }

@@ -9,9 +9,9 @@ import { nanos, type Msg } from '@nats-io/transport-node'
 import { placeOf } from './delivered.js'
 import type { JetStreamApi } from './jetstream-api.js'
 
-/** Messages, and bytes, asked for at once. */
+/** Messages, and bytes, asked for at once: little, since every other answer comes behind them. */
 const batchMessages = 512
-const batchBytes = 4 * 1024 * 1024
+const batchBytes = 1024 * 1024 + 64 * 1024
 /** ms a consumer may take to be made, and a batch to come, before this way is given up. */
 const consumerMs = 400
 const batchMs = 1_000
@@ -23,6 +23,7 @@ interface Reading {
   readonly from: number
   readonly to: number
   readonly onMessage: (sequence: number, bytes: Uint8Array) => void
+  readonly next: () => Promise<void>
 }
 
 /** @returns the sequence up to which nothing is missing, plus one. @throws what `onMessage` throws */
@@ -33,6 +34,7 @@ export async function readInBulk(api: JetStreamApi, reading: Reading): Promise<n
   let next = from
   for (;;) {
     const begun = next
+    await reading.next()
     await oneBatch(api, `${stream}.${consumer}`, to - next + 1, (sequence, bytes) => {
       if (sequence !== next) return false
       onMessage(sequence, bytes)

@@ -30,11 +30,16 @@ export interface StreamLog {
   at(sequence: number): Promise<Uint8Array | undefined>
   /** Sequences of the oldest kept and the newest message, asked of the leader; an empty stream has first = last + 1. @throws NatsUnreachable */
   bounds(): Promise<{ readonly first: number; readonly last: number }>
-  /** Reads messages `from` to `to`, both included, in order and without gaps. @throws NatsUnreachable, MessageMissing */
+  /**
+   * Reads messages `from` to `to`, both included, in order and without gaps.
+   * @param next awaited before each piece – about a megabyte – is asked for. @default nobody waits
+   * @throws NatsUnreachable, MessageMissing
+   */
   read(
     from: number,
     to: number,
     onMessage: (sequence: number, bytes: Uint8Array) => void,
+    next?: () => Promise<void>,
   ): Promise<void>
   /** Removes messages up to and including a sequence; the last sequence stays what it is. @throws NatsUnreachable */
   purge(upTo: number): Promise<void>

@@ -135,13 +135,17 @@ class JetStreamLog implements StreamLog {
     from: number,
     to: number,
     onMessage: (sequence: number, bytes: Uint8Array) => void,
+    nextPiece = (): Promise<void> => Promise.resolve(),
   ): Promise<void> {
     const asked: Promise<Uint8Array | undefined>[] = []
     const { api, name: stream } = this
     const first =
-      to - from < bulkFrom ? from : await readInBulk(api, { stream, from, to, onMessage })
+      to - from < bulkFrom
+        ? from
+        : await readInBulk(api, { stream, from, to, onMessage, next: nextPiece })
     let next = first
     for (let given = first; given <= to; given++) {
+      if ((given - first) % readWindow === 0) await nextPiece()
       for (; next <= to && asked.length < readWindow; next++) {
         const answer = this.at(next)
         // It is awaited in its turn; until then its failure is no news.

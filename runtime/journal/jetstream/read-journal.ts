@@ -21,6 +21,8 @@ export interface ReadScope {
   readonly after: number | JournalPosition
   /** Waits for NATS; stop it to give up. @default one that never gives up */
   readonly patience?: Patience
+  /** Awaited before each piece that is read. @default nobody waits */
+  readonly next?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -48,20 +50,19 @@ export async function readUpTo(
   patience: Patience,
   onFrame: (frame: Frame) => void,
 ): Promise<JournalPosition> {
-  const { shard, after } = scope
+  const { shard, after, next } = scope
   const wanted = typeof after === 'number' ? after : after.ordinal
   let place =
     typeof after === 'number' ? await placeBefore(log, shard, after, last, patience) : after
+  const take = (sequence: number, bytes: Uint8Array): void => {
+    const frame = frameOf(log.name, shard, sequence, bytes)
+    checkFits(log.name, place, frame)
+    place = behind(sequence, frame)
+    if (frame.count > 0 && place.ordinal > wanted) onFrame(frame)
+  }
   while (place.sequence < last) {
     try {
-      await patience.until(() =>
-        log.read(place.sequence + 1, last, (sequence, bytes) => {
-          const frame = frameOf(log.name, shard, sequence, bytes)
-          checkFits(log.name, place, frame)
-          place = behind(sequence, frame)
-          if (frame.count > 0 && place.ordinal > wanted) onFrame(frame)
-        }),
-      )
+      await patience.until(() => log.read(place.sequence + 1, last, take, next))
     } catch (error) {
       const why = error instanceof MessageMissing ? await explained(log, error, patience) : error
       // What was cut off meanwhile may be what is not needed anyway.

@@ -4,7 +4,7 @@ import { connectNats } from '../../../transport/nats/index.js'
 import { NatsServers } from '../../../transport/nats/testing/index.js'
 import { nodeEnv } from '../../env/node-env.js'
 import { FrameSource, lineOf } from '../testing/frames.js'
-import { openShardJournal, readShardJournal, type JetStreamLane } from './index.js'
+import { openShardJournal, Patience, readShardJournal, type JetStreamLane } from './index.js'
 
 const shard = 0
 const name = 'SHARD_real_0'
@@ -28,7 +28,8 @@ describe('three servers', () => {
   const open = async (of: Nats): Promise<JetStreamLane> =>
     openShardJournal(
       env,
-      await of.stream(name, { replicas: 3 }),
+      // Servers that have just begun, or lost a leader, may be slow to agree.
+      await new Patience(env).until(() => of.stream(name, { replicas: 3 })),
       { shard, after: 0, owner: 'test', mayAnswer: () => true },
       () => undefined,
     )

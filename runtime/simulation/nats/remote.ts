@@ -26,9 +26,10 @@ export function streamOver(nats: SimulatedNats, name: string, replicas: number):
     },
     at: (sequence) => ask('at', () => copyOf(kept.at(sequence))),
     bounds: () => ask('bounds', () => ({ first: kept.first, last: kept.last })),
-    read: async (from, to, onMessage) => {
+    read: async (from, to, onMessage, nextPiece = () => Promise.resolve()) => {
       for (let next = from; next <= to; next += readBatch) {
         const end = Math.min(next + readBatch - 1, to)
+        await nextPiece()
         const batch = await ask('read', () =>
           Array.from({ length: end - next + 1 }, (_, i) => copyOf(kept.at(next + i))),
         )

@@ -35,7 +35,7 @@ export function jetStreamUnderTest(
     replicas: log.replicas,
     at: (sequence) => log.at(sequence),
     bounds: () => log.bounds(),
-    read: (from, to, onMessage) => log.read(from, to, onMessage),
+    read: (...words) => log.read(...words),
     purge: (upTo) => log.purge(upTo),
     append: (bytes, after) => {
       if (!failing) return log.append(bytes, after)

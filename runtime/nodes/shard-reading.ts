@@ -1,0 +1,86 @@
+/**
+ * The way of a shard's state from its streams into a node: read ahead while another node still serves the
+ * shard, or read when the shard is this node's.
+ */
+import type { Env } from '../env/env.js'
+import type { SnapshotStore } from '../snapshot/snapshot-store.js'
+import { restoreNewest } from '../snapshot/restore-newest.js'
+import type { ShardState } from '../shard/shard-state.js'
+import { ReadingTurns, type NextPiece } from './reading-turns.js'
+import type { OwnedJournal, ShardStorage } from './shard-storage.js'
+
+/** What this needs of the node it reads for. */
+export interface ShardReadingLinks {
+  storageOf(shard: number): Promise<ShardStorage>
+  empty(shard: number): ShardState
+  report(event: string, detail: Record<string, unknown>): void
+}
+
+/** A shard as it was read, with its journal taken over. */
+export interface OpenedShard {
+  readonly state: ShardState
+  readonly journal: OwnedJournal
+  readonly snapshots: SnapshotStore
+  /** ms for snapshots, and for the journal behind them. */
+  readonly took: { readonly restoreMs: number; readonly journalMs: number }
+}
+
+export class ShardReading {
+  private readonly env: Env
+  private readonly links: ShardReadingLinks
+  private readonly turns: ReadingTurns
+  /** States read ahead of their hand-over, by shard. */
+  private readonly prepared = new Map<number, ShardState>()
+
+  constructor(env: Env, links: ShardReadingLinks) {
+    this.env = env
+    this.links = links
+    this.turns = new ReadingTurns(env)
+  }
+
+  /** Reads a shard ahead. @throws OpenRefused, NatsUnreachable */
+  async prepare(shard: number): Promise<void> {
+    const storage = await this.links.storageOf(shard)
+    const read = this.turns.take(false, async (next) => {
+      const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, next))
+      // When it fails, for instance because the journal was cut meanwhile, the next try begins anew.
+      this.prepared.delete(shard)
+      await storage.read(state, next)
+      return state
+    })
+    this.prepared.set(shard, await read)
+  }
+
+  /** Forgets what was read ahead. */
+  forget(shard: number): void {
+    this.prepared.delete(shard)
+  }
+
+  /** Takes a shard's journal over, and reads what is not read yet. @throws as {@link ShardStorage.open} */
+  open(shard: number, wanted: () => boolean): Promise<OpenedShard> {
+    return this.turns.take(true, async (next) => {
+      const { clock } = this.env
+      const begun = clock.monotonic()
+      const storage = await this.links.storageOf(shard)
+      const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, next))
+      this.prepared.delete(shard)
+      const restored = clock.monotonic()
+      const journal = await storage.open(state, wanted, next)
+      const took = {
+        restoreMs: Math.round(restored - begun),
+        journalMs: Math.round(clock.monotonic() - restored),
+      }
+      return { state, journal, snapshots: storage.snapshots, took }
+    })
+  }
+
+  private restore(
+    shard: number,
+    { snapshots }: ShardStorage,
+    next: NextPiece,
+  ): Promise<ShardState> {
+    const damaged = (_: unknown, snapshot: string, why: string): void =>
+      this.links.report('snapshot_damaged', { shard, snapshot, why })
+    return restoreNewest(snapshots, shard, () => this.links.empty(shard), damaged, next)
+  }
+}
