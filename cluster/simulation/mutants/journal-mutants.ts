@@ -90,9 +90,9 @@ export const journalMutants: readonly Mutant[] = [
   {
     name: 'cursors_lost_in_hand_over',
     breaks: 'Who takes over what was read ahead forgets which messages were applied.',
-    file: 'runtime/nodes/shard-node.ts',
-    find: '    this.prepared.delete(shard)\n    const restored',
-    replace: '    if (this.prepared.delete(shard)) state.cursors.fill(0)\n    const restored',
+    file: 'runtime/nodes/shard-reading.ts',
+    find: '      this.prepared.delete(shard)\n      const restored',
+    replace: '      if (this.prepared.delete(shard)) state.cursors.fill(0)\n      const restored',
     oracle: 'kit',
     fast: true,
   },
