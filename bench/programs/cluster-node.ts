@@ -14,6 +14,7 @@ import { checkBank } from './check-bank.js'
 import { openParties } from './open-parties.js'
 import { Pairs, Parties, type Pattern } from './parties.js'
 import { PaymentsWorkload } from './payments-workload.js'
+import { Silences } from './silences.js'
 
 export interface ClusterNodeSetup {
   readonly servers: readonly string[]
@@ -40,6 +41,7 @@ interface Running {
 
 const lookMs = 50
 let running: Running | undefined
+let silences: Silences | undefined
 
 async function join(setup: ClusterNodeSetup): Promise<string> {
   const { servers, name, replicas, shards, accounts, seed } = setup
@@ -76,12 +78,18 @@ async function allServe({ client }: ClusterNode): Promise<boolean> {
   }
 }
 
-/** Waits until every shard is served, and by so many nodes. */
+/** Of nodes that share evenly: shards that the one with the fewest may have less than its part. */
+const unevenMax = 1
+
+/** Waits until every shard is served, and by so many nodes, each of which has about its part. */
 async function settled(nodes: number): Promise<readonly number[]> {
   const { node } = running!
   for (;;) {
-    const owners = new Set(node.owners.filter((owner) => owner !== undefined))
-    const owned = owners.size === nodes && node.ready && !node.owners.includes(undefined)
+    const shares = new Map<unknown, number>()
+    for (const owner of node.owners) shares.set(owner, (shares.get(owner) ?? 0) + 1)
+    const part = Math.floor(node.owners.length / nodes) - unevenMax
+    const even = Math.min(...shares.values()) >= part
+    const owned = shares.size === nodes && even && node.ready && !shares.has(undefined)
     if (owned && (await allServe(node))) return node.shards
     await new Promise((resolve) => setTimeout(resolve, lookMs))
   }
@@ -93,8 +101,21 @@ function round({ seconds, pattern, window }: ClusterRound): Promise<Measured> {
   return closedLoop(workload, { seconds, window })
 }
 
+/** Begins to watch how long shards are silent, from here. */
+function watch(): void {
+  const { node, workload, setup } = running!
+  const bank = payments.client(node.client)
+  const { addresses } = workload.parties
+  const ofShard = Array.from({ length: setup.shards }, (_, shard) =>
+    addresses.find((address) => shardOfHome(address, setup.shards) === shard),
+  )
+  silences = new Silences(setup.shards, (shard) => bank.account(ofShard[shard]!))
+}
+
 serveOrders({
   join,
+  watch,
+  silences: () => silences!.end(),
   settled,
   round,
   openParties: () => openParties(payments.client(running!.node.client), running!.workload.parties),

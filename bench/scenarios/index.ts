@@ -2,6 +2,7 @@
 import type { Scenario } from '../harness/scenario.js'
 import { cluster } from './cluster.js'
 import { embedded, limit } from './embedded.js'
+import { failover } from './failover.js'
 import { http } from './http.js'
 import { journal } from './journal.js'
 import { latency } from './latency.js'
@@ -30,5 +31,6 @@ export const scenarios: readonly Scenario[] = [
   startup,
   peersScenario,
   cluster,
+  failover,
   scaleOut,
 ]

@@ -1,0 +1,155 @@
+/**
+ * `failover`: a node that holds everything is joined by a second one, under load; then it is killed, under
+ * load. How long is each shard silent, with as many payments behind it as were made before?
+ */
+import { join } from 'node:path'
+import { NatsServers } from '../../transport/nats/index.js'
+import type { Integrity } from '../harness/integrity.js'
+import type { Measured } from '../harness/loops.js'
+import { MeasuredProcess } from '../harness/measured-process.js'
+import { median, rowOf } from '../harness/rounds.js'
+import type { Outcome, Plan, Scenario } from '../harness/scenario.js'
+import type { ClusterNodeSetup, ClusterRound } from '../programs/cluster-node.js'
+import { clusterShards } from './measured-cluster.js'
+import { shotsRow } from './single-row.js'
+
+/** Payments at work at each node while shards move: few, so that a silence is not the queue's. */
+const quietWindow = 128
+/** s of each piece of that load. */
+const pieceSeconds = 1
+
+class Nodes {
+  readonly all: MeasuredProcess[] = []
+  private readonly plan: Plan
+  private readonly servers: NatsServers
+
+  constructor(plan: Plan, servers: NatsServers) {
+    this.plan = plan
+    this.servers = servers
+  }
+
+  async join(name: string): Promise<MeasuredProcess> {
+    const node = new MeasuredProcess(name, 'programs/cluster-node')
+    this.all.push(node)
+    const { accounts, shards = clusterShards } = this.plan
+    const setup: ClusterNodeSetup = {
+      ...{ name, accounts, shards, servers: this.servers.addresses },
+      ...{ replicas: this.servers.addresses.length, seed: this.all.length },
+    }
+    await node.order('join', setup)
+    return node
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.all.map((node) => node.kill()))
+    await this.servers.stop()
+  }
+}
+
+/** Pays a little at a node until something is done. */
+async function payUntil(node: MeasuredProcess, done: Promise<unknown>): Promise<void> {
+  const state = { done: false }
+  const end = (): void => {
+    state.done = true
+  }
+  done.then(end, end)
+  const load: ClusterRound = { seconds: pieceSeconds, pattern: {}, window: quietWindow }
+  while (!state.done) await node.order('round', load)
+  await done
+}
+
+/** What one change of the cluster did. */
+interface Change {
+  readonly seconds: number
+  /** ms of the longest silence of each shard. */
+  readonly silences: readonly number[]
+}
+
+/** @param watched reads every shard meanwhile, and pays */
+async function changed(watched: MeasuredProcess, change: () => Promise<unknown>): Promise<Change> {
+  await watched.order('watch')
+  const begun = performance.now()
+  await payUntil(watched, change())
+  const seconds = (performance.now() - begun) / 1000
+  return { seconds, silences: await watched.order<readonly number[]>('silences') }
+}
+
+/** A node alone with everything, joined, then killed. */
+async function joinedAndKilled(
+  plan: Plan,
+  nodes: Nodes,
+): Promise<{ filled: Measured; joined: Change; killed: Change; integrity: Integrity }> {
+  const first = await nodes.join('first')
+  await first.order('settled', 1)
+  plan.say(`opening ${plan.accounts} accounts and as many merchants`)
+  await first.order('openParties')
+  plan.say(`paying for ${plan.seconds} s`)
+  const load: ClusterRound = { seconds: plan.seconds, pattern: {}, window: plan.window }
+  const filled = await first.order<Measured>('round', load)
+  plan.say('a second node joins')
+  const joined = await changed(first, async () => {
+    const second = await nodes.join('second')
+    await second.order('settled', 2)
+  })
+  const second = nodes.all[1]!
+  const saved = [join(plan.folder, 'first'), join(plan.folder, 'second')]
+  await first.order('save', saved[0])
+  plan.say('killing the first node (SIGKILL)')
+  const killed = await changed(second, async () => {
+    await first.kill()
+    await second.order('settled', 1)
+  })
+  plan.say('comparing with what was acknowledged')
+  await second.order('save', saved[1])
+  return { filled, joined, killed, integrity: await second.order<Integrity>('check', saved) }
+}
+
+async function run(plan: Plan): Promise<Outcome> {
+  plan.say('starting 3 NATS servers')
+  const servers = await NatsServers.start({ servers: 3 })
+  const nodes = new Nodes(plan, servers)
+  try {
+    const { filled, joined, killed, integrity } = await joinedAndKilled(plan, nodes)
+    const headline = shotsRow('owner killed: silent', 'shards', lost(killed))
+    const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
+    const longest = ({ silences }: Change): string => seconds(Math.max(...silences))
+    return {
+      headline,
+      rows: [
+        rowOf('before', 'payments', [filled]),
+        shotsRow('node joins: silent', 'shards', joined.silences),
+        headline,
+      ],
+      figures: [
+        ['shards', String(killed.silences.length)],
+        ['until the second node had its part', `${joined.seconds.toFixed(2)} s`],
+        ['longest silence of a shard meanwhile', longest(joined)],
+        ['shards the killed node had', String(lost(killed).length)],
+        ['until the median one served again', seconds(median(lost(killed)))],
+        ['until the last one served again', longest(killed)],
+      ],
+      data: { joined, killed },
+      integrity,
+      durability: 'JetStream, sync_interval: always; 3 copies',
+      threads: 0,
+    }
+  } finally {
+    await nodes.stop()
+  }
+}
+
+/** Silences longer than this are those of shards whose owner is gone: the lease alone takes longer. */
+const lostMs = 1_000
+
+function lost({ silences }: Change): readonly number[] {
+  const of = silences.filter((ms) => ms > lostMs)
+  return of.length > 0 ? of : silences
+}
+
+export const failover: Scenario = {
+  name: 'failover',
+  summary: 'a node joins one that holds everything, which then is killed: silence of each shard',
+  takes: ['duration', 'accounts', 'shards', 'window'],
+  defaults: { seconds: 30, rounds: 1, accounts: 100_000, window: 6_144 },
+  run,
+}
