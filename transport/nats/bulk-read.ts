@@ -8,6 +8,7 @@
 import { nanos, type Msg } from '@nats-io/transport-node'
 import { placeOf } from './delivered.js'
 import type { JetStreamApi } from './jetstream-api.js'
+import { Slices } from './slices.js'
 
 /** Messages, and bytes, asked for at once: little, since every other answer comes behind them. */
 const batchMessages = 512
@@ -30,19 +31,18 @@ interface Reading {
 export async function readInBulk(api: JetStreamApi, reading: Reading): Promise<number> {
   const consumer = await passingConsumer(api, reading)
   if (consumer === undefined) return reading.from
-  const { stream, from, to, onMessage } = reading
-  let next = from
+  const { stream, to, onMessage } = reading
+  let { from } = reading
   for (;;) {
-    const begun = next
     await reading.next()
-    await oneBatch(api, `${stream}.${consumer}`, to - next + 1, (sequence, bytes) => {
-      if (sequence !== next) return false
-      onMessage(sequence, bytes)
-      next++
-      return next <= to
-    })
+    const batch = await oneBatch(api, `${stream}.${consumer}`, from, to)
+    const slices = new Slices()
+    for (const bytes of batch) {
+      onMessage(from++, bytes)
+      await slices.next()
+    }
     // No progress: the rest is asked for one by one.
-    if (next > to || next === begun) return next
+    if (from > to || batch.length === 0) return from
   }
 }
 
@@ -70,42 +70,33 @@ async function passingConsumer(
   }
 }
 
-/** @param take false when no more is wanted */
+/** @returns messages from `from` on, without gaps, as many as came */
 function oneBatch(
   api: JetStreamApi,
   consumer: string,
-  wanted: number,
-  take: (sequence: number, bytes: Uint8Array) => boolean,
-): Promise<void> {
+  from: number,
+  to: number,
+): Promise<readonly Uint8Array[]> {
   const { connection } = api
-  const batch = Math.min(wanted, batchMessages)
-  return new Promise((resolve, reject) => {
-    let taken = 0
+  const batch = Math.min(to - from + 1, batchMessages)
+  return new Promise((resolve) => {
+    const taken: Uint8Array[] = []
     const inbox = connection.inbox()
-    const end = (error?: Error): void => {
+    const end = (): void => {
       clearTimeout(timer)
       subscription.unsubscribe()
-      if (error === undefined) resolve()
-      else reject(error)
+      resolve(taken)
     }
-    const timer = setTimeout(() => end(), batchMs)
+    const timer = setTimeout(end, batchMs)
     const subscription = connection.client.subscribe(inbox, {
       callback: (error, message: Msg) => {
         const place = error === null ? placeOf(message.reply) : undefined
         // No message but news: the batch is over, or the consumer is.
-        if (place === undefined) {
+        if (place?.sequence !== from + taken.length) {
           end()
           return
         }
-        try {
-          if (!take(place.sequence, message.data) || ++taken === batch) end()
-        } catch (thrown) {
-          end(
-            thrown instanceof Error
-              ? thrown
-              : new Error('a message was not taken', { cause: thrown }),
-          )
-        }
+        if (taken.push(message.data) === batch) end()
       },
     })
     const asked = { batch, max_bytes: batchBytes, expires: nanos(batchMs) }

@@ -16,6 +16,7 @@ import {
   type StreamLog,
   type StreamSettings,
 } from './port.js'
+import { Slices } from './slices.js'
 
 /** Questions that are open at once during a read. */
 const readWindow = 32
@@ -143,6 +144,7 @@ class JetStreamLog implements StreamLog {
       to - from < bulkFrom
         ? from
         : await readInBulk(api, { stream, from, to, onMessage, next: nextPiece })
+    const slices = new Slices()
     let next = first
     for (let given = first; given <= to; given++) {
       if ((given - first) % readWindow === 0) await nextPiece()
@@ -155,6 +157,7 @@ class JetStreamLog implements StreamLog {
       const bytes = await asked.shift()
       if (bytes === undefined) throw new MessageMissing(this.name, given)
       onMessage(given, bytes)
+      await slices.next()
     }
   }
 
