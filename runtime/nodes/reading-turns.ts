@@ -3,10 +3,10 @@
  * and what it asked for stands before every answer on its connection: an answer that one shard waits for, to
  * serve again, would come behind megabytes of others.
  *
- * W1. Two readings have a piece under way at once; the rest wait. Those of shards that nobody serves come
+ * Z1. Two readings have a piece under way at once; the rest wait. Those of shards that nobody serves come
  *     first, and of these the earliest: shards come back one after the other, not all in the end.
- * W2. While a shard is being opened, nothing is read ahead.
- * W3. A reading that gets no further – its stream has no leader – holds up nobody for more than a second.
+ * Z2. While a shard is being opened, nothing is read ahead.
+ * Z3. A reading that gets no further – its stream has no leader – holds up nobody for more than a second.
  */
 import type { Env } from '../env/env.js'
 import { limits } from '../limits.js'
@@ -75,7 +75,7 @@ export class ReadingTurns {
     }
   }
 
-  /** W3 */
+  /** Z3 */
   private watch(reading: Reading): void {
     reading.stall = this.env.timers.after(limits.readingStalledMs, () => {
       reading.phase = 'stalled'
