@@ -129,7 +129,9 @@ serveOrders({
   save: (path: string) => running!.workload.acknowledgements.save(path),
   check: (acknowledged: readonly string[]) =>
     checkBank(payments.client(running!.node.client), running!.setup.accounts, acknowledged),
+  /** In good order, as the command does when it is asked to end. */
   async leave(): Promise<void> {
+    await running!.node.drain()
     await running!.node.leave()
     await Promise.all(running!.connections.map((connection) => connection.close()))
   },

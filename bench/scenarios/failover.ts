@@ -1,8 +1,9 @@
 /**
- * `failover`: a node that holds everything is joined by a second one, under load; then it is killed, under
- * load. How long is each shard silent, with as many payments behind it as were made before?
+ * `failover`: a node that holds everything is joined by a second one, which leaves in good order and comes back,
+ * as in a rolling restart; then the first is killed; all under load. How long is each shard silent, with as many
+ * payments behind it as were made before?
  */
-import { join } from 'node:path'
+import path from 'node:path'
 import { NatsServers } from '../../transport/nats/index.js'
 import type { Integrity } from '../harness/integrity.js'
 import type { Measured } from '../harness/loops.js'
@@ -40,6 +41,10 @@ class Nodes {
     return node
   }
 
+  get last(): MeasuredProcess {
+    return this.all.at(-1)!
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.all.map((node) => node.kill()))
     await this.servers.stop()
@@ -74,11 +79,16 @@ async function changed(watched: MeasuredProcess, change: () => Promise<unknown>)
   return { seconds, silences: await watched.order<readonly number[]>('silences') }
 }
 
-/** A node alone with everything, joined, then killed. */
-async function joinedAndKilled(
-  plan: Plan,
-  nodes: Nodes,
-): Promise<{ filled: Measured; joined: Change; killed: Change; integrity: Integrity }> {
+interface Measurements {
+  readonly filled: Measured
+  readonly joined: Change
+  readonly left: Change
+  readonly killed: Change
+  readonly integrity: Integrity
+}
+
+/** A node alone with everything, joined, left, joined again and killed. */
+async function measure(plan: Plan, nodes: Nodes): Promise<Measurements> {
   const first = await nodes.join('first')
   await first.order('settled', 1)
   plan.say(`opening ${plan.accounts} accounts and as many merchants`)
@@ -86,22 +96,31 @@ async function joinedAndKilled(
   plan.say(`paying for ${plan.seconds} s`)
   const load: ClusterRound = { seconds: plan.seconds, pattern: {}, window: plan.window }
   const filled = await first.order<Measured>('round', load)
-  plan.say('a second node joins')
-  const joined = await changed(first, async () => {
+  const join = async (): Promise<void> => {
     const second = await nodes.join('second')
     await second.order('settled', 2)
+  }
+  plan.say('a second node joins')
+  const joined = await changed(first, join)
+  plan.say('it leaves in good order')
+  const left = await changed(first, async () => {
+    await nodes.last.order('leave')
+    await first.order('settled', 1)
   })
-  const second = nodes.all[1]!
-  const saved = [join(plan.folder, 'first'), join(plan.folder, 'second')]
+  plan.say('it joins again')
+  await changed(first, join)
+  const survivor = nodes.last
+  const saved = ['first', 'survivor'].map((name) => path.join(plan.folder, name))
   await first.order('save', saved[0])
   plan.say('killing the first node (SIGKILL)')
-  const killed = await changed(second, async () => {
+  const killed = await changed(survivor, async () => {
     await first.kill()
-    await second.order('settled', 1)
+    await survivor.order('settled', 1)
   })
   plan.say('comparing with what was acknowledged')
-  await second.order('save', saved[1])
-  return { filled, joined, killed, integrity: await second.order<Integrity>('check', saved) }
+  await survivor.order('save', saved[1])
+  const integrity = await survivor.order<Integrity>('check', saved)
+  return { filled, joined, left, killed, integrity }
 }
 
 async function run(plan: Plan): Promise<Outcome> {
@@ -109,7 +128,7 @@ async function run(plan: Plan): Promise<Outcome> {
   const servers = await NatsServers.start({ servers: 3 })
   const nodes = new Nodes(plan, servers)
   try {
-    const { filled, joined, killed, integrity } = await joinedAndKilled(plan, nodes)
+    const { filled, joined, left, killed, integrity } = await measure(plan, nodes)
     const headline = shotsRow('owner killed: silent', 'shards', lost(killed))
     const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
     const longest = ({ silences }: Change): string => seconds(Math.max(...silences))
@@ -118,17 +137,20 @@ async function run(plan: Plan): Promise<Outcome> {
       rows: [
         rowOf('before', 'payments', [filled]),
         shotsRow('node joins: silent', 'shards', joined.silences),
+        shotsRow('node leaves: silent', 'shards', left.silences),
         headline,
       ],
       figures: [
         ['shards', String(killed.silences.length)],
         ['until the second node had its part', `${joined.seconds.toFixed(2)} s`],
         ['longest silence of a shard meanwhile', longest(joined)],
+        ['until it had left in good order', `${left.seconds.toFixed(2)} s`],
+        ['longest silence of a shard meanwhile', longest(left)],
         ['shards the killed node had', String(lost(killed).length)],
         ['until the median one served again', seconds(median(lost(killed)))],
         ['until the last one served again', longest(killed)],
       ],
-      data: { joined, killed },
+      data: { joined, left, killed },
       integrity,
       durability: 'JetStream, sync_interval: always; 3 copies',
       threads: 0,
@@ -148,7 +170,8 @@ function lost({ silences }: Change): readonly number[] {
 
 export const failover: Scenario = {
   name: 'failover',
-  summary: 'a node joins one that holds everything, which then is killed: silence of each shard',
+  summary:
+    'a node joins one that holds everything, leaves, and the first is killed: silence of shards',
   takes: ['duration', 'accounts', 'shards', 'window'],
   defaults: { seconds: 30, rounds: 1, accounts: 100_000, window: 6_144 },
   run,

@@ -43,7 +43,7 @@ export type { ClusterNodeOptions }
 
 /** How often a node tells the others what it carries, ms. */
 const tellMs = 1_000
-/** How long a node that leaves waits for others to take its shards, ms. */
+/** How long a node that leaves waits for others to take the next of its shards, ms. */
 const drainTimeoutMs = 10_000
 const drainLookMs = 20
 const hotShown = 10
@@ -193,13 +193,15 @@ export class ClusterNode {
     this.membership.tell({ address })
   }
 
-  /** Gives all shards to others, as long as there are others and it does not take too long. */
+  /** Gives all shards to others, as long as there are others and each is taken in time. */
   async drain(): Promise<void> {
     this.membership.drain()
-    const deadline = this.env.clock.monotonic() + drainTimeoutMs
-    while (this.hasHeirs() && this.assignments.owned().length > 0) {
-      if (this.env.clock.monotonic() > deadline) return
+    let left = this.assignments.owned().length
+    for (let waited = 0; this.hasHeirs() && left > 0 && waited < drainTimeoutMs;) {
       await this.pause(drainLookMs)
+      const now = this.assignments.owned().length
+      waited = now < left ? 0 : waited + drainLookMs
+      left = now
     }
   }
 

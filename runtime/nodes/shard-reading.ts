@@ -9,6 +9,10 @@ import type { ShardState } from '../shard/shard-state.js'
 import { ReadingTurns, type NextPiece } from './reading-turns.js'
 import type { OwnedJournal, ShardStorage } from './shard-storage.js'
 
+/** Turns that are read in no time, and how often what came meanwhile is read before that is left to the opening. */
+const shortTail = 100
+const roundsMax = 8
+
 /** What this needs of the node it reads for. */
 export interface ShardReadingLinks {
   storageOf(shard: number): Promise<ShardStorage>
@@ -45,7 +49,12 @@ export class ShardReading {
       const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, next))
       // When it fails, for instance because the journal was cut meanwhile, the next try begins anew.
       this.prepared.delete(shard)
-      await storage.read(state, next)
+      // What came meanwhile would be read while nobody serves the shard.
+      for (let rounds = 0, before = -Infinity; rounds < roundsMax; rounds++) {
+        if (state.ordinal - before <= shortTail) break
+        before = state.ordinal
+        await storage.read(state, next)
+      }
       return state
     })
     this.prepared.set(shard, await read)

@@ -39,7 +39,8 @@ export const scenarioSummaries: Readonly<Record<string, string>> = {
   startup: 'from the start of an empty node’s process until it is ready',
   peers: 'the same payment on PostgreSQL and Redis, in one run',
   cluster: '3 nodes on 3 NATS servers with 3 copies, and 1 on 1: what replication costs',
-  failover: 'a node joins one that holds everything, which then is killed: silence of each shard',
+  failover:
+    'a node joins one that holds everything, leaves, and the first is killed: silence of shards',
   'scale-out':
     'clusters of 1 to 64 nodes, computed by a model calibrated on 1, 2 and 3 measured ones',
 }
