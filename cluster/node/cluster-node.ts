@@ -43,9 +43,8 @@ export type { ClusterNodeOptions }
 
 /** How often a node tells the others what it carries, ms. */
 const tellMs = 1_000
-/** How long a node that leaves waits for others to take the next of its shards, ms. */
-const drainTimeoutMs = 10_000
-const drainLookMs = 20
+/** How long a node that leaves waits for others to take the next of its shards, and all, ms: who stops it may wait 30 s. */
+const drainMs = { look: 20, next: 10_000, all: 25_000 } as const
 const hotShown = 10
 /** Looks of {@link ClusterNode} at itself after which half of the hot actors' counts are forgotten. */
 const decayEvery = 10
@@ -193,14 +192,15 @@ export class ClusterNode {
     this.membership.tell({ address })
   }
 
-  /** Gives all shards to others, as long as there are others and each is taken in time. */
+  /** Gives all shards to others, as long as there are others and they take them in time. */
   async drain(): Promise<void> {
     this.membership.drain()
     let left = this.assignments.owned().length
-    for (let waited = 0; this.hasHeirs() && left > 0 && waited < drainTimeoutMs;) {
-      await this.pause(drainLookMs)
+    for (let [next, all] = [0, 0]; next < drainMs.next && all < drainMs.all; all += drainMs.look) {
+      if (!this.hasHeirs() || left === 0) return
+      await this.pause(drainMs.look)
       const now = this.assignments.owned().length
-      waited = now < left ? 0 : waited + drainLookMs
+      next = now < left ? 0 : next + drainMs.look
       left = now
     }
   }
