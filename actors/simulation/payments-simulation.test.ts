@@ -17,7 +17,7 @@ describe('payments in simulation', () => {
   }, 180_000)
 
   it('break no rule over fresh seeds', async () => {
-    const result = await runCampaign({ ...subject, short: true, from: fresh + 15, seeds: 60 })
+    const result = await runCampaign({ ...subject, short: true, from: fresh + 15, seeds: 40 })
     expect(result.failures).toEqual([])
   }, 300_000)
 

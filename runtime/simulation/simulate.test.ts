@@ -28,7 +28,7 @@ describe('a simulation', () => {
 
   it('runs clean over fresh seeds, with faults of every common kind', async () => {
     const scope = { workload: registers, oracles, short: true }
-    const result = await runCampaign({ ...scope, from: fresh + 20, seeds: 90 })
+    const result = await runCampaign({ ...scope, from: fresh + 20, seeds: 60 })
     expect(result.failures).toEqual([])
     for (const kind of ['kill', 'power_loss', 'message_loss', 'bit_rot', 'lying_sync'] as const) {
       expect(result.faults[kind], kind).toBeGreaterThan(10)

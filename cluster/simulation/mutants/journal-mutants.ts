@@ -128,7 +128,6 @@ export const journalMutants: readonly Mutant[] = [
       },
     ],
     oracle: 'kit',
-    fast: true,
   },
   {
     name: 'snapshots_mixed',
