@@ -1,9 +1,7 @@
 /**
- * How long no shard of a cluster answers: one account of each is read again and again, and the longest time
- * between two answers is kept.
+ * How long each shard of a cluster gives no answer: one of its accounts is read again and again, and the
+ * longest time between two answers is kept.
  */
-import { performance } from 'node:perf_hooks'
-
 const pauseMs = 5
 
 export class Silences {
