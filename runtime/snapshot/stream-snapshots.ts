@@ -132,18 +132,21 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     /** By the sequence of its end: what an increment that was read follows. */
     const followed = new Map<number, StreamSnapshot>()
     for (let at = last; at >= first;) {
-      const known = followed.get(at)
-      const message = known ?? (await this.endAt(log, at))
-      if ('index' in message) {
-        // One that was never finished is passed over at once, from any of its messages.
-        at -= message.index + 1
-        continue
+      let snapshot = followed.get(at)
+      if (snapshot === undefined) {
+        const read = await this.endAt(log, at)
+        if ('index' in read) {
+          // One that was never finished is passed over at once, from any of its messages.
+          at -= read.index + 1
+          continue
+        }
+        read.chain.forEach((place, i) => {
+          followed.set(place.to, snapshotOf(log, read.chain.slice(0, i + 1)))
+        })
+        snapshot = read
       }
-      message.chain.forEach((place, i) => {
-        followed.set(place.to, snapshotOf(log, message.chain.slice(0, i + 1)))
-      })
-      if (message.chain[0]!.from >= first) found.push(message)
-      at = message.from - 1
+      if (snapshot.chain[0]!.from >= first) found.push(snapshot)
+      at = snapshot.from - 1
     }
     return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
   }
