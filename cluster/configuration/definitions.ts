@@ -40,7 +40,8 @@ export const settingDefinitions = {
     default: 32 * 1024 * 1024,
     min: 4_096,
     max: 64 * 1024 * 1024 * 1024,
-    sentence: 'Journal bytes of a node after which its shards are snapshotted, each after its share.',
+    sentence:
+      'Journal bytes of a node after which its shards are snapshotted, each after its share.',
   },
   'rebalance.enabled': {
     type: 'flag',
