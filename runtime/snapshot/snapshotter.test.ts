@@ -37,9 +37,13 @@ async function make(options: { triesAgain?: boolean } = {}) {
     atFrameBoundary: (_: unknown, run: () => unknown) => Promise.resolve(run()),
     whenDurable: () => Promise.resolve(),
   } as unknown as Lane
-  const writes: { end: () => void; fail: (error: Error) => void }[] = []
+  const writes: { isWhole: boolean; end: () => void; fail: (error: Error) => void }[] = []
   const store: Pick<SnapshotStore, 'write' | 'prune'> = {
-    write: () => new Promise((end, fail) => writes.push({ end, fail })),
+    write: (_, { blocks, follows }) => {
+      for (const block of blocks) expect(block).toBeDefined()
+      const isWhole = follows === undefined
+      return new Promise((end, fail) => writes.push({ isWhole, end, fail }))
+    },
     prune: () => Promise.resolve([]),
   }
   const failures: unknown[] = []
@@ -123,6 +127,27 @@ describe('a round of snapshots', () => {
     expect(ended).toBe(true)
     expect(writes).toHaveLength(0)
     expect(journal.truncated).toBe(0)
+  })
+
+  it('N12: an increment follows what was written, and a whole one what failed', async () => {
+    const { shards, writes, snapshotter, endAll } = await make({ triesAgain: true })
+    const address = addressOf('counter', 'c1')
+    const written: boolean[] = []
+    for (const fails of [false, false, true, false, false]) {
+      // The first writes of all shards, then those of the one in which something happens.
+      await shards.command(address, 'count', null, `k${written.length}`)
+      const seen = { ended: false }
+      void snapshotter.snapshotAll().then(() => (seen.ended = true))
+      const first = written.length === 0
+      while (!seen.ended) {
+        await shards.env.advance(1_000)
+        const write = writes[0]
+        if (write !== undefined && !(first && written.length > 0)) written.push(write.isWhole)
+        if (fails) writes.shift()?.fail(new Error('no luck'))
+        await endAll()
+      }
+    }
+    expect(written).toEqual([true, false, false, true, false])
   })
 
   it.each([
