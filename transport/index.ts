@@ -24,6 +24,7 @@ export type {
   Nats,
   NatsFacts,
   NatsRefusedCode,
+  NextPiece,
   StreamLog,
   StreamSettings,
 } from './nats/port.js'

@@ -52,17 +52,17 @@ export function jetStreamStorages(
       journals.set(shard, journal)
       return {
         snapshots,
-        async read(state, next): Promise<void> {
+        async read(state, nextPiece): Promise<void> {
           const after = reached.get(state) ?? state.ordinal
-          const end = await readShardJournal(env, journal, { shard, after, next }, (frame) => {
+          const end = await readShardJournal(env, journal, { shard, after, nextPiece }, (frame) => {
             replayFrame(state, frame)
           })
           reached.set(state, end)
         },
-        async open(state, wanted, next): Promise<OwnedJournal> {
+        async open(state, wanted, nextPiece): Promise<OwnedJournal> {
           const after = reached.get(state) ?? state.ordinal
           const patience = new Patience(env, wanted)
-          const scope = { shard, after, owner, mayAnswer, patience, next }
+          const scope = { shard, after, owner, mayAnswer, patience, nextPiece }
           const lane = await openShardJournal(env, journal, scope, (frame) => {
             replayFrame(state, frame)
           })

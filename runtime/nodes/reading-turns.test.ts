@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../limits.js'
 import { ManualEnv } from '../testing/manual-env.js'
-import { ReadingTurns, type NextPiece } from './reading-turns.js'
+import { ReadingTurns } from './reading-turns.js'
 
 /** Readings whose pieces end when told to; `order` says whose piece began. */
 function make() {
@@ -11,7 +11,7 @@ function make() {
   const ends = new Map<string, () => void>()
   /** A reading of some pieces; its first step, before any piece, ends when `begin` does. */
   const read = (name: string, urgent: boolean, pieces: number, begin?: Promise<void>) =>
-    turns.take(urgent, async (next: NextPiece) => {
+    turns.take(urgent, async (next) => {
       await begin
       for (let i = 0; i < pieces; i++) {
         await next()

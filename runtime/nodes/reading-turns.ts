@@ -8,11 +8,9 @@
  * Z2. While a shard is being opened, nothing is read ahead.
  * Z3. A reading that gets no further – its stream has no leader – holds up nobody for more than a second.
  */
+import type { NextPiece } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
 import { limits } from '../limits.js'
-
-/** Before each piece of a reading. */
-export type NextPiece = () => Promise<void>
 
 /** The way of one shard back from its streams. */
 interface Reading {
@@ -37,7 +35,7 @@ export class ReadingTurns {
    * @param urgent whether a shard is not served until it is done
    * @param read calls what it is given before each piece
    */
-  async take<T>(urgent: boolean, read: (next: NextPiece) => Promise<T>): Promise<T> {
+  async take<T>(urgent: boolean, read: (nextPiece: NextPiece) => Promise<T>): Promise<T> {
     const reading: Reading = {
       ...{ urgent, phase: 'between', begun: () => undefined, stall: undefined },
     }

@@ -2,11 +2,12 @@
  * The way of a shard's state from its streams into a node: read ahead while another node still serves the
  * shard, or read when the shard is this node's.
  */
+import type { NextPiece } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
 import type { SnapshotStore } from '../snapshot/snapshot-store.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import type { ShardState } from '../shard/shard-state.js'
-import { ReadingTurns, type NextPiece } from './reading-turns.js'
+import { ReadingTurns } from './reading-turns.js'
 import type { OwnedJournal, ShardStorage } from './shard-storage.js'
 
 /** Turns that are read in no time, and how often what came meanwhile is read before that is left to the opening. */
@@ -45,15 +46,15 @@ export class ShardReading {
   /** Reads a shard ahead. @throws OpenRefused, NatsUnreachable */
   async prepare(shard: number): Promise<void> {
     const storage = await this.links.storageOf(shard)
-    const read = this.turns.take(false, async (next) => {
-      const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, next))
-      // When it fails, for instance because the journal was cut meanwhile, the next try begins anew.
+    const read = this.turns.take(false, async (nextPiece) => {
+      const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, nextPiece))
+      // When it fails, for instance because the journal was cut meanwhile, the nextPiece try begins anew.
       this.prepared.delete(shard)
       // What came meanwhile would be read while nobody serves the shard.
       for (let rounds = 0, before = -Infinity; rounds < roundsMax; rounds++) {
         if (state.ordinal - before <= shortTail) break
         before = state.ordinal
-        await storage.read(state, next)
+        await storage.read(state, nextPiece)
       }
       return state
     })
@@ -67,14 +68,14 @@ export class ShardReading {
 
   /** Takes a shard's journal over, and reads what is not read yet. @throws as {@link ShardStorage.open} */
   open(shard: number, wanted: () => boolean): Promise<OpenedShard> {
-    return this.turns.take(true, async (next) => {
+    return this.turns.take(true, async (nextPiece) => {
       const { clock } = this.env
       const begun = clock.monotonic()
       const storage = await this.links.storageOf(shard)
-      const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, next))
+      const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, nextPiece))
       this.prepared.delete(shard)
       const restored = clock.monotonic()
-      const journal = await storage.open(state, wanted, next)
+      const journal = await storage.open(state, wanted, nextPiece)
       const took = {
         restoreMs: Math.round(restored - begun),
         journalMs: Math.round(clock.monotonic() - restored),
@@ -86,10 +87,10 @@ export class ShardReading {
   private restore(
     shard: number,
     { snapshots }: ShardStorage,
-    next: NextPiece,
+    nextPiece: NextPiece,
   ): Promise<ShardState> {
     const damaged = (_: unknown, snapshot: string, why: string): void =>
       this.links.report('snapshot_damaged', { shard, snapshot, why })
-    return restoreNewest(snapshots, shard, () => this.links.empty(shard), damaged, next)
+    return restoreNewest(snapshots, shard, () => this.links.empty(shard), damaged, nextPiece)
   }
 }

@@ -6,10 +6,10 @@
  * N2. After `open` no earlier owner appends anything any more, and the state holds everything ever
  *     acknowledged.
  */
+import type { NextPiece } from '../../transport/index.js'
 import type { JournalLane } from '../journal/journal.js'
 import type { SnapshotStore } from '../snapshot/snapshot-store.js'
 import type { ShardState } from '../shard/shard-state.js'
-import type { NextPiece } from './reading-turns.js'
 
 /** A journal this node owns. */
 export interface OwnedJournal {
@@ -22,13 +22,13 @@ export interface OwnedJournal {
 export interface ShardStorage {
   readonly snapshots: SnapshotStore
   /** Applies what the journal holds after the state's ordinal, up to its present end. @throws OpenRefused */
-  read(state: ShardState, next: NextPiece): Promise<void>
+  read(state: ShardState, nextPiece: NextPiece): Promise<void>
   /**
    * Becomes the owner, then applies the rest of the journal.
    * @param wanted false once the shard is to be served elsewhere: then it gives up
    * @throws OpenRefused, Fault fenced, NatsUnreachable when it gave up
    */
-  open(state: ShardState, wanted: () => boolean, next: NextPiece): Promise<OwnedJournal>
+  open(state: ShardState, wanted: () => boolean, nextPiece: NextPiece): Promise<OwnedJournal>
 }
 
 /** Storages of all shards of a cluster. */

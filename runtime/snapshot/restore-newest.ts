@@ -4,6 +4,7 @@
  * V1. A snapshot that does not read is passed over for the older one; the journal reaches back to
  *     that. Where none reads and the journal begins later, the folder or stream is damaged.
  */
+import type { NextPiece } from '../../transport/index.js'
 import { OpenRefused } from '../errors.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { SnapshotRestore } from './snapshot-restore.js'
@@ -12,14 +13,14 @@ import type { SnapshotCandidate, SnapshotStore } from './snapshot-store.js'
 /**
  * @param empty makes a state without anything, as often as it is needed
  * @param passedOver called with each snapshot that does not read, which part of it does not, and why
- * @param next as of {@link SnapshotStore.read}
+ * @param nextPiece as of {@link SnapshotStore.read}
  */
 export async function restoreNewest<Candidate extends SnapshotCandidate>(
   store: SnapshotStore<Candidate>,
   shard: number,
   empty: () => ShardState,
   passedOver: (candidate: Candidate, part: string, why: string) => void = () => undefined,
-  next?: () => Promise<void>,
+  nextPiece?: NextPiece,
 ): Promise<ShardState> {
   const bad = new Set<string>()
   for (const candidate of await store.newest(shard)) {
@@ -31,7 +32,7 @@ export async function restoreNewest<Candidate extends SnapshotCandidate>(
       passedOver(candidate, part, why)
     }
     try {
-      await store.read(shard, candidate, (block) => restore.add(block), next)
+      await store.read(shard, candidate, (block) => restore.add(block), nextPiece)
     } catch (error) {
       if (!(error instanceof OpenRefused) || error.code !== 'damaged') throw error
       const file = error.place?.file

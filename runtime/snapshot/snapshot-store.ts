@@ -8,6 +8,7 @@
  *     damaged file loses no state.
  */
 
+import type { NextPiece } from '../../transport/index.js'
 import type { Pace } from './pace.js'
 
 /** Names a snapshot of a shard. */
@@ -43,14 +44,14 @@ export interface SnapshotStore<Candidate extends SnapshotCandidate = SnapshotCan
   newest(shard: number): Promise<readonly Candidate[]>
   /**
    * Reads a snapshot block by block; of an increment, all blocks from the whole snapshot on.
-   * @param next awaited before each piece that is read over a network. @default nobody waits
+   * @param nextPiece awaited before each piece that is read over a network. @default nobody waits
    * @throws OpenRefused damaged, with its place
    */
   read(
     shard: number,
     candidate: Candidate,
     onBlock: (block: Uint8Array) => void,
-    next?: () => Promise<void>,
+    nextPiece?: NextPiece,
   ): Promise<void>
   /** Removes all but the two newest chains. @returns the newest snapshot of each, newest first */
   prune(shard: number): Promise<readonly Candidate[]>

@@ -17,7 +17,7 @@
  *     lists a chain. Only what the stream lists is followed, so what another has removed can't be.
  */
 import { crc32 } from 'node:zlib'
-import { MessageMissing, type StreamLog } from '../../transport/index.js'
+import { MessageMissing, type NextPiece, type StreamLog } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
 import { Fault, OpenRefused } from '../errors.js'
 import { Patience } from '../journal/jetstream/patience.js'
@@ -164,12 +164,12 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     shard: number,
     { chain }: StreamSnapshot,
     onBlock: (block: Uint8Array) => void,
-    next?: () => Promise<void>,
+    nextPiece?: NextPiece,
   ): Promise<void> {
     const log = await this.logOf(shard)
     for (const place of chain) {
       const reader = new Reader(log.name, place, onBlock)
-      await this.readUpTo(log, place.to, reader, next)
+      await this.readUpTo(log, place.to, reader, nextPiece)
       reader.end(place.to)
     }
   }
@@ -178,12 +178,12 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     log: StreamLog,
     to: number,
     reader: Reader,
-    next?: () => Promise<void>,
+    nextPiece?: NextPiece,
   ): Promise<void> {
     while (reader.next <= to) {
       try {
         await this.patience.until(() =>
-          log.read(reader.next, to, (sequence, bytes) => reader.take(sequence, bytes), next),
+          log.read(reader.next, to, (sequence, bytes) => reader.take(sequence, bytes), nextPiece),
         )
       } catch (error) {
         if (error instanceof MessageMissing) throw reader.damaged(error.sequence)

@@ -8,6 +8,7 @@
 import { nanos, type Msg } from '@nats-io/transport-node'
 import { placeOf } from './delivered.js'
 import type { JetStreamApi } from './jetstream-api.js'
+import type { NextPiece } from './port.js'
 import { Slices } from './slices.js'
 
 /** Messages, and bytes, asked for at once: little, since every other answer comes behind them. */
@@ -24,7 +25,7 @@ interface Reading {
   readonly from: number
   readonly to: number
   readonly onMessage: (sequence: number, bytes: Uint8Array) => void
-  readonly next: () => Promise<void>
+  readonly nextPiece: NextPiece
 }
 
 /** @returns the sequence up to which nothing is missing, plus one. @throws what `onMessage` throws */
@@ -34,7 +35,7 @@ export async function readInBulk(api: JetStreamApi, reading: Reading): Promise<n
   const { stream, to, onMessage } = reading
   let { from } = reading
   for (;;) {
-    await reading.next()
+    await reading.nextPiece()
     const batch = await oneBatch(api, `${stream}.${consumer}`, from, to)
     const slices = new Slices()
     for (const bytes of batch) {

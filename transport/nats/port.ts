@@ -15,6 +15,9 @@ export type Appended =
   | { readonly outcome: 'conflict' }
   | { readonly outcome: 'unknown'; readonly reason: string }
 
+/** Resolves when a reader may ask for the next piece – about a megabyte – of what it reads. */
+export type NextPiece = () => Promise<void>
+
 /** One stream: an append-only log with a dense sequence that starts at 1. */
 export interface StreamLog {
   readonly name: string
@@ -32,14 +35,14 @@ export interface StreamLog {
   bounds(): Promise<{ readonly first: number; readonly last: number }>
   /**
    * Reads messages `from` to `to`, both included, in order and without gaps.
-   * @param next awaited before each piece – about a megabyte – is asked for. @default nobody waits
+   * @param nextPiece awaited before each piece is asked for. @default nobody waits
    * @throws NatsUnreachable, MessageMissing
    */
   read(
     from: number,
     to: number,
     onMessage: (sequence: number, bytes: Uint8Array) => void,
-    next?: () => Promise<void>,
+    nextPiece?: NextPiece,
   ): Promise<void>
   /** Removes messages up to and including a sequence; the last sequence stays what it is. @throws NatsUnreachable */
   purge(upTo: number): Promise<void>

@@ -13,6 +13,7 @@ import {
   MessageMissing,
   NatsRefused,
   NatsUnreachable,
+  type NextPiece,
   type StreamLog,
   type StreamSettings,
 } from './port.js'
@@ -136,14 +137,14 @@ class JetStreamLog implements StreamLog {
     from: number,
     to: number,
     onMessage: (sequence: number, bytes: Uint8Array) => void,
-    nextPiece = (): Promise<void> => Promise.resolve(),
+    nextPiece: NextPiece = () => Promise.resolve(),
   ): Promise<void> {
     const asked: Promise<Uint8Array | undefined>[] = []
     const { api, name: stream } = this
     const first =
       to - from < bulkFrom
         ? from
-        : await readInBulk(api, { stream, from, to, onMessage, next: nextPiece })
+        : await readInBulk(api, { stream, from, to, onMessage, nextPiece })
     const slices = new Slices()
     let next = first
     for (let given = first; given <= to; given++) {

@@ -4,7 +4,7 @@
  *
  * X3. What was read stays true: a stream is only ever longer, or cut at its old end.
  */
-import { MessageMissing, type StreamLog } from '../../../transport/index.js'
+import { MessageMissing, type NextPiece, type StreamLog } from '../../../transport/index.js'
 import type { Env } from '../../env/env.js'
 import { lastOrdinalOf } from '../frame.js'
 import type { Frame } from '../journal.js'
@@ -22,7 +22,7 @@ export interface ReadScope {
   /** Waits for NATS; stop it to give up. @default one that never gives up */
   readonly patience?: Patience
   /** Awaited before each piece that is read. @default nobody waits */
-  readonly next?: (() => Promise<void>) | undefined
+  readonly nextPiece?: NextPiece | undefined
 }
 
 /**
@@ -50,7 +50,7 @@ export async function readUpTo(
   patience: Patience,
   onFrame: (frame: Frame) => void,
 ): Promise<JournalPosition> {
-  const { shard, after, next } = scope
+  const { shard, after, nextPiece } = scope
   const wanted = typeof after === 'number' ? after : after.ordinal
   let place =
     typeof after === 'number' ? await placeBefore(log, shard, after, last, patience) : after
@@ -62,7 +62,7 @@ export async function readUpTo(
   }
   while (place.sequence < last) {
     try {
-      await patience.until(() => log.read(place.sequence + 1, last, take, next))
+      await patience.until(() => log.read(place.sequence + 1, last, take, nextPiece))
     } catch (error) {
       const why = error instanceof MessageMissing ? await explained(log, error, patience) : error
       // What was cut off meanwhile may be what is not needed anyway.
