@@ -281,7 +281,9 @@ const levelOrder: readonly Level[] = ['error', 'warn', 'info', 'debug']
 function levelOf(event: string): Level {
   if (event === 'snapshot') return 'debug'
   if (event.endsWith('_broken') || event === 'actor_failed') return 'error'
-  return /_(?:failed|trouble|lost|silent|dead|awaited)$|quarantined/.test(event) ? 'warn' : 'info'
+  return /_(?:failed|trouble|lost|silent|dead|awaited|waits|over|not_cut)$|quarantined/.test(event)
+    ? 'warn'
+    : 'info'
 }
 
 /** What an operator should know while the node runs, as far as the setting `log.level` wants it. */

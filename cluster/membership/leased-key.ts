@@ -32,6 +32,8 @@ export interface LeasedKeyOptions {
   readonly onLost: () => void
   /** The bucket refuses for a reason that does not pass by itself. */
   readonly onTrouble: (error: Error) => void
+  /** The lease has run out, since renewals do not come through for this reason; or it holds again. */
+  readonly onLease?: (holds: boolean, why: string) => void
 }
 
 export class LeasedKey {
@@ -45,6 +47,8 @@ export class LeasedKey {
   private readonly sent = new Map<number, number>()
   private lastSuccessSent = -Infinity
   private steadyFrom = Infinity
+  /** True when it was told that the lease has run out. */
+  private toldOver = false
   private readonly options: LeasedKeyOptions
 
   constructor(options: LeasedKeyOptions) {
@@ -159,11 +163,18 @@ export class LeasedKey {
         this.adopt(beat, result.sequence)
         return
       }
+      if (result?.outcome !== 'conflict') this.missed(result?.reason ?? 'no answer in time')
       const entry = await within(env, settings.attemptMs, bucket.get(content.key))
       if (entry !== undefined) this.observe(entry.value, entry.revision)
     } catch (error) {
       this.options.onTrouble(error as Error)
     }
+  }
+
+  private missed(why: string): void {
+    if (!this.held || this.valid || this.toldOver) return
+    this.toldOver = true
+    this.options.onLease?.(false, why)
   }
 
   /** An attempt came through: the lease counts from when it was sent. */
@@ -183,5 +194,8 @@ export class LeasedKey {
     if (now - sent > gap || sent - this.lastSuccessSent > gap) this.steadyFrom = now
     this.lastSuccessSent = Math.max(this.lastSuccessSent, sent)
     this.until = Math.max(this.until, sent + settings.leaseMs)
+    if (!this.toldOver || !this.valid) return
+    this.toldOver = false
+    this.options.onLease?.(true, '')
   }
 }

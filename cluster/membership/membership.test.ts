@@ -132,6 +132,21 @@ describe('a lease', () => {
     expect(owned.some((shard) => node.owns(shard))).toBe(false)
   })
 
+  it('that can not be renewed is told, once, with the reason, and that it holds again', async () => {
+    const cluster = await clusterOf(1)
+    const [node] = cluster.nodes as [SimulatedNode]
+    const leases = (): string[] =>
+      node.reports.filter(({ event }) => event.startsWith('lease_')).map(({ event }) => event)
+    cluster.service.startElection()
+    await cluster.pass(20_000)
+    expect(leases()).toEqual(['lease_over'])
+    const told = node.reports.find(({ event }) => event === 'lease_over')
+    expect(told?.detail).toMatchObject({ id: node.membership.id, why: expect.stringMatching(/./) })
+    cluster.service.endElection()
+    await cluster.until('holds', () => node.membership.valid, 5_000)
+    expect(leases()).toEqual(['lease_over', 'lease_back'])
+  })
+
   it('L2: outlives replies that are lost, each settled by reading', async () => {
     const cluster = await clusterOf(3)
     const ids = cluster.nodes.map(({ membership }) => membership.id)

@@ -199,6 +199,8 @@ export class Membership {
       },
       onLost: () => this.lose(key),
       onTrouble: (error) => this.trouble(error),
+      onLease: (holds, why) =>
+        this.options.report?.(holds ? 'lease_back' : 'lease_over', { id, why }),
     })
     this.key = key
     return key

@@ -22,6 +22,7 @@ import { MapStore } from '../placement/map-store.js'
 import type { ShardMap } from '../placement/shard-map.js'
 import { ShardAssignments } from '../placement/shard-assignments.js'
 import { ClusterClient, type Members } from './cluster-client.js'
+import { Departure } from './departure.js'
 import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
 import { clusterIdentity, type ClusterIdentity } from './identity.js'
@@ -43,8 +44,6 @@ export type { ClusterNodeOptions }
 
 /** How often a node tells the others what it carries, ms. */
 const tellMs = 1_000
-/** How long a node that leaves waits for others to take the next of its shards, and all, ms: who stops it may wait 30 s. */
-const drainMs = { look: 20, next: 10_000, all: 25_000 } as const
 const hotShown = 10
 /** Looks of {@link ClusterNode} at itself after which half of the hot actors' counts are forgotten. */
 const decayEvery = 10
@@ -62,6 +61,7 @@ export class ClusterNode {
   private readonly node: ShardNode
   private readonly store: MapStore
   private readonly keeper: ShardKeeper
+  private readonly departure: Departure
   private places = new Places('')
   private link: NodeLink | undefined
   /** Owner of each shard, as far as is known here. */
@@ -126,6 +126,7 @@ export class ClusterNode {
       report,
     })
     this.assignments = new ShardAssignments(this.membership, this.store, this.keeper)
+    this.departure = new Departure(env, this.membership, this.assignments, this.node)
     this.coordinator = new Coordinator({
       env,
       bucket,
@@ -193,22 +194,14 @@ export class ClusterNode {
   }
 
   /** Gives all shards to others, as long as there are others and they take them in time. */
-  async drain(): Promise<void> {
-    this.membership.drain()
-    let left = this.assignments.owned().length
-    for (let [next, all] = [0, 0]; next < drainMs.next && all < drainMs.all; all += drainMs.look) {
-      if (!this.hasHeirs() || left === 0) return
-      await this.pause(drainMs.look)
-      const now = this.assignments.owned().length
-      next = now < left ? 0 : next + drainMs.look
-      left = now
-    }
+  drain(): Promise<void> {
+    return this.departure.drain()
   }
 
   /** Leaves: shards that are still here are closed in good order, and given out by the others. */
   async leave(): Promise<void> {
     this.keeper.stop()
-    for (const shard of this.node.shards) await this.node.handOver(shard)
+    await this.departure.end()
     await this.coordinator.resign()
     await this.membership.leave()
     this.end()
@@ -300,11 +293,6 @@ export class ClusterNode {
     this.node.close()
   }
 
-  private hasHeirs(): boolean {
-    const { id, view } = this.membership
-    return view.alive().some((member) => member.id !== id && member.state === 'up')
-  }
-
   /** Tells the others how far the shards here are durable, and how much they do. */
   private tell(): void {
     const now = this.env.clock.monotonic()
@@ -392,9 +380,5 @@ export class ClusterNode {
         return this.link.call(member, name, input)
       },
     }
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.env.timers.after(ms, resolve))
   }
 }

@@ -8,6 +8,7 @@ import {
   openShardJournal,
   Patience,
   readShardJournal,
+  type WaitListener,
   type JournalPosition,
   type OpenedStream,
 } from '../journal/jetstream/index.js'
@@ -26,22 +27,29 @@ export interface JetStreamStorageOptions {
   readonly snapshotChunkBytes?: number | undefined
   /** Told of each stream once, when it was opened. */
   readonly opened?: ((stream: OpenedStream) => void) | undefined
+  /** Told what an operator should know. */
+  readonly report: (event: string, detail: Record<string, unknown>) => void
 }
 
 export function jetStreamStorages(
   env: Env,
   nats: Nats,
-  { cluster, replicas, owner, opened, snapshotChunkBytes }: JetStreamStorageOptions,
+  { cluster, replicas, owner, opened, report, snapshotChunkBytes }: JetStreamStorageOptions,
 ): ShardStorages {
   const open = async (name: string): Promise<StreamLog> => {
     const log = await nats.stream(name, { replicas })
     opened?.({ name, replicas: log.replicas })
     return log
   }
+  const listenerOf = (stream: string): WaitListener => ({
+    waits: (ms, why) => report('storage_waits', { stream, ms, why }),
+    goesOn: (ms) => report('storage_goes_on', { stream, ms }),
+  })
   const snapshots = new StreamSnapshots(
     env,
     (shard) => open(`SNAP_${cluster}_${shard}`),
     snapshotChunkBytes,
+    listenerOf,
   )
   const journals = new Map<number, StreamLog>()
   /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
@@ -61,8 +69,11 @@ export function jetStreamStorages(
         },
         async open(state, wanted, nextPiece): Promise<OwnedJournal> {
           const after = reached.get(state) ?? state.ordinal
-          const patience = new Patience(env, wanted)
-          const scope = { shard, after, owner, mayAnswer, patience, nextPiece }
+          const listener = listenerOf(journal.name)
+          const patience = new Patience(env, wanted, listener)
+          const onProblem = (sentence: string): void =>
+            report('journal_not_cut', { shard, sentence })
+          const scope = { shard, after, owner, mayAnswer, patience, nextPiece, listener, onProblem }
           const lane = await openShardJournal(env, journal, scope, (frame) => {
             replayFrame(state, frame)
           })
@@ -76,5 +87,6 @@ export function jetStreamStorages(
         },
       }
     },
+    close: () => snapshots.stop(),
   }
 }

@@ -7,7 +7,7 @@ import { SimulatedNatsService } from '../simulation/nats/service.js'
 import { fairWeather } from '../simulation/nats/weather.js'
 import { SimulatedProcess } from '../simulation/process.js'
 import { Random } from '../simulation/random.js'
-import type { Nats } from '../../transport/index.js'
+import type { Nats, StreamLog } from '../../transport/index.js'
 import { limits } from '../limits.js'
 import { jetStreamStorages } from './jetstream-storage.js'
 import type { ShardNodeLinks } from './shard-node-options.js'
@@ -42,6 +42,9 @@ class Pair {
   readonly kernel = new Kernel()
   readonly owners: (0 | 1)[] = Array.from({ length: shards }, () => 0)
   readonly lost: number[] = []
+  readonly reports: { event: string; detail: Record<string, unknown> }[] = []
+  /** Name of the stream that takes nothing. */
+  refused = ''
   readonly nodes: readonly [ShardNode, ShardNode]
   readonly processes: readonly SimulatedProcess[]
   readonly mayAnswer = [true, true]
@@ -65,10 +68,11 @@ class Pair {
     const nodes = this.processes.map((process, self) => {
       const other = 1 - self
       const links: ShardNodeLinks = {
-        storages: jetStreamStorages(process.env, service.connect(process), {
+        storages: jetStreamStorages(process.env, this.limited(service.connect(process)), {
           cluster: 'pair',
           replicas: 3,
           owner: `node-${self}`,
+          report: (event, detail) => void this.reports.push({ event, detail }),
         }),
         placeOf: (shard) => (this.owners[shard] === other ? 1 : undefined),
         mayAnswer: () => this.mayAnswer[self]!,
@@ -104,6 +108,21 @@ class Pair {
     this.owners[shard] = to
     await this.soon(this.nodes[to].open(shard, 0))
     for (const node of this.nodes) node.ownerChanged(shard, true)
+  }
+
+  /** NATS, with no room in the stream that is {@link refused}. */
+  private limited(nats: Nats): Nats {
+    const stream = nats.stream.bind(nats)
+    nats.stream = async (...words) => {
+      const log: StreamLog = await stream(...words)
+      const append = log.append.bind(log)
+      log.append = (bytes, after) =>
+        log.name === this.refused
+          ? Promise.resolve({ outcome: 'unknown', reason: 'no space left' })
+          : append(bytes, after)
+      return log
+    }
+    return nats
   }
 
   private carry(to: number, run: (node: ShardNode) => void): void {
@@ -187,6 +206,22 @@ describe('a node of a cluster', () => {
     pair.nodes[1].drop(2)
     const refused = pair.soon(pair.nodes[0].command(`purse/${purseIn(2)}`, 'fill', { coins: 1 }))
     await expect(refused).rejects.toMatchObject({ code: 'not_ready', outcome: 'not_executed' })
+  })
+
+  it('gives a shard away though its snapshot waits for its stream', async () => {
+    const address = `purse/${purseIn(1)}`
+    await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
+    pair.refused = 'SNAP_pair_1'
+    void pair.nodes[0].snapshot()
+    await pair.soon(pair.kernel.wait(10_000))
+    expect(pair.reports).toContainEqual({
+      event: 'storage_waits',
+      detail: expect.objectContaining({ stream: 'SNAP_pair_1', why: 'no space left' }),
+    })
+    expect(await pair.soon(pair.nodes[0].handOver(1))).toBe(true)
+    pair.owners[1] = 1
+    await pair.soon(pair.nodes[1].open(1, 0))
+    expect((await pair.soon(pair.nodes[1].query(address, 'coins', null))).value).toBe(1)
   })
 
   it('N4: is fenced shard by shard, and answers nothing of a shard another has opened', async () => {

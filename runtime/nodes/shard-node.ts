@@ -19,7 +19,7 @@ import type {
 } from '../actor/client.js'
 import { Kinds } from '../actor/kinds.js'
 import { assert } from '../assert.js'
-import type { Env } from '../env/env.js'
+import type { Env, TimerHandle } from '../env/env.js'
 import { Fault } from '../errors.js'
 import { limits } from '../limits.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
@@ -211,7 +211,7 @@ export class ShardNode {
   }
 
   private async endInOrder(shard: number, served: Served): Promise<boolean> {
-    await served.snapshotter.stop()
+    await this.snapshotEnds(served.snapshotter)
     const durable = await this.host.retire(served.lane)
     if (durable) {
       // Before the seal, which may wait for the journal to be cut: nothing may ask a sealed journal.
@@ -221,6 +221,17 @@ export class ShardNode {
     // It may have been dropped, and opened anew, meanwhile.
     if (this.served.get(shard) === served) this.served.delete(shard)
     return durable
+  }
+
+  /** A snapshot that its stream does not take holds no hand-over up: it goes on by itself, or fails. */
+  private async snapshotEnds(snapshotter: Snapshotter): Promise<void> {
+    const { timers } = this.env
+    let late: TimerHandle | undefined
+    const tooLate = new Promise<void>((resolve) => {
+      late = timers.after(limits.snapshotEndMs, resolve)
+    })
+    await Promise.race([snapshotter.stop(), tooLate])
+    late?.cancel()
   }
 
   /** Stops serving a shard at once: somebody else owns it, or nobody knows. */
@@ -331,6 +342,7 @@ export class ShardNode {
     this.requests.end(new Fault('closed'))
     for (const shard of this.shards) this.drop(shard)
     this.host.stop()
+    this.links.storages.close()
   }
 
   private makeHost(): ShardHost {

@@ -38,4 +38,6 @@ export interface ShardStorages {
    * @throws NatsUnreachable, OpenRefused
    */
   of(shard: number, mayAnswer: () => boolean): Promise<ShardStorage>
+  /** Nothing is opened any more, and what waits gives up. */
+  close(): void
 }

@@ -20,7 +20,7 @@ import { crc32 } from 'node:zlib'
 import { MessageMissing, type NextPiece, type StreamLog } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
 import { Fault, OpenRefused } from '../errors.js'
-import { Patience } from '../journal/jetstream/patience.js'
+import { Patience, type WaitListener } from '../journal/jetstream/patience.js'
 import { appendSettled } from '../journal/jetstream/settle.js'
 import { limits } from '../limits.js'
 import { BlockReader, chunksOf } from './snapshot-chunks.js'
@@ -49,26 +49,33 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   private readonly env: Env
   private readonly open: (shard: number) => Promise<StreamLog>
   private readonly chunkBytes: number
+  private readonly listenerOf: ((stream: string) => WaitListener) | undefined
+  /** For questions: whoever waits for one waits for all. */
   private readonly patience: Patience
   private readonly logs = new Map<number, StreamLog>()
+  private stopped = false
 
   /**
    * @param open opens the stream of a shard's snapshots
    * @param chunkBytes of a message at most
+   * @param listenerOf makes who is told of waits for a stream
    */
   constructor(
     env: Env,
     open: (shard: number) => Promise<StreamLog>,
     chunkBytes: number = limits.snapshotChunkBytes,
+    listenerOf?: (stream: string) => WaitListener,
   ) {
     this.env = env
     this.open = open
     this.chunkBytes = chunkBytes
+    this.listenerOf = listenerOf
     this.patience = new Patience(env)
   }
 
   /** Whatever waits for NATS gives up. */
   stop(): void {
+    this.stopped = true
     this.patience.stop()
   }
 
@@ -77,7 +84,7 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     const follows = await this.followed(shard, cut)
     const id = Buffer.from(this.env.chance.bytes(8)).toString('hex')
     const { ordinal, epoch } = cut
-    const writer = new Writer(log, id, this.patience)
+    const writer = new Writer(log, id, this.patienceToWrite(log))
     const from = await writer.append(kinds.head, Buffer.from(JSON.stringify({ ordinal, epoch })))
     const sums = new Sums()
     for (const chunk of chunksOf(sums.of(cut.blocks), this.chunkBytes)) {
@@ -90,6 +97,10 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     const { bytes, chunks, crc } = sums
     const end: EndContent = { ordinal, epoch, from, bytes, chunks, crc, ...follows }
     await writer.append(kinds.end, Buffer.from(JSON.stringify(end)))
+  }
+
+  private patienceToWrite({ name }: StreamLog): Patience {
+    return new Patience(this.env, () => !this.stopped, this.listenerOf?.(name))
   }
 
   /** B4. @throws Fault journal_failed when what it follows is not there */

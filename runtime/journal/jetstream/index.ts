@@ -2,6 +2,6 @@
 export { beginning, type JournalPosition } from './frames.js'
 export { JetStreamLane } from './lane.js'
 export { openShardJournal, type OpenScope } from './open-journal.js'
-export { Patience } from './patience.js'
+export { Patience, type WaitListener } from './patience.js'
 export { readShardJournal, type ReadScope } from './read-journal.js'
 export { durabilityFindings, type DurabilityFinding, type OpenedStream } from './server-check.js'

@@ -249,6 +249,50 @@ describe('a lane', () => {
     expect(world.service.stream(name).first).toBe(world.service.stream(name).last)
   })
 
+  it('tells of an append that waits, with the reason, and asks ever more seldom', async () => {
+    const told: string[] = []
+    const log = await logOf(one)
+    let full = false
+    let asked = 0
+    const limited: StreamLog = {
+      ...{ name, replicas: log.replicas },
+      at: (sequence) => log.at(sequence),
+      bounds: () => log.bounds(),
+      read: (...words) => log.read(...words),
+      purge: (upTo) => log.purge(upTo),
+      append: (bytes, after) => {
+        asked++
+        return full
+          ? Promise.resolve({ outcome: 'unknown', reason: 'no space left (10077)' })
+          : log.append(bytes, after)
+      },
+    }
+    const listener = {
+      waits: (ms: number, why: string) => void told.push(`${Math.floor(ms / 1000)} s: ${why}`),
+      goesOn: (ms: number) => void told.push(`goes on after ${Math.floor(ms / 60_000)} min`),
+    }
+    const scope = { shard, after: 0, owner: 'test', mayAnswer: () => true, listener }
+    const lane = await world.settle(
+      openShardJournal(one.process.env, limited, scope, () => undefined),
+    )
+    const source = new FrameSource()
+    await write(lane, source, 1)
+    full = true
+    asked = 0
+    const waiting = lane.append([source.next(shard)])
+    await world.pass(300_000)
+    expect(told[0]).toBe('2 s: no space left (10077)')
+    expect(told.length).toBeGreaterThan(5)
+    expect(told.length).toBeLessThan(12)
+    expect(asked).toBeLessThan(350)
+    full = false
+    await world.settle(waiting)
+    expect(told.at(-1)).toBe('goes on after 5 min')
+    await write(lane, source, 3)
+    expect(told.at(-1)).toBe('goes on after 5 min')
+    expect((await open(two)).lines).toHaveLength(5)
+  })
+
   it('L3: an owner that was succeeded cuts nothing', async () => {
     const source = new FrameSource()
     const { lane } = await open(one)

@@ -13,7 +13,7 @@ import type { Env } from '../../env/env.js'
 import { Fault } from '../../errors.js'
 import type { FrameDraft, JournalLane } from '../journal.js'
 import { messageAt, type JournalPosition } from './frames.js'
-import { Patience } from './patience.js'
+import { Patience, type WaitListener } from './patience.js'
 import { lastUpTo } from './read-journal.js'
 import { appendSettled } from './settle.js'
 
@@ -29,6 +29,8 @@ export interface LaneOptions {
   readonly mayAnswer: () => boolean
   /** Told in a sentence why the stream could not be cut. */
   readonly onProblem?: (sentence: string) => void
+  /** Told of appends that wait. */
+  readonly listener?: WaitListener
 }
 
 export class JetStreamLane implements JournalLane {
@@ -49,7 +51,7 @@ export class JetStreamLane implements JournalLane {
   constructor(env: Env, log: StreamLog, options: LaneOptions, end: JournalPosition) {
     this.log = log
     this.options = options
-    this.patience = new Patience(env)
+    this.patience = new Patience(env, undefined, options.listener)
     this.place = end
     this.epoch = end.epoch
   }

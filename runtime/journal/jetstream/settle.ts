@@ -38,13 +38,19 @@ export async function appendSettled(
       return appended.sequence === after + 1
     }
     const found = await patience.until(() => log.at(after + 1))
-    if (found !== undefined) return Buffer.compare(found, bytes) === 0
+    if (found !== undefined) {
+      patience.renew()
+      return Buffer.compare(found, bytes) === 0
+    }
     const { last } = await patience.until(() => log.bounds())
     // Its place was taken, and what took it is purged already.
-    if (last > after && (await patience.until(() => log.at(after + 1))) === undefined) return false
+    if (last > after && (await patience.until(() => log.at(after + 1))) === undefined) {
+      patience.renew()
+      return false
+    }
     // A leader that was deposed and does not know it may say so too, for a while.
     regressed = last < after ? regressed + 1 : 0
-    await patience.pause(appended)
+    await patience.pause(appended.outcome === 'unknown' ? appended.reason : 'its place was taken')
   }
   throw new Fault(
     'journal_failed',
