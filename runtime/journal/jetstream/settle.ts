@@ -14,7 +14,7 @@
  * U2. Only identical bytes are sent again, with the same expectation: however often they arrive, and
  *     however late, at most one copy is stored.
  */
-import type { StreamLog } from '../../../transport/index.js'
+import type { Appended, StreamLog } from '../../../transport/index.js'
 import { Fault } from '../../errors.js'
 import type { Patience } from './patience.js'
 
@@ -50,10 +50,14 @@ export async function appendSettled(
     }
     // A leader that was deposed and does not know it may say so too, for a while.
     regressed = last < after ? regressed + 1 : 0
-    await patience.pause(appended.outcome === 'unknown' ? appended.reason : 'its place was taken')
+    await patience.pause(reasonOf(appended))
   }
   throw new Fault(
     'journal_failed',
     `The stream ${log.name} ends before message ${after}, which it had acknowledged; restore it from its backup.`,
   )
+}
+
+function reasonOf(appended: Appended): string {
+  return appended.outcome === 'unknown' ? appended.reason : 'its place was taken'
 }
