@@ -115,8 +115,9 @@ async function serveNode(
       await Promise.race([asked, failed])
     }
     output.say(`Giving ${node.shards.length} shards to others …`)
-    await Promise.race([end(running), failed])
-    output.result({ event: 'stopped', clean: true }, () => 'Stopped cleanly; all is durable.')
+    const clean = await Promise.race([end(running), failed])
+    output.result({ event: 'stopped', clean }, () => (clean ? cleanWords : uncleanWords))
+    if (!clean) process.exitCode = exitCodes.failed
   } catch (error) {
     process.exit(output.failure(error) || exitCodes.failed)
   }
@@ -260,12 +261,17 @@ function checkDurability(
 }
 
 /** In this order: no shard is dropped before another node serves it, no connection before its answers. */
-async function end({ node, gateway, connections }: Running): Promise<void> {
+async function end({ node, gateway, connections }: Running): Promise<boolean> {
   await node.drain()
   await gateway.close()
-  await node.leave()
+  const inOrder = await node.leave()
   await Promise.all(connections.map((connection) => connection.close()))
+  return inOrder
 }
+
+const cleanWords = 'Stopped cleanly; all is durable.'
+const uncleanWords =
+  'Stopped, but NATS did not take what was under way: payments without an answer may be done; ask again with the same keys.'
 
 async function whenReady(node: ClusterNode): Promise<undefined> {
   while (!node.ready || !node.complete)

@@ -198,13 +198,17 @@ export class ClusterNode {
     return this.departure.drain()
   }
 
-  /** Leaves: shards that are still here are closed in good order, and given out by the others. */
-  async leave(): Promise<void> {
+  /**
+   * Leaves: shards that are still here are closed in good order, and given out by the others.
+   * @returns false when NATS did not take what was under way in time
+   */
+  async leave(): Promise<boolean> {
     this.keeper.stop()
-    await this.departure.end()
+    const inOrder = await this.departure.end()
     await this.coordinator.resign()
     await this.membership.leave()
     this.end()
+    return inOrder
   }
 
   /** Stops without a word: the others find out by its silence. */

@@ -46,10 +46,14 @@ export class Departure {
     }
   }
 
-  /** Closes the shards that are still here in good order; those that can't be in time are as after a crash. */
-  async end(): Promise<void> {
+  /**
+   * Closes the shards that are still here in good order.
+   * @returns false when some can't be in time: they are as after a crash
+   */
+  async end(): Promise<boolean> {
     const { node } = this
     await within(this.env, endMs, Promise.all(node.shards.map((shard) => node.handOver(shard))))
+    return node.shards.length === 0
   }
 
   private hasHeirs(): boolean {

@@ -238,7 +238,7 @@ export class ShardNode {
   drop(shard: number): void {
     const served = this.served.get(shard)
     served?.abandon()
-    served?.lane.fail(new Fault('fenced'))
+    served?.lane.fail(new Fault('fenced', notHere(shard)))
   }
 
   /** Another node serves a shard now: what it is owed is sent again at once. */
@@ -388,7 +388,7 @@ export class ShardNode {
 }
 
 function notHere(shard: number): string {
-  return `Shard ${shard} is not served here; ask again shortly.`
+  return `Shard ${shard} is not served here; ask again shortly, with the same idempotency key.`
 }
 
 function regressed(shard: number, found: number, known: number): Error {
