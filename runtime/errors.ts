@@ -148,6 +148,7 @@ export type OpenRefusedCode =
   | 'journal_regressed'
   | 'invalid_options'
   | 'clock_off'
+  | 'identity_lost'
 
 /** A rule of ours does not hold: a bug. The shard stops for good. */
 export class InvariantViolated extends Error {

@@ -45,7 +45,7 @@ export class ClusterSession {
       // As it is: a command makes none.
       return await this.nats.bucket(`suanpan_${this.cluster}`, { replicas: 0 })
     } catch (error) {
-      if (!(error instanceof NatsRefused) || error.code !== 'nats_settings') throw error
+      if (!(error instanceof NatsRefused) || error.code !== 'nats_missing') throw error
       throw new CommandFailed(
         'unknown_cluster',
         `There is no cluster "${this.cluster}" at these servers; check --cluster and --nats.`,

@@ -1,7 +1,8 @@
 // The embedded node, its threads and its snapshots: `suanpan` resolves to the built package, with real threads.
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { createRuntime } from 'suanpan'
+import { createRuntime, type Runtime } from 'suanpan'
 import { payments } from 'suanpan/payments'
 import { expect, it } from 'vitest'
 import { lastJson, runCli, temporaryFolder } from './testing/cli-process.js'
@@ -69,6 +70,34 @@ it('runs no more threads than there are shards for, and leaves none behind when 
     await runtime.close()
     await expect(open(7)).rejects.toMatchObject({ code: 'shards_differ' })
     expect(portsInUse()).toBe(before)
+  } finally {
+    folder.remove()
+  }
+})
+
+it('a folder that one of the threads can not recover is refused, and no failure of what runs', async () => {
+  const folder = temporaryFolder()
+  const dataDir = join(folder.path, 'data')
+  const failures: Error[] = []
+  const open = (): Promise<Runtime> =>
+    createRuntime({
+      ...{ dataDir, actors: payments.actors, threads: 2, shards: 4, segmentBytes: 8_192 },
+      onFailure: (error) => failures.push(error),
+    })
+  try {
+    const runtime = await open()
+    const bank = payments.client(runtime)
+    for (let round = 0; round < 5; round++) {
+      const ids = Array.from({ length: 200 }, (_, i) => `a-${round}-${i}`)
+      await Promise.all(ids.map((id) => bank.openAccount({ id, currency: 'EUR' })))
+      await runtime.snapshot()
+    }
+    await runtime.close()
+    rmSync(join(dataDir, 'snapshots', '00000'), { recursive: true })
+    // One thread ends while the other still recovers, or has done so.
+    for (let tries = 0; tries < 5; tries++)
+      await expect(open()).rejects.toMatchObject({ code: 'damaged' })
+    expect(failures).toEqual([])
   } finally {
     folder.remove()
   }

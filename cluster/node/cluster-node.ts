@@ -26,6 +26,7 @@ import { Departure } from './departure.js'
 import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
 import { clusterIdentity, type ClusterIdentity } from './identity.js'
+import { knownJournals } from './known-journals.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
 import {
@@ -83,7 +84,7 @@ export class ClusterNode {
     )
     options.opened?.({ name: `KV_suanpan_${cluster}`, replicas: bucket.replicas })
     const identity = await patiently(env, options.report, () =>
-      clusterIdentity(env, bucket, options.shards),
+      clusterIdentity(env, { nats: control, cluster, bucket }, options.shards),
     )
     await patiently(env, options.report, () => checkFormatOfCluster(bucket, formatsOf(options)))
     const node = new ClusterNode(env, options, bucket, identity)
@@ -118,7 +119,7 @@ export class ClusterNode {
     const { attemptMs } = this.membership.settings
     this.store = new MapStore({ env, bucket, attemptMs, report })
     this.configuration = new Configuration({ env, bucket, report })
-    this.node = new ShardNode(env, nodeOptionsOf(options, identity), this.nodeLinks())
+    this.node = new ShardNode(env, nodeOptionsOf(options, identity), this.nodeLinks(bucket))
     this.keeper = new ShardKeeper(env, this.node, {
       ready: (shard) => this.assignments.ready(shard),
       handOver: (shard) => this.assignments.handOver(shard),
@@ -316,14 +317,18 @@ export class ClusterNode {
     })
   }
 
-  private nodeLinks(): ShardNodeLinks {
+  private nodeLinks(bucket: KeyBucket): ShardNodeLinks {
     const { nats, name: owner, report, fail } = this.options
     const send = (place: number, channel: Channel, bytes: Uint8Array): void => {
       const member = this.places.idOf(place)
       if (member !== undefined) this.link?.send(member, channel, bytes)
     }
     return {
-      storages: jetStreamStorages(this.env, nats, { ...this.options, owner }),
+      storages: jetStreamStorages(this.env, nats, {
+        ...this.options,
+        owner,
+        journals: knownJournals(bucket),
+      }),
       placeOf: (shard) => {
         const owner = this.owners[shard]
         if (owner === undefined || owner === this.membership.id) return undefined

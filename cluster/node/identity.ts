@@ -1,9 +1,14 @@
 /**
  * What a cluster is: its number of shards and the secret of its key hashes, written once into the
  * bucket by whoever comes first, and the same for all ever after.
+ *
+ * C3. A bucket that was lost is not made up for: with another secret no key of before would be known,
+ *     and a payment that is asked for again would be done again. Who finds journals, and no identity
+ *     though it has looked for a while, refuses to join.
  */
 import { OpenRefused, type Env } from '../../runtime/index.js'
-import { NatsUnreachable, type KeyBucket } from '../../transport/index.js'
+import { NatsRefused, NatsUnreachable, type KeyBucket, type Nats } from '../../transport/index.js'
+import { pause } from '../membership/within.js'
 
 export interface ClusterIdentity {
   readonly format: 1
@@ -16,19 +21,35 @@ const key = 'identity'
 const secretBytes = 16
 const shardsDefault = 16
 
+/** How often the identity is looked for where journals are: what a founder wrote may be read late. */
+const looksMax = 10
+const lookMs = 200
+
+/** Where the cluster is kept. */
+export interface ClusterPlace {
+  readonly nats: Nats
+  readonly cluster: string
+  readonly bucket: KeyBucket
+}
+
 /**
  * Reads the identity, or writes it.
  * @param shards checked when given
- * @throws OpenRefused shards_differ, newer_format; NatsUnreachable
+ * @throws OpenRefused shards_differ, newer_format, identity_lost; NatsUnreachable
  */
 export async function clusterIdentity(
   env: Env,
-  bucket: KeyBucket,
+  place: ClusterPlace,
   shards: number | undefined,
 ): Promise<ClusterIdentity> {
-  for (let tries = 0; tries < 10; tries++) {
+  const { bucket } = place
+  for (let looks = 0; looks < looksMax; looks++) {
     const entry = await bucket.get(key)
     if (entry !== undefined) return checked(entry.value, shards)
+    if (await hasJournals(place)) {
+      await pause(env, lookMs)
+      continue
+    }
     const identity: ClusterIdentity = {
       format: 1,
       shards: shards ?? shardsDefault,
@@ -37,7 +58,26 @@ export async function clusterIdentity(
     // Won or lost, what counts is what stands there.
     await bucket.put(key, Buffer.from(JSON.stringify(identity)), 0)
   }
+  if (await hasJournals(place)) throw identityLost(place.cluster)
   throw new NatsUnreachable('The cluster could not be set up: its bucket takes no key. Try again.')
+}
+
+/** Whether a cluster of this name has ever served its first shard. */
+async function hasJournals({ nats, cluster }: ClusterPlace): Promise<boolean> {
+  try {
+    const first = await nats.stream(`SHARD_${cluster}_0`, { replicas: 0 })
+    return (await first.bounds()).last > 0
+  } catch (error) {
+    if (error instanceof NatsRefused && error.code === 'nats_missing') return false
+    throw error
+  }
+}
+
+function identityLost(cluster: string): OpenRefused {
+  return new OpenRefused(
+    'identity_lost',
+    `The journals of the cluster "${cluster}" are there, but its bucket KV_suanpan_${cluster} is lost, and with it what tells payments that are asked for again; restore it from its backup.`,
+  )
 }
 
 function checked(value: Uint8Array, shards: number | undefined): ClusterIdentity {

@@ -1,10 +1,14 @@
 /**
  * The storages of a cluster's shards on JetStream: a stream for the journal and one for the snapshots
  * of each shard.
+ *
+ * N14. A journal that has begun is never made anew: who finds its stream gone, or empty, refuses to open it.
+ *      That it has begun is noted behind the fence of its first owner, and before anything is served.
  */
-import type { Nats, StreamLog } from '../../transport/index.js'
+import { NatsRefused, type Nats, type NextPiece, type StreamLog } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
 import {
+  lostJournal,
   openShardJournal,
   Patience,
   readShardJournal,
@@ -16,6 +20,14 @@ import { replayFrame } from '../shard/replay.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { StreamSnapshots } from '../snapshot/stream-snapshots.js'
 import type { OwnedJournal, ShardStorage, ShardStorages } from './shard-storage.js'
+
+/** Which shards have a journal, kept apart from the journals (N14). */
+export interface KnownJournals {
+  /** @throws NatsUnreachable */
+  has(shard: number): Promise<boolean>
+  /** @throws NatsUnreachable when it may not be noted */
+  add(shard: number): Promise<void>
+}
 
 export interface JetStreamStorageOptions {
   readonly cluster: string
@@ -29,64 +41,125 @@ export interface JetStreamStorageOptions {
   readonly opened?: ((stream: OpenedStream) => void) | undefined
   /** Told what an operator should know. */
   readonly report: (event: string, detail: Record<string, unknown>) => void
+  readonly journals: KnownJournals
 }
 
 export function jetStreamStorages(
   env: Env,
   nats: Nats,
-  { cluster, replicas, owner, opened, report, snapshotChunkBytes }: JetStreamStorageOptions,
+  options: JetStreamStorageOptions,
 ): ShardStorages {
-  const open = async (name: string): Promise<StreamLog> => {
-    const log = await nats.stream(name, { replicas })
-    opened?.({ name, replicas: log.replicas })
+  return new JetStreamStorages(env, nats, options)
+}
+
+/** The journal of a shard, as it was found. */
+interface FoundJournal {
+  readonly shard: number
+  readonly log: StreamLog
+  readonly begun: boolean
+  readonly mayAnswer: () => boolean
+}
+
+class JetStreamStorages implements ShardStorages {
+  private readonly env: Env
+  private readonly nats: Nats
+  private readonly options: JetStreamStorageOptions
+  private readonly snapshots: StreamSnapshots
+  private readonly logs = new Map<number, StreamLog>()
+  /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
+  private readonly reached = new WeakMap<ShardState, JournalPosition>()
+
+  constructor(env: Env, nats: Nats, options: JetStreamStorageOptions) {
+    this.env = env
+    this.nats = nats
+    this.options = options
+    this.snapshots = new StreamSnapshots(
+      env,
+      (shard) => this.stream(`SNAP_${options.cluster}_${shard}`),
+      options.snapshotChunkBytes,
+      (stream) => this.listenerOf(stream),
+    )
+  }
+
+  async of(shard: number, mayAnswer: () => boolean): Promise<ShardStorage> {
+    const begun = await this.options.journals.has(shard)
+    const log = await this.logOf(shard, begun)
+    const found = { shard, log, begun, mayAnswer }
+    return {
+      snapshots: this.snapshots,
+      read: (state, nextPiece) => this.read(found, state, nextPiece),
+      open: (state, wanted, nextPiece) => this.open(found, state, wanted, nextPiece),
+    }
+  }
+
+  close(): void {
+    this.snapshots.stop()
+  }
+
+  private async read(
+    { shard, log }: FoundJournal,
+    state: ShardState,
+    nextPiece: NextPiece,
+  ): Promise<void> {
+    const after = this.reached.get(state) ?? state.ordinal
+    const end = await readShardJournal(this.env, log, { shard, after, nextPiece }, (frame) => {
+      replayFrame(state, frame)
+    })
+    this.reached.set(state, end)
+  }
+
+  private async open(
+    { shard, log, begun, mayAnswer }: FoundJournal,
+    state: ShardState,
+    wanted: () => boolean,
+    nextPiece: NextPiece,
+  ): Promise<OwnedJournal> {
+    const { env, options } = this
+    const after = this.reached.get(state) ?? state.ordinal
+    const listener = this.listenerOf(log.name)
+    const scope = {
+      ...{ shard, after, owner: options.owner, begun, mayAnswer, nextPiece, listener },
+      patience: new Patience(env, wanted, listener),
+      onProblem: (sentence: string) => options.report('journal_not_cut', { shard, sentence }),
+    }
+    const lane = await openShardJournal(env, log, scope, (frame) => {
+      replayFrame(state, frame)
+    })
+    const abandon = (): void => lane.abandon()
+    try {
+      if (!begun) await options.journals.add(shard)
+    } catch (error) {
+      abandon()
+      throw error
+    }
+    return { lane, epoch: lane.epoch, abandon }
+  }
+
+  /** N14. @throws OpenRefused journal_regressed */
+  private async logOf(shard: number, begun: boolean): Promise<StreamLog> {
+    const name = `SHARD_${this.options.cluster}_${shard}`
+    try {
+      const log = this.logs.get(shard) ?? (await this.stream(name, begun))
+      this.logs.set(shard, log)
+      return log
+    } catch (error) {
+      const isMissing = error instanceof NatsRefused && error.code === 'nats_missing'
+      throw isMissing ? lostJournal(name) : error
+    }
+  }
+
+  /** @param begun true when it must be there already */
+  private async stream(name: string, begun = false): Promise<StreamLog> {
+    const log = await this.nats.stream(name, { replicas: begun ? 0 : this.options.replicas })
+    this.options.opened?.({ name, replicas: log.replicas })
     return log
   }
-  const listenerOf = (stream: string): WaitListener => ({
-    waits: (ms, why) => report('storage_waits', { stream, ms, why }),
-    goesOn: (ms) => report('storage_goes_on', { stream, ms }),
-  })
-  const snapshots = new StreamSnapshots(
-    env,
-    (shard) => open(`SNAP_${cluster}_${shard}`),
-    snapshotChunkBytes,
-    listenerOf,
-  )
-  const journals = new Map<number, StreamLog>()
-  /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
-  const reached = new WeakMap<ShardState, JournalPosition>()
-  return {
-    async of(shard, mayAnswer): Promise<ShardStorage> {
-      const journal = journals.get(shard) ?? (await open(`SHARD_${cluster}_${shard}`))
-      journals.set(shard, journal)
-      return {
-        snapshots,
-        async read(state, nextPiece): Promise<void> {
-          const after = reached.get(state) ?? state.ordinal
-          const end = await readShardJournal(env, journal, { shard, after, nextPiece }, (frame) => {
-            replayFrame(state, frame)
-          })
-          reached.set(state, end)
-        },
-        async open(state, wanted, nextPiece): Promise<OwnedJournal> {
-          const after = reached.get(state) ?? state.ordinal
-          const listener = listenerOf(journal.name)
-          const patience = new Patience(env, wanted, listener)
-          const onProblem = (sentence: string): void =>
-            report('journal_not_cut', { shard, sentence })
-          const scope = { shard, after, owner, mayAnswer, patience, nextPiece, listener, onProblem }
-          const lane = await openShardJournal(env, journal, scope, (frame) => {
-            replayFrame(state, frame)
-          })
-          return {
-            lane,
-            epoch: lane.epoch,
-            abandon: () => {
-              lane.abandon()
-            },
-          }
-        },
-      }
-    },
-    close: () => snapshots.stop(),
+
+  private listenerOf(stream: string): WaitListener {
+    const { report } = this.options
+    return {
+      waits: (ms, why) => report('storage_waits', { stream, ms, why }),
+      goesOn: (ms) => report('storage_goes_on', { stream, ms }),
+    }
   }
 }

@@ -7,7 +7,7 @@ import { SimulatedNatsService } from '../simulation/nats/service.js'
 import { fairWeather } from '../simulation/nats/weather.js'
 import { SimulatedProcess } from '../simulation/process.js'
 import { Random } from '../simulation/random.js'
-import type { Nats, StreamLog } from '../../transport/index.js'
+import { NatsUnreachable, type Nats, type StreamLog } from '../../transport/index.js'
 import { limits } from '../limits.js'
 import { jetStreamStorages } from './jetstream-storage.js'
 import type { ShardNodeLinks } from './shard-node-options.js'
@@ -43,22 +43,26 @@ class Pair {
   readonly owners: (0 | 1)[] = Array.from({ length: shards }, () => 0)
   readonly lost: number[] = []
   readonly reports: { event: string; detail: Record<string, unknown> }[] = []
+  readonly begun = new Set<number>()
+  /** False while it can not be noted that a journal has begun. */
+  notes = true
   /** Name of the stream that takes nothing. */
   refused = ''
   readonly nodes: readonly [ShardNode, ShardNode]
   readonly processes: readonly SimulatedProcess[]
   readonly mayAnswer = [true, true]
   readonly nats: Nats
+  readonly service: SimulatedNatsService
   private readonly random = new Random(7, 'pair')
 
   constructor() {
     const { kernel, random } = this
-    const service = new SimulatedNatsService({
+    const service = (this.service = new SimulatedNatsService({
       kernel,
       random,
       weather: fairWeather(),
       counts: new FaultCounts(),
-    })
+    }))
     this.nats = service.connect({ alive: true, paused: false, defer: () => undefined })
     // Nodes of a cluster have no disk of their own.
     this.processes = [1, 2].map(
@@ -73,6 +77,13 @@ class Pair {
           replicas: 3,
           owner: `node-${self}`,
           report: (event, detail) => void this.reports.push({ event, detail }),
+          journals: {
+            has: (shard) => Promise.resolve(this.begun.has(shard)),
+            add: (shard) =>
+              this.notes
+                ? Promise.resolve(void this.begun.add(shard))
+                : Promise.reject(new NatsUnreachable('no leader')),
+          },
         }),
         placeOf: (shard) => (this.owners[shard] === other ? 1 : undefined),
         mayAnswer: () => this.mayAnswer[self]!,
@@ -304,6 +315,37 @@ describe('a node of a cluster', () => {
     pair.nodes[1].ownerChanged(3, true)
     await expect(pair.soon(lost)).rejects.toMatchObject({ code: 'outcome_unknown' })
     expect(pair.kernel.now - begun).toBeLessThan(2_000)
+  })
+
+  it('N14: makes no journal anew that has begun, and opens it when it is back', async () => {
+    const address = `purse/${purseIn(1)}`
+    await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
+    expect(await pair.soon(pair.nodes[0].handOver(1))).toBe(true)
+    const log = await pair.soon(pair.nats.stream('SHARD_pair_1', { replicas: 3 }))
+    const kept: Uint8Array[] = []
+    await pair.soon(log.read(1, 2, (_, bytes) => kept.push(Uint8Array.from(bytes))))
+    pair.service.remove('SHARD_pair_1')
+    const refused = { code: 'journal_regressed', message: expect.stringContaining('SHARD_pair_1') }
+    for (let tries = 0; tries < 3; tries++)
+      await expect(pair.soon(pair.nodes[1].open(1, 0))).rejects.toMatchObject(refused)
+    const made = await pair.soon(pair.nats.stream('SHARD_pair_1', { replicas: 3 }))
+    for (let tries = 0; tries < 3; tries++)
+      await expect(pair.soon(pair.nodes[1].open(1, 0))).rejects.toMatchObject(refused)
+    for (const [i, bytes] of kept.entries()) await pair.soon(made.append(bytes, i))
+    pair.owners[1] = 1
+    await pair.soon(pair.nodes[1].open(1, 0))
+    expect((await pair.soon(pair.nodes[1].query(address, 'coins', null))).value).toBe(1)
+  })
+
+  it('N14: serves no shard whose journal is not noted', async () => {
+    pair.notes = false
+    expect(await pair.soon(pair.nodes[0].handOver(2))).toBe(true)
+    pair.begun.delete(2)
+    await expect(pair.soon(pair.nodes[1].open(2, 0))).rejects.toThrow(NatsUnreachable)
+    expect(pair.nodes[1].serves(2)).toBe(false)
+    pair.notes = true
+    await pair.soon(pair.nodes[1].open(2, 0))
+    expect(pair.begun.has(2)).toBe(true)
   })
 
   it('refuses a journal that ends before what was durable', async () => {

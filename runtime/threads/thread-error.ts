@@ -28,6 +28,7 @@ const openRefusedCodes: readonly string[] = [
   'journal_regressed',
   'invalid_options',
   'clock_off',
+  'identity_lost',
 ] satisfies OpenRefusedCode[]
 
 export function rebuildError(error: ThreadError): Error {

@@ -70,6 +70,8 @@ export class ShardWorker implements ThreadHandle {
   >()
   private nextNumber = 1
   private stopped = false
+  /** False until its shards are recovered: what ends it before is what {@link open} throws, and no more. */
+  private isOpen = false
 
   /** @param module exports the actors as `actors` */
   constructor(thread: number, module: string) {
@@ -81,8 +83,10 @@ export class ShardWorker implements ThreadHandle {
     this.worker = worker
     this.opened = new Promise((resolve, reject) => {
       worker.on('message', (notice: Notice) => {
-        if (notice.type === 'opened') resolve()
-        else if (notice.type === 'openFailed') reject(rebuildError(notice.error))
+        if (notice.type === 'opened') {
+          this.isOpen = true
+          resolve()
+        } else if (notice.type === 'openFailed') reject(rebuildError(notice.error))
         else this.take(notice)
       })
       worker.on('error', (error) => {
@@ -149,6 +153,6 @@ export class ShardWorker implements ThreadHandle {
     const reason = this.stopped ? new Fault('closed') : error
     for (const { reject } of this.waiting.values()) reject(reason)
     this.waiting.clear()
-    if (!this.stopped) this.listener?.fail(error)
+    if (this.isOpen && !this.stopped) this.listener?.fail(error)
   }
 }

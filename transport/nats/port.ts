@@ -154,6 +154,7 @@ export type NatsRefusedCode =
   | 'nats_login'
   | 'nats_options'
   | 'nats_settings'
+  | 'nats_missing'
   | 'nats_no_jetstream'
   | 'nats_payload'
 

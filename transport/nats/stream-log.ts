@@ -66,7 +66,7 @@ export async function openedStream(
   let info = await api.streamInfo(config.name)
   if (info === undefined && config.num_replicas === 0) {
     throw new NatsRefused(
-      'nats_settings',
+      'nats_missing',
       `NATS has no ${config.name}: no cluster of this name is kept on these servers.`,
     )
   }

@@ -5,6 +5,8 @@
  *     the fence took. So what is read up to the fence is all there is.
  *     A successor that is not wanted any more puts no fence: it would only end its own successor.
  * X5. A stream that ends before what was acknowledged elsewhere is refused (`journal_regressed`).
+ * X6. So is an empty one of a journal that has begun: its first owner put a fence there, and the newest
+ *     message always stays.
  */
 import type { StreamLog } from '../../../transport/index.js'
 import type { Env } from '../../env/env.js'
@@ -21,6 +23,8 @@ export interface OpenScope extends ReadScope, LaneOptions {
   readonly owner: string
   /** Ordinal the journal must reach: what the last owner said was durable. @default 0 */
   readonly atLeast?: number
+  /** True when the journal is known to have begun. @default false */
+  readonly begun?: boolean
 }
 
 /**
@@ -58,7 +62,7 @@ async function putFence(
   patience: Patience,
 ): Promise<JournalPosition> {
   for (;;) {
-    const end = await endOf(log, scope.shard, patience)
+    const end = await endOf(log, scope, patience)
     const nonce = Buffer.from(env.chance.bytes(12)).toString('hex')
     const fence = fenceAt(end, scope.shard, env.clock.now(), `${scope.owner} ${nonce}`)
     patience.check('the shard was taken away')
@@ -68,8 +72,13 @@ async function putFence(
   }
 }
 
-async function endOf(log: StreamLog, shard: number, patience: Patience): Promise<JournalPosition> {
+async function endOf(
+  log: StreamLog,
+  { shard, begun }: OpenScope,
+  patience: Patience,
+): Promise<JournalPosition> {
   const { first, last } = await patience.until(() => log.bounds())
+  if (last === 0 && begun === true) throw lostJournal(log.name)
   if (last === 0) return beginning
   if (first > last) throw damaged(log.name, last, 'it was purged, and it was the newest')
   return placeBehind(log, shard, last, patience)
@@ -77,4 +86,12 @@ async function endOf(log: StreamLog, shard: number, patience: Patience): Promise
 
 function ordinalOf({ after }: ReadScope): number {
   return typeof after === 'number' ? after : after.ordinal
+}
+
+/** A stream that is gone, or empty, though its journal has begun (X6). */
+export function lostJournal(stream: string): OpenRefused {
+  return new OpenRefused(
+    'journal_regressed',
+    `The stream ${stream} is gone, or empty, though its shard had a journal; restore it from its backup.`,
+  )
 }

@@ -6,6 +6,7 @@
  * Y5. An append of a process that is cut off is `unknown`; some of them got through.
  */
 import {
+  NatsRefused,
   NatsUnreachable,
   type Bus,
   type KeyBucket,
@@ -70,22 +71,24 @@ export class SimulatedNats implements Nats {
   }
 
   async stream(name: string, settings: StreamSettings): Promise<StreamLog> {
-    await this.call({
+    const found = await this.call({
       name: `open ${name}`,
-      apply: () => this.service.stream(name),
+      apply: () => this.service.open(name, settings.replicas),
       writes: false,
       of: name,
     })
+    if (!found) throw new NatsRefused('nats_missing', `NATS has no ${name}.`)
     return streamOver(this, name, this.replicas(settings))
   }
 
   async bucket(name: string, settings: StreamSettings): Promise<KeyBucket> {
-    await this.call({
+    const found = await this.call({
       name: `open ${name}`,
-      apply: () => this.service.bucket(name),
+      apply: () => this.service.openBucket(name, settings.replicas),
       writes: false,
       of: name,
     })
+    if (!found) throw new NatsRefused('nats_missing', `NATS has no bucket ${name}.`)
     return bucketOver(this, name, this.replicas(settings))
   }
 

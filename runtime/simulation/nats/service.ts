@@ -110,6 +110,23 @@ export class SimulatedNatsService {
     return only === undefined ? all : all.slice(only, only + 1)
   }
 
+  /** Opens a stream, which is made when it is missing and copies are asked for. @returns whether it is there */
+  open(name: string, replicas: number): boolean {
+    if (replicas > 0) this.stream(name)
+    return this.streams.has(name)
+  }
+
+  /** The same for a bucket. */
+  openBucket(name: string, replicas: number): boolean {
+    if (replicas > 0) this.bucket(name)
+    return this.buckets.has(name)
+  }
+
+  /** Somebody removes a stream. */
+  remove(name: string): void {
+    this.streams.delete(name)
+  }
+
   /** A stream as the servers keep it, made when it is missing. */
   stream(name: string): KeptStream {
     return madeIn(this.streams, name, () => new KeptStream())

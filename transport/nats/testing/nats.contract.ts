@@ -75,6 +75,22 @@ export function natsContract(name: string, make: () => Promise<NatsUnderTest>): 
       expect(log.replicas).toBe(under.replicas)
     })
 
+    it('makes nothing where no copies are asked for, and opens what is there', async () => {
+      const { nats } = under
+      const name = `N_${randomUUID()}`
+      const missing = { code: 'nats_missing' }
+      const streamThere = (): Promise<StreamLog> => settle(nats.stream(name, { replicas: 0 }))
+      const bucketThere = (): Promise<KeyBucket> => settle(nats.bucket(name, { replicas: 0 }))
+      for (let i = 0; i < 2; i++) {
+        await expect(streamThere()).rejects.toMatchObject(missing)
+        await expect(bucketThere()).rejects.toMatchObject(missing)
+      }
+      await stream(nats, name)
+      await bucket(nats, name)
+      expect((await streamThere()).name).toBe(name)
+      expect(await settle((await bucketThere()).get('key'))).toBeUndefined()
+    })
+
     it('A2: a conflict stores nothing, and one of several writers wins', async () => {
       const log = await stream()
       const logs = [log, await stream(under.other, log.name)]

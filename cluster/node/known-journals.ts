@@ -1,0 +1,28 @@
+/**
+ * Which shards of the cluster have a journal, in its bucket, apart from the journals: a stream that was
+ * removed must not pass for one that was never there (N14 in `runtime/nodes/jetstream-storage.ts`).
+ */
+import type { KnownJournals } from '../../runtime/index.js'
+import { NatsUnreachable, type KeyBucket } from '../../transport/index.js'
+
+const keyOf = (shard: number): string => `journals.${shard}`
+
+export function knownJournals(bucket: KeyBucket): KnownJournals {
+  /** What was there once stays. */
+  const known = new Set<number>()
+  return {
+    async has(shard) {
+      if (!known.has(shard) && (await bucket.get(keyOf(shard))) !== undefined) known.add(shard)
+      return known.has(shard)
+    },
+    async add(shard) {
+      const put = await bucket.put(keyOf(shard), Buffer.from('{}'), 0)
+      // A conflict says that somebody else has noted it.
+      if (put.outcome === 'unknown')
+        throw new NatsUnreachable(
+          `NATS: the journal of shard ${shard} is not noted: ${put.reason}.`,
+        )
+      known.add(shard)
+    },
+  }
+}
