@@ -11,6 +11,7 @@ import { AcknowledgementLog } from '../crash/acknowledgements.js'
 import { Checks, type Violation } from '../crash/checks.js'
 import { Load } from '../crash/load.js'
 import { shardOfHome } from '../../runtime/index.js'
+import { breakLinks, cutPower } from './outages.js'
 import { Pulses } from './pulses.js'
 import { StormCluster, stormShards, type StormNode } from './storm-cluster.js'
 import { Witness } from './witnesses.js'
@@ -22,6 +23,8 @@ export const stormFaults = [
   'kill_server',
   'kill_leader',
   'kill_owner_and_server',
+  'kill_servers',
+  'power_cut',
   'pause_server',
   'cut_links',
   'stall_links',
@@ -72,7 +75,6 @@ const requestTimeoutMs = 4_000
 const calmMs = [500, 2_500] as const
 /** ms a paused or broken thing stays so, beyond any lease. */
 const brokenMs = [3_000, 6_000] as const
-const slowMs = 40
 const patienceMs = 60_000
 
 export class Storm {
@@ -251,7 +253,12 @@ export class Storm {
       case 'cut_links':
       case 'stall_links':
       case 'slow_links':
-        await this.breakLinks(node, fault)
+        await breakLinks(node, fault, this.options.chance() < 0.5, () => this.pause(brokenMs))
+        await this.recovered(fault, began)
+        break
+      case 'kill_servers':
+      case 'power_cut':
+        await cutPower(this.cluster, fault === 'power_cut', () => this.pause(calmMs))
         await this.recovered(fault, began)
         break
       case 'join_node':
@@ -329,24 +336,6 @@ export class Storm {
     await this.recovered(fault, began)
     servers.restart(server)
     await servers.healthy()
-  }
-
-  private async breakLinks(
-    node: StormNode,
-    fault: 'cut_links' | 'stall_links' | 'slow_links',
-  ): Promise<void> {
-    const oneWay = this.options.chance() < 0.5
-    for (const link of node.links) {
-      if (fault === 'cut_links') link.cut()
-      else if (fault === 'slow_links') link.delayMs = slowMs
-      else if (oneWay) link.stall('toClient')
-      else link.stall()
-    }
-    await this.pause(brokenMs)
-    for (const link of node.links) {
-      link.delayMs = 0
-      link.mend()
-    }
   }
 
   /** Waits until every witness had a deposit acknowledged that was begun after a moment. */
