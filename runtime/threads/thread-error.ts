@@ -6,7 +6,7 @@ import {
   type OpenRefusedCode,
   type RuntimeCode,
 } from '../errors.js'
-import type { ThreadError } from './thread-protocol.js'
+import type { SystemFacts, ThreadError } from './thread-protocol.js'
 
 export function flattenError(error: unknown): ThreadError {
   if (error instanceof OpenRefused) {
@@ -15,7 +15,23 @@ export function flattenError(error: unknown): ThreadError {
   }
   if (error instanceof Fault) return { code: error.code, message: error.message }
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
-  return { code: name, message, ...(stack === undefined ? {} : { stack }) }
+  const system = systemFacts(error)
+  return {
+    ...{ code: name, message },
+    ...(stack === undefined ? {} : { stack }),
+    ...(system === undefined ? {} : { system }),
+  }
+}
+
+/** Of an error of the operating system; undefined for any other. */
+function systemFacts(error: unknown): SystemFacts | undefined {
+  const { code, syscall, path } = (error ?? {}) as Partial<NodeJS.ErrnoException>
+  if (typeof code !== 'string') return undefined
+  return {
+    code,
+    ...(typeof syscall === 'string' ? { syscall } : {}),
+    ...(typeof path === 'string' ? { path } : {}),
+  }
 }
 
 const openRefusedCodes: readonly string[] = [
@@ -38,6 +54,7 @@ export function rebuildError(error: ThreadError): Error {
   if (error.code in runtimeCodes) return new Fault(error.code as RuntimeCode, error.message)
   const bug = new Error(error.message)
   bug.name = error.code
+  Object.assign(bug, error.system)
   if (error.stack !== undefined) bug.stack = error.stack
   return bug
 }

@@ -59,6 +59,15 @@ export interface ThreadError {
   readonly message: string
   readonly stack?: string
   readonly place?: { readonly file: string; readonly offset: number }
+  /** What an error of the operating system says of itself. */
+  readonly system?: SystemFacts
+}
+
+/** Fields of an error of the operating system, as Node names them. */
+export interface SystemFacts {
+  readonly code: string
+  readonly syscall?: string
+  readonly path?: string
 }
 
 /** From a shard thread. */
