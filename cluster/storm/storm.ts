@@ -23,6 +23,7 @@ export const stormFaults = [
   'kill_server',
   'kill_leader',
   'kill_owner_and_server',
+  'lose_disk',
   'kill_servers',
   'power_cut',
   'pause_server',
@@ -256,6 +257,13 @@ export class Storm {
         await breakLinks(node, fault, this.options.chance() < 0.5, () => this.pause(brokenMs))
         await this.recovered(fault, began)
         break
+      case 'lose_disk': {
+        const server = this.server()
+        await this.cluster.servers.kill(server)
+        await this.recovered(fault, began)
+        await this.cluster.servers.replace(server)
+        break
+      }
       case 'kill_servers':
       case 'power_cut':
         await cutPower(this.cluster, fault === 'power_cut', () => this.pause(calmMs))

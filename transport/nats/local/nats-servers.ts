@@ -30,6 +30,8 @@ interface Server {
   readonly port: number
   readonly monitoringPort: number
   readonly clusterPort: number
+  /** Folder of what it keeps. */
+  readonly store: string
   /** What its program is started with. */
   readonly words: readonly string[]
   readonly environment: Readonly<Record<string, string>>
@@ -122,6 +124,18 @@ export class NatsServers {
     this.spawn(this.at(index))
   }
 
+  /** Starts a server again that was killed, on an empty disk, and waits until it has a copy of everything again. */
+  async replace(index: number): Promise<void> {
+    const server = this.at(index)
+    await rm(server.store, { recursive: true, force: true, maxRetries: 5 })
+    this.spawn(server)
+    await until(`${server.name} to be given its copies`, async () => {
+      const counts = await Promise.all(this.servers.map((one) => this.streamsAt(one)))
+      return counts[index]! > 0 && counts[index] === Math.max(...counts)
+    })
+    await this.healthy()
+  }
+
   /** Makes a server stand still. */
   pause(index: number): void {
     this.at(index).child?.kill('SIGSTOP')
@@ -154,6 +168,11 @@ export class NatsServers {
     if (this.folder !== undefined) {
       await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
     }
+  }
+
+  private async streamsAt(server: Server): Promise<number> {
+    const answer = await this.look(server, '/jsz')
+    return answer === undefined ? 0 : ((await answer.json()) as { streams: number }).streams
   }
 
   private at(index: number): Server {
@@ -220,7 +239,14 @@ async function configured(folder: string, options: NatsServersOptions): Promise<
       options.shipped === undefined
         ? { words: ['-c', await written(folder, place, places, options)], environment: {} }
         : shippedFor(options.shipped, folder, place, places)
-    servers.push({ ...place, words, environment, child: undefined, output: '' })
+    servers.push({
+      ...place,
+      store: join(folder, place.name),
+      words,
+      environment,
+      child: undefined,
+      output: '',
+    })
   }
   return servers
 }
