@@ -375,6 +375,9 @@ export class ClusterNode {
       },
       call: (name, input) => answerCall(this.node, name, input),
       vitals: () => this.vitals(),
+      unreadable: (channel, sender, why, more) => {
+        this.options.report('batch_unreadable', { channel, sender, why, more })
+      },
     }
   }
 

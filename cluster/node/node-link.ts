@@ -11,6 +11,8 @@
  *
  * L1. Every batch says which version of the shard map its sender knows; who knows an older one looks
  *     the map up.
+ * L2. What can not be read is dropped and told, and hurts nobody else: its sender sends again, or is of
+ *     a release that should not be here.
  */
 import { Buffer } from 'node:buffer'
 import { pack, unpack, type Bus } from '../../transport/index.js'
@@ -27,9 +29,13 @@ export interface LinkListener {
   call(name: string, input: unknown): Promise<unknown>
   /** How this node is, as plain data. */
   vitals(): Promise<unknown>
+  /** A batch could not be read, and so many more since this was told last. */
+  unreadable(channel: Channel, sender: string, why: string, more: number): void
 }
 
 const callTimeoutMs = 5_000
+/** Of batches that can't be read every so many one is told. */
+const tellEvery = 1_000
 
 interface CallAnswer {
   readonly value?: unknown
@@ -57,6 +63,8 @@ export class NodeLink {
   private readonly self: string
   private readonly mapVersion: () => number
   private readonly stops: (() => void)[] = []
+  /** Batches that could not be read so far. */
+  private unreadable = 0
 
   constructor(
     bus: Bus,
@@ -74,7 +82,12 @@ export class NodeLink {
         const envelope = openEnvelope(bytes)
         if (envelope === undefined) return
         if (envelope.mapVersion > this.mapVersion()) listener.newerMap(envelope.mapVersion)
-        listener.batch(channel, envelope.sender, envelope.batch)
+        try {
+          listener.batch(channel, envelope.sender, envelope.batch)
+        } catch (error) {
+          if (!(error instanceof RangeError) && !(error instanceof TypeError)) throw error
+          this.tellUnreadable(listener, channel, envelope.sender, error.message)
+        }
       })
       this.stops.push(stop)
     }
@@ -84,8 +97,9 @@ export class NodeLink {
         void listener.vitals().then((vitals) => respond(pack(vitals)))
       }),
       bus.subscribe(this.subject(self, 'calls'), ({ bytes, respond }) => {
-        const [name, input] = unpack(bytes) as [string, unknown]
-        listener.call(name, input).then(
+        const call = callIn(bytes)
+        if (call === undefined) return
+        listener.call(...call).then(
           (value) => respond(pack({ value } satisfies CallAnswer)),
           (error: unknown) => respond(pack({ error: errorOf(error) } satisfies CallAnswer)),
         )
@@ -111,6 +125,17 @@ export class NodeLink {
 
   close(): void {
     for (const stop of this.stops.splice(0)) stop()
+  }
+
+  /** Once in a while: one that sends such batches sends many. */
+  private tellUnreadable(
+    listener: LinkListener,
+    channel: Channel,
+    sender: string,
+    why: string,
+  ): void {
+    if (this.unreadable++ % tellEvery === 0)
+      listener.unreadable(channel, sender, why, Math.min(this.unreadable, tellEvery) - 1)
   }
 
   private subject(member: string, channel: Channel | 'calls' | 'vitals'): string {
@@ -139,6 +164,17 @@ export function openEnvelope(
     sender: bytes.toString('latin1', 1, 1 + idLength),
     mapVersion: bytes.readUInt32LE(1 + idLength),
     batch: bytes.subarray(5 + idLength),
+  }
+}
+
+/** @returns undefined for what is no call */
+function callIn(bytes: Uint8Array): [name: string, input: unknown] | undefined {
+  try {
+    const call = unpack(bytes)
+    if (!Array.isArray(call) || typeof call[0] !== 'string') return undefined
+    return [call[0], call[1]]
+  } catch {
+    return undefined
   }
 }
 

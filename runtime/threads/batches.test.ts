@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Random } from '../simulation/random.js'
 import { Message } from '../messaging/message.js'
 import { answerKinds, ShardRequest } from '../shard/requests.js'
 import {
@@ -70,5 +71,31 @@ describe('batches between threads', () => {
     const read = readPeers(new PeerWriter().pack({ messages: [message], acknowledgements }))
     message.durable = true
     expect(read).toEqual({ messages: [message], acknowledgements })
+  })
+
+  it('that are not whole are refused, and a request that does not read is one to nobody', () => {
+    const batch = new RequestBatch()
+    for (let i = 0; i < 20; i++)
+      batch.add(i, new ShardRequest(i, 'command', `purse/${i}`, 'fill', { coins: i }, undefined))
+    const whole = batch.take()
+    const random = new Random(5, 'damage')
+    const counts = { refused: 0, unread: 0, read: 0 }
+    for (let round = 0; round < 2_000; round++) {
+      const length = round % 8 === 0 ? random.whole(0, whole.length) : whole.length
+      const bytes = Buffer.from(whole.subarray(0, length))
+      for (let flips = random.whole(0, 4); flips > 0 && bytes.length > 0; flips--)
+        bytes[random.whole(0, bytes.length - 1)]! ^= 1 << random.whole(0, 7)
+      try {
+        readRequests(bytes, (_shard, request) => {
+          const { address, name } = request.open()
+          expect([typeof address, typeof name]).toEqual(['string', 'string'])
+          counts[address === '' ? 'unread' : 'read']++
+        })
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError)
+        counts.refused++
+      }
+    }
+    expect(Math.min(...Object.values(counts))).toBeGreaterThan(0)
   })
 })

@@ -4,7 +4,6 @@
  * handled, so that thousands of waiting requests are no work for the collector.
  */
 import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
-import type { Address } from '../actor/address.js'
 import { limits } from '../limits.js'
 import { hashWords } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
@@ -67,10 +66,20 @@ class PackedRequest implements QueuedRequest {
     this.firstId = firstId
   }
 
+  /** One that does not read is a request to nobody: its shard has others to serve. */
   open(): ShardRequest {
     const { values } = this
     values.position = this.at
     const id = this.firstId + values.u32()
+    try {
+      return this.read(id)
+    } catch {
+      return new ShardRequest(id, 'query', '', '', undefined, undefined)
+    }
+  }
+
+  private read(id: number): ShardRequest {
+    const { values } = this
     const flags = values.u32()
     let hashes: number[] | undefined
     if ((flags & isKeyed) !== 0) {
@@ -78,8 +87,10 @@ class PackedRequest implements QueuedRequest {
       for (let i = 0; i < hashWords; i++) hashes[i] = values.u32() | 0
     }
     const type = (flags & isQuery) === 0 ? 'command' : 'query'
-    const address = values.value() as Address
-    const name = values.value() as string
+    const address = values.value()
+    const name = values.value()
+    if (typeof address !== 'string' || typeof name !== 'string')
+      throw new RangeError('a request names its actor and what is asked')
     return new ShardRequest(id, type, address, name, values.value(), hashes)
   }
 }
@@ -87,6 +98,7 @@ class PackedRequest implements QueuedRequest {
 /**
  * Opens a batch of requests, one by one.
  * @param origin whose numbers these are: answers go back there
+ * @throws RangeError when it is not whole
  */
 export function readRequests(
   bytes: Uint8Array,
@@ -98,11 +110,16 @@ export function readRequests(
   let at = values.position
   while (at < end) {
     values.position = at
-    at = values.u32()
+    const next = values.u32()
+    if (next < at + requestBytesMin || next > end) throw new RangeError('a batch has lost its way')
+    at = next
     const shard = values.u32()
     visit(shard, new PackedRequest(values, values.position, firstId))
   }
 }
+
+/** Where the next one begins, shard, number and flags. */
+const requestBytesMin = 16
 
 /** Numbers each origin has for its requests. */
 const numbersEach = 2 ** 32

@@ -20,7 +20,7 @@ export class NatsBus implements Bus {
         if (error instanceof PermissionViolationError) {
           this.connection.problem(notPermitted(error).message)
         } else if (error === null) {
-          onMessage({
+          this.hand(onMessage, {
             subject: message.subject,
             bytes: message.data,
             respond: (bytes) => {
@@ -31,6 +31,16 @@ export class NatsBus implements Bus {
       },
     })
     return () => subscription.unsubscribe()
+  }
+
+  /** What a listener throws would end the connection of all others: it is told instead. */
+  private hand(onMessage: (message: BusMessage) => void, message: BusMessage): void {
+    try {
+      onMessage(message)
+    } catch (error) {
+      const { message: why } = error instanceof Error ? error : new Error(String(error))
+      this.connection.problem(`A message at ${message.subject} is dropped: ${why}.`)
+    }
   }
 
   async request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
