@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { listenForInterrupt } from '../interrupt.js'
+import { ownFolder } from '../folder-owner.js'
 import { examples, whole } from '../options.js'
 import { Output } from '../output.js'
 import { packageFile } from '../package-file.js'
@@ -41,6 +42,7 @@ async function runDev({ nodes, data, port }: DevOptions): Promise<void> {
   const { NatsServers } = await import('../../../transport/nats/index.js')
   const folder = resolve(data)
   mkdirSync(folder, { recursive: true })
+  const giveBack = ownFolder(folder)
   output.say('Starting three NATS servers …')
   const servers = await NatsServers.start({ servers: 3, folder })
   try {
@@ -72,6 +74,7 @@ async function runDev({ nodes, data, port }: DevOptions): Promise<void> {
     process.exitCode = await supervisor.ended
   } finally {
     await servers.stop()
+    giveBack()
     interrupt.dispose()
   }
   output.say('All has ended; the next start finds what was kept.')

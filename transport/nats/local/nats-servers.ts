@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from './free-ports.js'
 import { natsServerProgram } from './nats-server.js'
+import { Watchdog } from './watchdog.js'
 
 export interface NatsServersOptions {
   /** @default 1 */
@@ -48,6 +49,7 @@ export class NatsServers {
   private readonly folder: string | undefined
   private readonly program: string
   private readonly servers: readonly Server[]
+  private readonly watchdog: Watchdog
   private readonly onExit = (): void => {
     for (const { child } of this.servers) child?.kill('SIGKILL')
   }
@@ -57,6 +59,7 @@ export class NatsServers {
     this.program = program
     this.servers = servers
     process.once('exit', this.onExit)
+    this.watchdog = new Watchdog()
   }
 
   /** Starts servers and waits until they are healthy. */
@@ -165,6 +168,7 @@ export class NatsServers {
   async stop(): Promise<void> {
     process.removeListener('exit', this.onExit)
     await Promise.all(this.servers.map((_, index) => this.kill(index)))
+    this.watchdog.stop()
     if (this.folder !== undefined) {
       await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
     }
@@ -190,11 +194,13 @@ export class NatsServers {
     })
     server.child = child
     server.output = ''
+    this.watchdog.watch(this.pids)
     child.stderr.on('data', (bytes: Buffer) => {
       server.output = (server.output + bytes.toString()).slice(-4_000)
     })
     child.once('exit', () => {
       if (server.child === child) server.child = undefined
+      this.watchdog.watch(this.pids)
     })
   }
 
