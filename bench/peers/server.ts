@@ -4,7 +4,7 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { freePorts } from '../../transport/nats/index.js'
+import { endsWithUs, freePorts } from '../../transport/nats/index.js'
 import { BenchFailed } from '../harness/bench-failed.js'
 
 /** Where a peer listens. */
@@ -43,7 +43,7 @@ export class PeerServer {
         resolve()
       })
     })
-    process.once('exit', this.killNow)
+    endsWithUs(this.child)
   }
 
   /**
@@ -69,7 +69,6 @@ export class PeerServer {
 
   /** Ends it. @param signal SIGKILL as a crash would, others as it likes */
   async stop(signal: NodeJS.Signals): Promise<void> {
-    process.off('exit', this.killNow)
     this.child.kill(signal)
     await this.gone
   }
@@ -85,10 +84,6 @@ export class PeerServer {
 
   private get running(): boolean {
     return this.child.exitCode === null && this.child.signalCode === null
-  }
-
-  private readonly killNow = (): void => {
-    this.child.kill('SIGKILL')
   }
 }
 

@@ -3,13 +3,8 @@
  * node and each server a link that can be cut.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { LinkProxy, NatsServers } from '../../transport/nats/index.js'
+import { endsWithUs, LinkProxy, NatsServers } from '../../transport/nats/index.js'
 import { ask } from '../crash/client.js'
-
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
 
 /** Shards of the cluster. */
 export const stormShards = 8
@@ -53,7 +48,7 @@ export class StormNode {
         env: { ...process.env, ...this.environment },
       },
     )
-    running.add(child)
+    endsWithUs(child)
     this.child = child
     return new Promise((resolve, reject) => {
       let stdout = ''
@@ -68,7 +63,6 @@ export class StormNode {
         this.said = (this.said + chunk.toString()).slice(-4_000)
       })
       child.once('exit', (code, signal) => {
-        running.delete(child)
         if (this.child === child) {
           this.child = undefined
           this.url = undefined

@@ -6,9 +6,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endsWithUs } from './ends-with-us.js'
 import { freePorts } from './free-ports.js'
 import { natsServerProgram } from './nats-server.js'
-import { Watchdog } from './watchdog.js'
 
 export interface NatsServersOptions {
   /** @default 1 */
@@ -49,17 +49,11 @@ export class NatsServers {
   private readonly folder: string | undefined
   private readonly program: string
   private readonly servers: readonly Server[]
-  private readonly watchdog: Watchdog
-  private readonly onExit = (): void => {
-    for (const { child } of this.servers) child?.kill('SIGKILL')
-  }
 
   private constructor(folder: string | undefined, program: string, servers: readonly Server[]) {
     this.folder = folder
     this.program = program
     this.servers = servers
-    process.once('exit', this.onExit)
-    this.watchdog = new Watchdog()
   }
 
   /** Starts servers and waits until they are healthy. */
@@ -166,9 +160,7 @@ export class NatsServers {
 
   /** Ends all servers and removes what they kept. */
   async stop(): Promise<void> {
-    process.removeListener('exit', this.onExit)
     await Promise.all(this.servers.map((_, index) => this.kill(index)))
-    this.watchdog.stop()
     if (this.folder !== undefined) {
       await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
     }
@@ -194,13 +186,12 @@ export class NatsServers {
     })
     server.child = child
     server.output = ''
-    this.watchdog.watch(this.pids)
+    endsWithUs(child)
     child.stderr.on('data', (bytes: Buffer) => {
       server.output = (server.output + bytes.toString()).slice(-4_000)
     })
     child.once('exit', () => {
       if (server.child === child) server.child = undefined
-      this.watchdog.watch(this.pids)
     })
   }
 
