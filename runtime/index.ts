@@ -16,7 +16,7 @@ export {
 } from './errors.js'
 export { inspectDataFolder } from './inspect.js'
 export { durabilityFindings } from './journal/jetstream/index.js'
-export { jetStreamStorages, type KnownJournals } from './nodes/jetstream-storage.js'
+export { JetStreamStorages, type KnownJournals } from './nodes/jetstream-storage.js'
 export { here, sampleEvery, ShardNode } from './nodes/shard-node.js'
 export { createRuntime } from './runtime.js'
 export { clockOff } from './shard/clock-guard.js'

@@ -55,7 +55,7 @@ export const limits = {
   /** Shards of a cluster's node that are snapshotted at once: each message of one waits for every copy. */
   snapshotsAtOnce: 2,
   /** ms a hand-over waits for the snapshot of its shard that is being written. */
-  snapshotEndMs: 3_000,
+  snapshotEndMs: 2_000,
   /** Shards of a node whose pieces of a stream are under way at once, on their way back. */
   readingsAtOnce: 2,
   /** ms without progress after which such a reading holds up no other. */

@@ -1,6 +1,6 @@
 /**
- * Data folders on a real disk in which something else stands where a file was: a folder, or a link that
- * leads nowhere. A start and an inspection say the same.
+ * Data folders on a real disk in which something else stands where a file was: a folder, a link that leads
+ * nowhere, or nothing. A start and an inspection say the same.
  */
 import {
   cpSync,
@@ -84,25 +84,34 @@ afterAll(() => {
   rmSync(work, { recursive: true, force: true })
 })
 
+/** Every file of journal and records, exchanged, is damage to a start and to an inspection. */
+async function expectRefused(exchange: (path: string) => void, isFolder: boolean): Promise<void> {
+  const tried = files().filter((file) => !file.endsWith('.snap'))
+  expect(tried.length).toBeGreaterThan(5)
+  for (const file of tried) {
+    const dataDir = strange(file, exchange)
+    // Whose end is not recorded still seems to be at work: it is this very process.
+    const alive = file.endsWith('.closed') && !isFolder
+    const code = alive ? 'data_dir_in_use' : 'damaged'
+    for (const read of [() => inspectDataFolder({ dataDir, actors }), () => open(dataDir)]) {
+      const error: unknown = await read().then(
+        () => 'opened',
+        (reason: unknown) => reason,
+      )
+      expect([file, error]).toEqual([file, expect.objectContaining({ code })])
+    }
+  }
+}
+
+it('nothing in the place of any file of journal and records is damage', async () => {
+  await expectRefused(() => undefined, false)
+})
+
 describe.each(Object.keys(exchanges))('%s in the place of', (kind) => {
   const exchange = exchanges[kind]!
 
   it('any file of journal and records is damage, by its name, to a start and to an inspection', async () => {
-    const tried = files().filter((file) => !file.endsWith('.snap'))
-    expect(tried.length).toBeGreaterThan(5)
-    for (const file of tried) {
-      const dataDir = strange(file, exchange)
-      // Whose end is not recorded still seems to be at work: it is this very process.
-      const alive = file.endsWith('.closed') && kind !== 'a folder'
-      const code = alive ? 'data_dir_in_use' : 'damaged'
-      for (const read of [() => inspectDataFolder({ dataDir, actors }), () => open(dataDir)]) {
-        const error: unknown = await read().then(
-          () => 'opened',
-          (reason: unknown) => reason,
-        )
-        expect([file, error]).toEqual([file, expect.objectContaining({ code })])
-      }
-    }
+    await expectRefused(exchange, kind === 'a folder')
   })
 
   it('the newest snapshot costs nothing: the older one is used, the damaged one set aside and told', async () => {

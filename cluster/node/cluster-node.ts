@@ -6,7 +6,7 @@
  */
 import {
   Fault,
-  jetStreamStorages,
+  JetStreamStorages,
   ShardNode,
   type Env,
   type ShardNodeLinks,
@@ -324,7 +324,7 @@ export class ClusterNode {
       if (member !== undefined) this.link?.send(member, channel, bytes)
     }
     return {
-      storages: jetStreamStorages(this.env, nats, {
+      storages: new JetStreamStorages(this.env, nats, {
         ...this.options,
         owner,
         journals: knownJournals(bucket),

@@ -13,8 +13,8 @@ const nextMs = 10_000
 const allMs = 20_000
 /** Waited for a lease that does not hold, ms: without one nothing is given to anybody. */
 const leaseMs = 2_000
-/** Waited for frames under way to be settled, ms: without NATS none is. */
-const endMs = 4_000
+/** Waited for snapshots and frames under way, ms: without NATS none of them ends. */
+const endMs = 6_000
 
 export class Departure {
   private readonly env: Env

@@ -44,14 +44,6 @@ export interface JetStreamStorageOptions {
   readonly journals: KnownJournals
 }
 
-export function jetStreamStorages(
-  env: Env,
-  nats: Nats,
-  options: JetStreamStorageOptions,
-): ShardStorages {
-  return new JetStreamStorages(env, nats, options)
-}
-
 /** The journal of a shard, as it was found. */
 interface FoundJournal {
   readonly shard: number
@@ -60,7 +52,7 @@ interface FoundJournal {
   readonly mayAnswer: () => boolean
 }
 
-class JetStreamStorages implements ShardStorages {
+export class JetStreamStorages implements ShardStorages {
   private readonly env: Env
   private readonly nats: Nats
   private readonly options: JetStreamStorageOptions

@@ -9,7 +9,7 @@ import { SimulatedProcess } from '../simulation/process.js'
 import { Random } from '../simulation/random.js'
 import { NatsUnreachable, type Nats, type StreamLog } from '../../transport/index.js'
 import { limits } from '../limits.js'
-import { jetStreamStorages } from './jetstream-storage.js'
+import { JetStreamStorages } from './jetstream-storage.js'
 import type { ShardNodeLinks } from './shard-node-options.js'
 import { here, ShardNode } from './shard-node.js'
 
@@ -72,7 +72,7 @@ class Pair {
     const nodes = this.processes.map((process, self) => {
       const other = 1 - self
       const links: ShardNodeLinks = {
-        storages: jetStreamStorages(process.env, this.limited(service.connect(process)), {
+        storages: new JetStreamStorages(process.env, this.limited(service.connect(process)), {
           cluster: 'pair',
           replicas: 3,
           owner: `node-${self}`,
