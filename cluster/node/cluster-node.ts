@@ -25,7 +25,7 @@ import { ClusterClient, type Members } from './cluster-client.js'
 import { Departure } from './departure.js'
 import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
-import { clusterIdentity, type ClusterIdentity } from './identity.js'
+import { clusterBucket, clusterIdentity, type ClusterIdentity } from './identity.js'
 import { knownJournals } from './known-journals.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
@@ -79,12 +79,11 @@ export class ClusterNode {
   /** Joins a cluster, or founds it. @throws OpenRefused, NatsUnreachable, NatsRefused */
   static async join(env: Env, options: ClusterNodeOptions): Promise<ClusterNode> {
     const { control, cluster, replicas } = options
-    const bucket = await patiently(env, options.report, () =>
-      control.bucket(`suanpan_${cluster}`, { replicas }),
-    )
+    const place = { nats: control, cluster }
+    const bucket = await patiently(env, options.report, () => clusterBucket(env, place, replicas))
     options.opened?.({ name: `KV_suanpan_${cluster}`, replicas: bucket.replicas })
     const identity = await patiently(env, options.report, () =>
-      clusterIdentity(env, { nats: control, cluster, bucket }, options.shards),
+      clusterIdentity(env, place, bucket, options.shards),
     )
     await patiently(env, options.report, () => checkFormatOfCluster(bucket, formatsOf(options)))
     const node = new ClusterNode(env, options, bucket, identity)

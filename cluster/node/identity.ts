@@ -29,7 +29,30 @@ const lookMs = 200
 export interface ClusterPlace {
   readonly nats: Nats
   readonly cluster: string
-  readonly bucket: KeyBucket
+}
+
+/**
+ * Opens the bucket of a cluster, and makes it for a new one.
+ * @param replicas copies to keep
+ * @throws OpenRefused identity_lost (C3); NatsUnreachable, NatsRefused
+ */
+export async function clusterBucket(
+  env: Env,
+  place: ClusterPlace,
+  replicas: number,
+): Promise<KeyBucket> {
+  const name = bucketOf(place)
+  for (let looks = 0; looks < looksMax; looks++) {
+    try {
+      return await place.nats.bucket(name, { replicas: 0 })
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+    // One who founds it makes the bucket before any journal.
+    if (!(await hasJournals(place))) return place.nats.bucket(name, { replicas })
+    await pause(env, lookMs)
+  }
+  throw identityLost(place)
 }
 
 /**
@@ -40,9 +63,9 @@ export interface ClusterPlace {
 export async function clusterIdentity(
   env: Env,
   place: ClusterPlace,
+  bucket: KeyBucket,
   shards: number | undefined,
 ): Promise<ClusterIdentity> {
-  const { bucket } = place
   for (let looks = 0; looks < looksMax; looks++) {
     const entry = await bucket.get(key)
     if (entry !== undefined) return checked(entry.value, shards)
@@ -58,7 +81,7 @@ export async function clusterIdentity(
     // Won or lost, what counts is what stands there.
     await bucket.put(key, Buffer.from(JSON.stringify(identity)), 0)
   }
-  if (await hasJournals(place)) throw identityLost(place.cluster)
+  if (await hasJournals(place)) throw identityLost(place)
   throw new NatsUnreachable('The cluster could not be set up: its bucket takes no key. Try again.')
 }
 
@@ -68,15 +91,23 @@ async function hasJournals({ nats, cluster }: ClusterPlace): Promise<boolean> {
     const first = await nats.stream(`SHARD_${cluster}_0`, { replicas: 0 })
     return (await first.bounds()).last > 0
   } catch (error) {
-    if (error instanceof NatsRefused && error.code === 'nats_missing') return false
+    if (isMissing(error)) return false
     throw error
   }
 }
 
-function identityLost(cluster: string): OpenRefused {
+function isMissing(error: unknown): boolean {
+  return error instanceof NatsRefused && error.code === 'nats_missing'
+}
+
+function bucketOf({ cluster }: ClusterPlace): string {
+  return `suanpan_${cluster}`
+}
+
+function identityLost(place: ClusterPlace): OpenRefused {
   return new OpenRefused(
     'identity_lost',
-    `The journals of the cluster "${cluster}" are there, but its bucket KV_suanpan_${cluster} is lost, and with it what tells payments that are asked for again; restore it from its backup.`,
+    `The journals of the cluster "${place.cluster}" are there, but its bucket KV_${bucketOf(place)} is lost, and with it what tells payments that are asked for again; restore it from its backup.`,
   )
 }
 

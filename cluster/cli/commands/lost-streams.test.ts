@@ -55,6 +55,9 @@ it('C3: without its bucket a cluster is not founded anew over its journals', asy
     code: 'identity_lost',
     message: expect.stringContaining('KV_suanpan_bucketless'),
   })
+  // A backup is restored in the place of nothing.
+  const info = (await jetstreamManager(connection)).streams.info('KV_suanpan_bucketless')
+  await expect(info).rejects.toThrow('not found')
 }, 60_000)
 
 it('N14: a shard whose journal was removed is not served; the others are', async () => {

@@ -210,7 +210,9 @@ export class SimulatedNats implements Nats {
   }
 
   private replicas(settings: StreamSettings): number {
-    return Math.min(settings.replicas, this.service.facts.servers)
+    // What is only opened has as many as it was made with: here one on each server.
+    const { servers } = this.service.facts
+    return settings.replicas === 0 ? servers : Math.min(settings.replicas, servers)
   }
 
   private turn(connected: boolean): void {
