@@ -137,13 +137,4 @@ export const journalMutants: readonly Mutant[] = [
     replace: '      this.last = undefined\n      if (this.index < 0) {\n        throw new Fault(',
     oracle: 'snapshots-apart',
   },
-  {
-    name: 'waiting_on_a_failed_lane',
-    breaks:
-      'Who waits for durability on a lane that failed waits for ever, and a hand-over with it.',
-    file: 'runtime/shard/lane.ts',
-    find: '      if (this.failed) throw this.failure\n',
-    replace: '',
-    oracle: 'kit',
-  },
 ]
