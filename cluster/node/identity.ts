@@ -21,8 +21,11 @@ const key = 'identity'
 const secretBytes = 16
 const shardsDefault = 16
 
-/** How often the identity is looked for where journals are: what a founder wrote may be read late. */
-const looksMax = 10
+/**
+ * How often the identity is looked for where journals are: what a founder wrote may be read late, and
+ * servers that have just begun may not know all of their streams.
+ */
+const looksMax = 50
 const lookMs = 200
 
 /** Where the cluster is kept. */
