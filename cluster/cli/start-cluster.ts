@@ -287,7 +287,9 @@ const levelOrder: readonly Level[] = ['error', 'warn', 'info', 'debug']
 function levelOf(event: string): Level {
   if (event === 'snapshot') return 'debug'
   if (event.endsWith('_broken') || event === 'actor_failed') return 'error'
-  return /_(?:failed|trouble|lost|silent|dead|awaited|waits|over|not_cut|unreadable)$|quarantined/.test(event)
+  return /_(?:failed|trouble|lost|silent|dead|awaited|waits|over|not_cut|unreadable)$|quarantined/.test(
+    event,
+  )
     ? 'warn'
     : 'info'
 }
