@@ -6,7 +6,8 @@
  * B2. Nothing moves that need not: a node that joins only takes, one that leaves only gives.
  * B4. Balance leaves pinned shards where they are, and evens out the others around them.
  * B3. A move must be worth it: what it evens out exceeds the shard by `slack`, so that noise in the
- *     load moves nothing, and no shard goes to and fro.
+ *     load moves nothing. A plan is thought through to its end, where nothing is worth a move any more,
+ *     and moves each shard once: none goes to and fro.
  */
 import { scoreOf } from './rendezvous.js'
 
@@ -44,25 +45,34 @@ export interface PlannedMove {
 /** Share of an average shard that a move must gain beyond the shard itself. */
 const slack = 0.5
 
+/** Weights are counted in parts this small: sums of them are exact, in whatever order they are made. */
+const weightParts = 2 ** 20
+
 /** Where everything is while a plan is made. */
 class Loads {
   private readonly nodes: readonly PlacementNode[]
   private readonly carried = new Map<string, number>()
   private readonly total: number
   private readonly capacity: number
+  private readonly givenWeightOf: (shard: number) => number
 
   constructor(
     nodes: readonly PlacementNode[],
     shards: readonly PlacedShard[],
-    readonly weightOf: (shard: number) => number,
+    weightOf: (shard: number) => number,
   ) {
     this.nodes = nodes
+    this.givenWeightOf = weightOf
     for (const [shard, { owner, next }] of shards.entries()) {
       const at = next ?? owner
-      if (at !== undefined) this.add(at, weightOf(shard))
+      if (at !== undefined) this.add(at, this.weightOf(shard))
     }
-    this.total = shards.reduce((sum, _, shard) => sum + weightOf(shard), 0)
+    this.total = shards.reduce((sum, _, shard) => sum + this.weightOf(shard), 0)
     this.capacity = nodes.reduce((sum, node) => sum + node.capacity, 0)
+  }
+
+  weightOf(shard: number): number {
+    return Math.round(this.givenWeightOf(shard) * weightParts) / weightParts
   }
 
   add(id: string, weight: number): void {
@@ -105,7 +115,7 @@ export function placeUnowned(
     const home = loads.home(shard)
     if (home === undefined) break
     homes.set(shard, home.id)
-    loads.add(home.id, weightOf(shard))
+    loads.add(home.id, loads.weightOf(shard))
   }
   return homes
 }
@@ -128,7 +138,8 @@ class MovePlan {
   private readonly limits: MoveLimits
   private readonly busy = new Map<string, number>()
   private underWay = 0
-  private readonly moves: PlannedMove[] = []
+  /** Where this plan takes shards. */
+  private readonly planned = new Map<number, string>()
 
   constructor(
     shards: readonly PlacedShard[],
@@ -148,7 +159,7 @@ class MovePlan {
     if (this.takers.length === 0) return []
     this.empty()
     this.even()
-    return this.moves
+    return [...this.planned].map(([shard, to]) => ({ shard, to }))
   }
 
   /** Moves off the nodes that are being emptied. */
@@ -157,7 +168,7 @@ class MovePlan {
     for (const [shard, { owner, next }] of this.shards.entries()) {
       if (owner === undefined || next !== undefined || !leaving.has(owner)) continue
       const home = this.loads.home(shard)
-      if (home !== undefined && this.mayMove(owner, home.id)) this.move(shard, owner, home.id)
+      if (home !== undefined && this.mayMove(owner, home.id)) this.begin(shard, owner, home.id)
     }
   }
 
@@ -175,10 +186,10 @@ class MovePlan {
     for (let i = byFullness.length - 1; i >= 0; i--) {
       const to = byFullness[i]!
       if (to === from) return false
-      if (!this.mayMove(from.id, to.id)) continue
       const shard = this.best(from, to)
       if (shard === undefined) continue
-      this.move(shard, from.id, to.id)
+      if (this.planned.has(shard)) this.turn(shard, from.id, to.id)
+      else this.begin(shard, from.id, to.id)
       return true
     }
     return false
@@ -189,7 +200,7 @@ class MovePlan {
     let found: number | undefined
     let highest = -Infinity
     for (const [shard, { owner, next, pinned }] of this.shards.entries()) {
-      if (owner !== from.id || next !== undefined || pinned === true) continue
+      if (pinned === true || !this.mayGo(shard, owner, next, from.id, to.id)) continue
       const weight = this.loads.weightOf(shard)
       // Afterwards the taker must still be emptier than the giver was, by the slack.
       const after = this.loads.fullness(to, weight + slack)
@@ -209,19 +220,48 @@ class MovePlan {
     return (this.busy.get(from) ?? 0) < perNodeMax && (this.busy.get(to) ?? 0) < perNodeMax
   }
 
-  private move(shard: number, from: string, to: string): void {
+  /** Whether a shard is at a node, or is to be there by this plan, and may go to another. */
+  private mayGo(
+    shard: number,
+    owner: string | undefined,
+    next: string | undefined,
+    from: string,
+    to: string,
+  ): boolean {
+    const planned = this.planned.get(shard)
+    if (planned === undefined) return owner === from && next === undefined && this.mayMove(from, to)
+    // Nothing has begun yet: it goes there at once, or stays where it is.
+    return planned === from && (owner === to || (this.busy.get(to) ?? 0) < this.limits.perNodeMax)
+  }
+
+  private begin(shard: number, from: string, to: string): void {
+    this.carry(shard, from, to)
+    this.planned.set(shard, to)
+    this.count(from, to)
+  }
+
+  /** Takes a shard elsewhere than was planned. */
+  private turn(shard: number, from: string, to: string): void {
+    const { owner } = this.shards[shard]!
+    this.carry(shard, from, to)
+    this.count(owner, from, -1)
+    if (owner === to) this.planned.delete(shard)
+    else {
+      this.planned.set(shard, to)
+      this.count(owner, to)
+    }
+  }
+
+  private carry(shard: number, from: string, to: string): void {
     const weight = this.loads.weightOf(shard)
     this.loads.add(from, -weight)
     this.loads.add(to, weight)
-    this.shards[shard] = { owner: from, next: to }
-    this.count(from, to)
-    this.moves.push({ shard, to })
   }
 
-  private count(from: string | undefined, to: string): void {
-    this.underWay++
+  private count(from: string | undefined, to: string, moves = 1): void {
+    this.underWay += moves
     for (const id of from === undefined ? [to] : [from, to]) {
-      this.busy.set(id, (this.busy.get(id) ?? 0) + 1)
+      this.busy.set(id, (this.busy.get(id) ?? 0) + moves)
     }
   }
 }
