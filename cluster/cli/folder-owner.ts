@@ -1,4 +1,4 @@
-/** One process at a time for a folder of `suanpan dev`: two sets of NATS servers would write into each other's files. */
+/** Who owns a folder of `suanpan dev`, one process at a time: two sets of NATS servers would write into the same files. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nodeEnv, type Env } from '../../runtime/index.js'

@@ -131,7 +131,7 @@ export function planMoves(
 }
 
 class MovePlan {
-  private readonly shards: PlacedShard[]
+  private readonly shards: readonly PlacedShard[]
   private readonly nodes: readonly PlacementNode[]
   private readonly takers: readonly PlacementNode[]
   private readonly loads: Loads
@@ -147,7 +147,7 @@ class MovePlan {
     weightOf: (shard: number) => number,
     limits: MoveLimits,
   ) {
-    this.shards = [...shards]
+    this.shards = shards
     this.nodes = nodes
     this.takers = nodes.filter(({ draining }) => !draining)
     this.loads = new Loads(this.takers, shards, weightOf)
@@ -199,8 +199,8 @@ class MovePlan {
   private best(from: PlacementNode, to: PlacementNode): number | undefined {
     let found: number | undefined
     let highest = -Infinity
-    for (const [shard, { owner, next, pinned }] of this.shards.entries()) {
-      if (pinned === true || !this.mayGo(shard, owner, next, from.id, to.id)) continue
+    for (const [shard, { pinned }] of this.shards.entries()) {
+      if (pinned === true || !this.mayGo(shard, from.id, to.id)) continue
       const weight = this.loads.weightOf(shard)
       // Afterwards the taker must still be emptier than the giver was, by the slack.
       const after = this.loads.fullness(to, weight + slack)
@@ -221,13 +221,8 @@ class MovePlan {
   }
 
   /** Whether a shard is at a node, or is to be there by this plan, and may go to another. */
-  private mayGo(
-    shard: number,
-    owner: string | undefined,
-    next: string | undefined,
-    from: string,
-    to: string,
-  ): boolean {
+  private mayGo(shard: number, from: string, to: string): boolean {
+    const { owner, next } = this.shards[shard]!
     const planned = this.planned.get(shard)
     if (planned === undefined) return owner === from && next === undefined && this.mayMove(from, to)
     // Nothing has begun yet: it goes there at once, or stays where it is.

@@ -1,11 +1,11 @@
-/** Troubles of a storm that more than one process has: links of a node, all servers, all of everything. */
+/** Faults of a storm that meet more than one thing at once: all links of a node, all NATS servers, everything. */
 import type { StormCluster, StormNode } from './storm-cluster.js'
 
 const slowMs = 40
 
 /**
  * Does something to all links of a node for a while.
- * @param oneWay nothing gets to the node, where both directions could be stalled
+ * @param oneWay stalled links carry nothing to the node, and everything from it
  */
 export async function breakLinks(
   { links }: StormNode,

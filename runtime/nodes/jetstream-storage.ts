@@ -44,7 +44,7 @@ export interface JetStreamStorageOptions {
   readonly journals: KnownJournals
 }
 
-/** The journal of a shard, as it was found. */
+/** The journal of a shard, as it was found before it is opened. */
 interface FoundJournal {
   readonly shard: number
   readonly log: StreamLog
