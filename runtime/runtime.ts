@@ -33,6 +33,7 @@ import {
   type ThreadHandle,
   type ThreadListener,
 } from './threads/thread-handle.js'
+import { helpersFor } from './threads/recovery-helpers.js'
 import type { Order, ThreadStart } from './threads/thread-protocol.js'
 
 /** A running runtime. */
@@ -249,11 +250,14 @@ class EmbeddedRuntime implements Runtime {
     const ports = peerPorts(used.length)
     this.handles = used
     await Promise.all(workers.slice(used.length).map((worker) => worker.stop()))
+    const { cores } = this.env.processes
     const starts = used.map((worker, thread) => {
       const channel = new MessageChannel()
       this.connect(new PortLink(channel.port1))
+      const own = this.threadStart(thread, used.length)
       const start = {
-        ...this.threadStart(thread, used.length),
+        ...own,
+        helpers: helpersFor(cores, used.length, own),
         clientPort: channel.port2,
         peerPorts: ports[thread]!,
       }

@@ -8,6 +8,17 @@
  * K3. Keys leave in the order they came, by shard time alone, so a replay forgets the same ones.
  */
 import { assert } from '../assert.js'
+import {
+  chunkRecords,
+  dumpPieces,
+  hashWords,
+  type Chunk,
+  type KeyChunkDump,
+  type KeyPiece,
+  type MovedKeys,
+} from './key-chunks.js'
+
+export { hashWords, type KeyChunkDump, type MovedKeys } from './key-chunks.js'
 
 /** Kinds of records: what `note` means. */
 export const recordKinds = {
@@ -20,9 +31,6 @@ export const recordKinds = {
 } as const
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds]
 
-/** Words of a request's hashes: four of the key, three of its meaning. */
-export const hashWords = 7
-
 /** One remembered key. */
 export interface KeyRecord {
   readonly kind: RecordKind
@@ -32,29 +40,19 @@ export interface KeyRecord {
   readonly number: number
 }
 
-const chunkRecords = 1_024
 const partitions = 64
 /** An index slot: entry, first word of the key. */
 const slotWords = 2
 /** Index entries are record numbers on a circle, plus one: 0 is an empty slot. */
 const entries = 0xffff_ffff
 
-interface Chunk {
-  readonly words: Int32Array
-  readonly seconds: Uint32Array
-  readonly notes: Float64Array
-  readonly kinds: Uint8Array
-  /** Answers kept as bytes, by number. They leave with the chunk: what is dumped never changes. */
-  readonly answers: Map<number, Uint8Array>
-}
-
 export class IdempotencyTable {
   /** Chunks, oldest first; those of records before `first` are gone. */
-  private readonly chunks: Chunk[] = []
+  private chunks: Chunk[] = []
   /** Number of the oldest chunk. */
   private firstChunk = 0
-  private readonly index: Uint32Array[]
-  private readonly counts = new Uint32Array(partitions)
+  private index: Uint32Array[]
+  private counts = new Uint32Array(partitions)
   /** Number of the oldest and of the next record. */
   private first = 1
   private next = 1
@@ -155,13 +153,35 @@ export class IdempotencyTable {
    * @param from number of the first record wanted
    */
   dump(from = 0): Generator<KeyChunkDump> {
-    const pieces: { first: number; count: number; chunk: Chunk }[] = []
+    const pieces: KeyPiece[] = []
     for (let number = Math.max(from, this.first); number < this.next;) {
       const end = Math.min(this.next, (Math.floor(number / chunkRecords) + 1) * chunkRecords)
       pieces.push({ first: number, count: end - number, chunk: this.chunkOf(number) })
       number = end
     }
     return dumpPieces(pieces)
+  }
+
+  /** All of it, to go on in another thread: this one must not be used any more. */
+  moved(): MovedKeys {
+    const { index, counts, firstChunk, first, next } = this
+    const chunks = this.chunks.map(({ answers, ...columns }) => ({
+      ...columns,
+      // Each alone: it may be a small part of a memory it shares with others.
+      answers: Array.from(answers, ([number, bytes]) => [number, Uint8Array.from(bytes)] as const),
+    }))
+    return { chunks, index, counts, firstChunk, first, next }
+  }
+
+  /** Becomes a table that comes from another thread. */
+  takeOver({ chunks, index, counts, firstChunk, first, next }: MovedKeys): void {
+    this.chunks = chunks.map(({ answers, ...columns }) => ({
+      ...columns,
+      answers: new Map(answers),
+    }))
+    this.index = [...index]
+    Object.assign(this, { counts, firstChunk, first, next })
+    this.noteOldest()
   }
 
   /** Makes room for so many keys, at once. */
@@ -312,38 +332,6 @@ export class IdempotencyTable {
   }
 }
 
-function* dumpPieces(
-  pieces: readonly { first: number; count: number; chunk: Chunk }[],
-): Generator<KeyChunkDump> {
-  for (const { first, count, chunk } of pieces) {
-    const low = first % chunkRecords
-    const high = low + count
-    const kept: [number, Uint8Array][] = []
-    for (const [number, answer] of chunk.answers) {
-      if (number >= first && number < first + count) kept.push([number, answer])
-    }
-    // No copies: rows are never written twice.
-    yield {
-      first,
-      words: bytesOf(chunk.words.subarray(low * hashWords, high * hashWords)),
-      seconds: bytesOf(chunk.seconds.subarray(low, high)),
-      notes: bytesOf(chunk.notes.subarray(low, high)),
-      kinds: chunk.kinds.subarray(low, high),
-      answers: kept,
-    }
-  }
-}
-
-/** One chunk of a table as plain data. */
-export interface KeyChunkDump {
-  readonly first: number
-  readonly words: Uint8Array
-  readonly seconds: Uint8Array
-  readonly notes: Uint8Array
-  readonly kinds: Uint8Array
-  readonly answers: readonly (readonly [number, Uint8Array])[]
-}
-
 function entryOf(number: number): number {
   return (number % entries) + 1
 }
@@ -373,8 +361,4 @@ function sameWords(
 function sameKey(words: Int32Array, row: number, others: Int32Array, at: number): boolean {
   for (let i = 0; i < 4; i++) if (words[row + i] !== others[at + i]) return false
   return true
-}
-
-function bytesOf(array: Int32Array | Uint32Array | Float64Array): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 }

@@ -5,7 +5,7 @@
  *     chunk list with a length is a consistent cut while appends go on.
  * R2. Positions are multiples of eight, counted in units of eight bytes, so that 32 bits reach 32 GiB.
  */
-import { ordinaryMemory, type MakeMemory } from '../off-heap.js'
+import { lastingMemory, ordinaryMemory, type MakeMemory } from '../off-heap.js'
 
 const unitBits = 15
 const unitsPerChunk = 1 << unitBits
@@ -34,6 +34,15 @@ export interface ArenaMark {
   readonly used: number
 }
 
+/** An arena on its way to another thread. */
+export interface MovedArena {
+  /** Memory of their own, each: shared, or to be transferred. */
+  readonly chunks: readonly Uint8Array[]
+  readonly used: readonly number[]
+  /** True when its memory is {@link lastingMemory}. */
+  readonly lasting: boolean
+}
+
 export class Arena {
   private chunks: Buffer[] = []
   /** The same memory as numbers: a load or store through them compiles to one instruction. */
@@ -45,6 +54,21 @@ export class Arena {
   /** @param memory of its chunks @default what may be let go */
   constructor(memory: MakeMemory = ordinaryMemory) {
     this.memory = memory
+  }
+
+  /** An arena that comes from another thread. */
+  static of({ chunks, used, lasting }: MovedArena): Arena {
+    const arena = new Arena(lasting ? lastingMemory : ordinaryMemory)
+    for (const [index, { buffer, byteOffset, byteLength }] of chunks.entries()) {
+      arena.setChunk(index, Buffer.from(buffer, byteOffset, byteLength))
+      arena.used.push(used[index]!)
+    }
+    return arena
+  }
+
+  /** All of it, to go on in another thread: this one must not be used any more. */
+  moved(): MovedArena {
+    return { chunks: this.chunks, used: this.used, lasting: this.memory === lastingMemory }
   }
 
   /** Bytes in use, padding included. */

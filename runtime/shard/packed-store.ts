@@ -10,7 +10,7 @@
  * P3. Records are the same bytes in a store and in a snapshot: to take a million of them over is to copy
  *     them and to find their places, nothing is unpacked.
  */
-import { Arena, type ArenaMark, type Position } from './arena.js'
+import { Arena, type ArenaMark, type MovedArena, type Position } from './arena.js'
 import { assert } from '../assert.js'
 import { ordinaryMemory, type MakeMemory } from '../off-heap.js'
 import {
@@ -42,6 +42,15 @@ export interface StoreCut {
 export interface StoreMark {
   readonly arena: Arena
   readonly at: ArenaMark
+}
+
+/** A store on its way to another thread. */
+export interface MovedStore {
+  readonly arena: MovedArena
+  readonly slots: Uint32Array
+  readonly hashes: Uint32Array
+  readonly count: number
+  readonly wastedBytes: number
 }
 
 /**
@@ -117,6 +126,18 @@ export class PackedStore {
       },
       records: () => piecesAt(arena, slots),
     }
+  }
+
+  /** All of it, to go on in another thread: this one must not be used any more. */
+  moved(): MovedStore {
+    const { slots, hashes, count, wastedBytes } = this
+    return { arena: this.arena.moved(), slots, hashes, count, wastedBytes }
+  }
+
+  /** Becomes a store that comes from another thread. */
+  takeOver({ arena, slots, hashes, count, wastedBytes }: MovedStore): void {
+    this.arena = Arena.of(arena)
+    Object.assign(this, { slots, hashes, count, wastedBytes })
   }
 
   /** Where the next record will stand. */

@@ -173,7 +173,8 @@ function historyCut(state: ShardState, since: ArenaMark | undefined): HistoryPie
   return pieces
 }
 
-function metaOf(state: ShardState, since: SnapshotMark | undefined): Meta {
+/** All of a state that is small. @param since of an increment */
+export function metaOf(state: ShardState, since?: SnapshotMark): Meta {
   return {
     format: state.formats.writes,
     shard: state.shard,

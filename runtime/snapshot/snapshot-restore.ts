@@ -120,7 +120,7 @@ function checkSnapshotFormat({ format, shard }: Meta, { formats }: ShardState): 
 }
 
 /** What an increment says comes in the place of what is there. */
-function restoreMeta(state: ShardState, meta: Meta): void {
+export function restoreMeta(state: ShardState, meta: Meta): void {
   state.ordinal = meta.ordinal
   state.time = meta.time
   state.sequence = meta.sequence

@@ -9,6 +9,7 @@ import { FileSnapshots } from '../snapshot/file-snapshots.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import { replayFrame } from '../shard/replay.js'
 import { ShardState } from '../shard/shard-state.js'
+import type { RecoveryBoard } from './recovery-board.js'
 
 /** What recovery needs to know. */
 export interface RecoveryScope {
@@ -31,8 +32,9 @@ export interface PassedOver {
 }
 
 /**
- * Rebuilds the states of a thread's shards.
+ * Rebuilds the states of a thread's shards, in the order of their numbers.
  * @param passedOver collects the snapshots that did not read
+ * @param board shared with other threads that take some of them; absent: all are this one's
  * @throws OpenRefused
  */
 export async function recoverShards(
@@ -40,10 +42,11 @@ export async function recoverShards(
   scope: RecoveryScope,
   kinds: Kinds,
   passedOver: PassedOver[] = [],
+  board?: RecoveryBoard,
 ): Promise<ShardState[]> {
   const store = new FileSnapshots(env.disk, join(scope.dataDir, 'snapshots'), scope.plan.identity)
   const states = new Map<number, ShardState>()
-  for (let shard = scope.thread; shard < scope.shards; shard += scope.threads) {
+  for (const shard of board?.claims() ?? shardsOf(scope)) {
     const empty = (): ShardState => emptyState(scope, kinds, shard)
     const state = await restoreNewest(store, shard, empty, (_, path, why) => {
       passedOver.push({ shard, path, why })
@@ -54,28 +57,35 @@ export async function recoverShards(
   let frames = 0
   await readFrames(env, scope.plan, new Set(states.keys()), after, (frame) => {
     replayFrame(states.get(frame.shard)!, frame)
-    if (++frames % framesBetweenSettling === 0) settleMessages(states)
+    if (++frames % framesBetweenSettling === 0) settleMessages(states, board)
   })
-  settleMessages(states)
+  settleMessages(states, board)
   for (const [shard, state] of states) assertReached(scope.plan, shard, state.ordinal)
   return [...states.values()]
 }
 
 /**
- * Messages that other shards of this thread have applied are owed no more: all that is read is durable. Else
+ * Messages that other shards of the lane have applied are owed no more: all that is read is durable. Else
  * those of the whole tail would lie in memory, for the collector to move, until the shards greet each other.
  */
-function settleMessages(states: ReadonlyMap<number, ShardState>): void {
+function settleMessages(states: ReadonlyMap<number, ShardState>, board?: RecoveryBoard): void {
+  for (const { shard, cursors } of states.values()) board?.note(shard, cursors)
   for (const { shard, outbox } of states.values()) {
     for (const target of outbox.targets()) {
+      const own = states.get(target)
+      const cursor = own === undefined ? (board?.cursorOf(target, shard) ?? 0) : own.cursors[shard]!
       // One that has more than was sent is found when the shards greet each other.
-      const applied = Math.min(states.get(target)?.cursors[shard] ?? 0, outbox.lastNumber(target))
-      outbox.acknowledge(target, applied, 0)
+      outbox.acknowledge(target, Math.min(cursor, outbox.lastNumber(target)), 0)
     }
   }
 }
 
-function emptyState(scope: RecoveryScope, kinds: Kinds, shard: number): ShardState {
+function* shardsOf({ thread, threads, shards }: RecoveryScope): Generator<number> {
+  for (let shard = thread; shard < shards; shard += threads) yield shard
+}
+
+/** @returns a state that nothing has happened in */
+export function emptyState(scope: RecoveryScope, kinds: Kinds, shard: number): ShardState {
   return new ShardState({
     shard,
     shards: scope.shards,

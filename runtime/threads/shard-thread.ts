@@ -10,10 +10,12 @@ import { openerError, openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { FileSnapshots } from '../snapshot/file-snapshots.js'
+import { putTogether, type MovedState } from '../snapshot/moved-state.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import type { Link } from '../../transport/index.js'
 import { PeerWriter, readPeers, readRequests } from './batches.js'
-import { recoverShards, type PassedOver } from './recover-shards.js'
+import { emptyState, recoverShards, type PassedOver } from './recover-shards.js'
+import type { RecoveryHelp } from './recovery-helpers.js'
 import { ShardHost } from './shard-host.js'
 import type { Order, ThreadStart } from './thread-protocol.js'
 
@@ -24,6 +26,8 @@ export interface ShardThreadPorts {
   readonly peers: readonly (Link | undefined)[]
   report(event: string, detail: Record<string, unknown>): void
   fail(error: unknown): void
+  /** Threads that help to recover. */
+  readonly help?: RecoveryHelp | undefined
 }
 
 export class ShardThread {
@@ -102,13 +106,28 @@ async function recover(
   const { plan, thread } = start
   try {
     const passedOver: PassedOver[] = []
-    const states = await recoverShards(env, start, kinds, passedOver)
+    const states = await recoverShards(env, start, kinds, passedOver, ports.help?.board)
+    for (const helped of (await ports.help?.recovered()) ?? []) {
+      for (const moved of helped.states) states.push(arrived(start, kinds, moved))
+      passedOver.push(...helped.passedOver)
+    }
+    states.sort((a, b) => a.shard - b.shard)
     const lane = await openLane(env, plan, thread, new Set(states.map(({ shard }) => shard)))
     for (const snapshot of passedOver) await setAside(env, snapshot, ports)
     return { states, lane }
   } catch (error) {
     throw openerError(env, plan, error)
+  } finally {
+    // None is at work on the folder any more, also when this one failed.
+    await ports.help?.stop()
   }
+}
+
+/** A state that another thread has recovered. */
+function arrived(start: ThreadStart, kinds: Kinds, moved: MovedState): ShardState {
+  const state = emptyState(start, kinds, moved.shard)
+  putTogether(moved, state)
+  return state
 }
 
 /**

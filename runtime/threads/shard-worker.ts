@@ -5,6 +5,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { PortLink } from '../../transport/index.js'
 import type { ActorModule } from '../actor/define-actor.js'
 import { nodeEnv } from '../env/node-env.js'
+import { startHelpers } from './recovery-helpers.js'
 import { ShardThread } from './shard-thread.js'
 import { flattenError } from './thread-error.js'
 import type { Notice, NumberedOrder, WorkerData, WorkerStart } from './thread-protocol.js'
@@ -27,10 +28,12 @@ try {
   const told = new Promise<WorkerStart>((resolve) => main.once('message', resolve))
   const { actors } = (await import(module)) as { actors: ActorModule }
   const start = await told
+  const { helpers, clientPort, peerPorts, ...scope } = start
   const thread = await ShardThread.open(nodeEnv(), start, actors, {
-    client: new PortLink(start.clientPort),
-    peers: start.peerPorts.map((port) => (port === undefined ? undefined : new PortLink(port))),
+    client: new PortLink(clientPort),
+    peers: peerPorts.map((port) => (port === undefined ? undefined : new PortLink(port))),
     report,
+    help: helpers === 0 ? undefined : startHelpers(helpers, module, scope),
     fail: (error) => {
       tell({ type: 'failed', error: flattenError(error) })
     },

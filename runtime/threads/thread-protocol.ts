@@ -30,6 +30,8 @@ export interface WorkerData {
 /** What it is told then, once: with ports to the client and to each other thread. */
 export interface WorkerStart extends ThreadStart {
   readonly clientPort: MessagePort
+  /** Threads it starts to help it to recover. */
+  readonly helpers: number
   /** By thread number; none for the thread itself. */
   readonly peerPorts: readonly (MessagePort | undefined)[]
 }
