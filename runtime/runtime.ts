@@ -36,6 +36,9 @@ import {
 import { helpersFor } from './threads/recovery-helpers.js'
 import type { Order, ThreadStart } from './threads/thread-protocol.js'
 
+/** Shards of a thread whose tallies are copied at once, which takes about a millisecond each. */
+const talliesAtOnce = 2
+
 /** A running runtime. */
 export interface Runtime extends RuntimeClient {
   /** What opening the data folder found. */
@@ -45,6 +48,11 @@ export interface Runtime extends RuntimeClient {
   readonly threads: number
   /** True while requests are served: recovered, not closed, not failed, clock to be believed. */
   ready(): Promise<boolean>
+  /**
+   * Status of every shard, at one moment each; waits until what it shows is durable.
+   * @param options without tallies it is quick, however much the tallies hold
+   */
+  shardStatus(options?: { tallies?: boolean }): Promise<ShardStatus[]>
   /** Writes snapshots of all shards now, so that the next start is quick. */
   snapshot(): Promise<void>
   /** Ends: answers what was asked, makes everything durable, seals the journal, stops the threads. */
@@ -178,12 +186,31 @@ class EmbeddedRuntime implements Runtime {
 
   async ready(): Promise<boolean> {
     if (this.state !== 'serving') return false
-    return (await this.shardStatus()).every(({ state }) => state === 'active')
+    return (await this.shardStatus({ tallies: false })).every(({ state }) => state === 'active')
   }
 
-  async shardStatus(): Promise<ShardStatus[]> {
-    const statuses = await this.gather<ShardStatus>({ type: 'status' })
-    return statuses.sort((a, b) => a.shard - b.shard)
+  async shardStatus({ tallies = true }: { tallies?: boolean } = {}): Promise<ShardStatus[]> {
+    this.assertOpen()
+    const asked = this.handles.map((handle, thread) =>
+      tallies
+        ? this.statusWithTallies(handle, thread)
+        : handle.order({ type: 'status', tallies: false }),
+    )
+    const statuses = (await Promise.all(asked)) as ShardStatus[][]
+    return statuses.flat().sort((a, b) => a.shard - b.shard)
+  }
+
+  /** A few shards at a time: to copy all tallies at once would hold up what runs on the thread. */
+  private async statusWithTallies(handle: ThreadHandle, thread: number): Promise<ShardStatus[]> {
+    const statuses: ShardStatus[] = []
+    const step = Math.max(1, this.threads)
+    for (let first = thread; first < this.shards; first += step * talliesAtOnce) {
+      const end = Math.min(this.shards, first + step * talliesAtOnce)
+      const shards: number[] = []
+      for (let shard = first; shard < end; shard += step) shards.push(shard)
+      statuses.push(...((await handle.order({ type: 'status', shards })) as ShardStatus[]))
+    }
+    return statuses
   }
 
   async comparePairs(options?: { timeoutMs?: number }): Promise<SilentPair[]> {

@@ -9,6 +9,7 @@
  */
 import type { Address, RuntimeClient, ShardStatus, SilentPair } from '../../runtime/index.js'
 import type { AuditView } from '../bank.js'
+import { ageOf } from './marks.js'
 import { sums, totals, type LedgerTally, type PairTally } from './transit.js'
 import { valueOf } from './wide.js'
 
@@ -231,17 +232,6 @@ function taken(
 ): bigint {
   const pair = pairIn(statuses, taker, giver, currency)
   return pair ? valueOf(pair.totals, totals[flow.taken]) : 0n
-}
-
-/** Age of the first amount beyond what was taken: both sides work in the same order. */
-function ageOf(marks: readonly number[], takenTotal: bigint, now: number): number {
-  let since = now
-  for (let i = 0; i < marks.length; i += 3) {
-    const before = valueOf([marks[i + 1] ?? 0, marks[i + 2] ?? 0])
-    if (i > 0 && before > takenTotal) break
-    since = marks[i] ?? now
-  }
-  return Math.max(0, now - since)
 }
 
 function add(found: Map<string, InFlight>, flight: InFlight): void {

@@ -5,6 +5,7 @@ import type { AuditView, PaymentView } from '../bank.js'
 import { createBank } from '../client.js'
 import { manual, payOf, TestBank } from '../testing/test-bank.js'
 import { OnlineAuditor, type Alarm } from './online-auditor.js'
+import { ageOf, mark } from './marks.js'
 import { ledgerTally } from './tally.js'
 import { pairOf, totals, type LedgerTally } from './transit.js'
 import { addTo, equals, packedAt, setTo, unpacked, valueOf, zeros } from './wide.js'
@@ -197,6 +198,43 @@ describe('the tally', () => {
     const tally = bank.shards.shards[1]?.tally
     expect(structuredClone(tally)).toEqual(tally)
     expect(JSON.stringify(tally).length).toBeLessThan(12_000)
+  })
+})
+
+describe('marks of time', () => {
+  it('M1, M2: an age is never too low, too high by half and a second at most, and marks stay few', () => {
+    const pause = fc.oneof(
+      { weight: 8, arbitrary: fc.integer({ min: 1, max: 3_000 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 5_000_000 }) },
+    )
+    fc.assert(
+      fc.property(fc.array(pause, { minLength: 1, maxLength: 900 }), fc.nat(), (pauses, pick) => {
+        const marks: number[] = []
+        const total = zeros(1)
+        const cameAt: number[] = []
+        let now = 1_700_000_000_000
+        for (const ms of pauses) {
+          mark(marks, now, total, 0)
+          addTo(total, 0, 1)
+          cameAt.push(now)
+          now += ms
+        }
+        const taken = pick % cameAt.length
+        const age = now - cameAt[taken]!
+        const told = ageOf(marks, BigInt(taken), now)
+        expect(told).toBeGreaterThanOrEqual(age)
+        expect(told).toBeLessThanOrEqual(age * 1.5 + 1_000)
+        expect(marks.length / 3).toBeLessThan(96)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('M2: a pair that is busy for a year has some dozens', () => {
+    const marks: number[] = []
+    const total = zeros(1)
+    for (let minute = 0; minute < 525_600; minute++) mark(marks, minute * 60_000, total, 0)
+    expect(marks.length / 3).toBeLessThan(96)
   })
 })
 

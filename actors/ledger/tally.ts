@@ -13,6 +13,7 @@
  */
 import type { Change, TallyDefinition } from '../../runtime/index.js'
 import { availableOf, type AccountState } from '../account/account-state.js'
+import { mark } from './marks.js'
 import { compareStamp, isComparison, stampOf, takeComparison, takeMoney } from './pair-totals.js'
 import {
   currencyOf,
@@ -24,7 +25,7 @@ import {
   type LedgerTally,
   type PairTally,
 } from './transit.js'
-import { addTo, type Limbs } from './wide.js'
+import { addTo } from './wide.js'
 
 export const ledgerTally: TallyDefinition<LedgerTally> = {
   initial: (shard, shards) => ({ shard, shards, currencies: {}, broken: null }),
@@ -118,28 +119,6 @@ function crossed(currency: CurrencyTally, event: string, { peer, amount, at }: M
 function creditAt(pair: PairTally, amount: number, at: number): void {
   mark(pair.creditedMarks, at, pair.totals, totals.credited)
   addTo(pair.totals, totals.credited, amount)
-}
-
-const markIntervalMs = 1_000
-const marksMax = 128
-
-/** Notes when the next amount joins a total; older marks are thinned out. */
-function mark(marks: number[], at: number, limbs: Limbs, slot: number): void {
-  const last = marks.length - 3
-  if (last >= 0 && at < (marks[last] ?? 0) + markIntervalMs) return
-  marks.push(at, limbs[slot * 2] ?? 0, limbs[slot * 2 + 1] ?? 0)
-  if (marks.length > marksMax * 3) thinOut(marks)
-}
-
-/** Every other mark of the older half goes: ages stay right to within the wider distance. */
-function thinOut(marks: number[]): void {
-  let kept = 0
-  for (let i = 0; i < marks.length; i += 3) {
-    if (i < marks.length / 2 && i % 6 !== 0) continue
-    marks.copyWithin(kept, i, i + 3)
-    kept += 3
-  }
-  marks.length = kept
 }
 
 function check(tally: LedgerTally): string | undefined {

@@ -4,6 +4,7 @@
  *
  * T1. transit = Σ over pairs of posted − credited + debited − refunded, of this shard's own totals.
  */
+import type { Marks } from './marks.js'
 import { zeros, type Limbs } from './wide.js'
 
 /** Places of a currency's sums. */
@@ -31,12 +32,9 @@ export const totals = {
 /** All that ever crossed between this shard and another in one currency. */
 export interface PairTally {
   readonly totals: Limbs
-  /**
-   * When what was credited and debited here, for the age of money in flight: time and total before
-   * it as [time, high, low, …], at most one mark a second.
-   */
-  readonly creditedMarks: number[]
-  readonly debitedMarks: number[]
+  /** When it was credited and debited here. */
+  readonly creditedMarks: Marks
+  readonly debitedMarks: Marks
 }
 
 /** One currency in one shard. */

@@ -22,12 +22,15 @@ serveOrders({
     await runtime!.snapshot()
   },
   count: async () =>
-    (await runtime!.shardStatus()).reduce((sum, one) => sum + one.actors + one.storedActors, 0),
+    (await runtime!.shardStatus({ tallies: false })).reduce(
+      (sum, one) => sum + one.actors + one.storedActors,
+      0,
+    ),
   /** Bytes this process has resident, after its garbage is gone. */
   async weigh(): Promise<number> {
     globalThis.gc?.()
     // Worker threads have heaps of their own; a round trip lets what they hold for us go.
-    await runtime!.shardStatus()
+    await runtime!.shardStatus({ tallies: false })
     return process.memoryUsage.rss()
   },
   close: () => runtime!.close(),

@@ -30,7 +30,7 @@ async function open({ dataDir, threads }: RecoverSetup): Promise<RecoveryFigures
   })
   const serving = await runtime.ready()
   const openMs = performance.now() - startedAt
-  const shards = await runtime.shardStatus()
+  const shards = await runtime.shardStatus({ tallies: false })
   return {
     serving,
     openMs,

@@ -50,6 +50,28 @@ it('starts again from snapshots, knows every key, and verifies', async () => {
   }
 })
 
+it('tells the status of every shard, with its tally or, for probes and meters, without', async () => {
+  const folder = temporaryFolder()
+  const dataDir = join(folder.path, 'data')
+  const runtime = await createRuntime({ dataDir, actors: payments.actors, threads: 2, shards: 7 })
+  try {
+    const bank = payments.client(runtime)
+    await bank.openAccount({ id: 'alice', currency: 'EUR' })
+    const whole = await runtime.shardStatus()
+    expect(whole.map(({ shard }) => shard)).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(
+      whole.every(({ tally, shard, thread }) => tally !== undefined && thread === shard % 2),
+    ).toBe(true)
+    const short = await runtime.shardStatus({ tallies: false })
+    expect(short).toEqual(whole.map(({ tally: _, ...rest }) => rest))
+    expect(await runtime.ready()).toBe(true)
+  } finally {
+    await runtime.close()
+    folder.remove()
+  }
+  expect(await runtime.ready()).toBe(false)
+})
+
 /** Ports keep this process alive: two for each shard thread, one of them its own. */
 function portsInUse(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length

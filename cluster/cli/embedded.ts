@@ -64,7 +64,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       fail(error)
     },
   })
-  const statuses = await runtime.shardStatus()
+  const statuses = await runtime.shardStatus({ tallies: false })
   const { clean, tornTails } = runtime.recovery
   const recovery = {
     epoch: runtime.epoch,

@@ -2,7 +2,13 @@
 import type { QuarantinedActor, ShardStatus } from '../actor/client.js'
 import type { Shard } from './shard.js'
 
-export function statusOf(shard: Shard, thread: number, activity: string): ShardStatus {
+/** @param tally whether to copy the shard's tally, which may be large */
+export function statusOf(
+  shard: Shard,
+  thread: number,
+  activity: string,
+  tally: boolean,
+): ShardStatus {
   const { state } = shard
   return {
     shard: state.shard,
@@ -14,7 +20,7 @@ export function statusOf(shard: Shard, thread: number, activity: string): ShardS
     idempotencyKeys: state.keys.size,
     outboxMessages: state.outbox.size,
     mailbox: shard.mailboxLength,
-    tally: structuredClone(state.tally),
+    ...(tally ? { tally: structuredClone(state.tally) } : {}),
     disagreements: [...state.disagreements],
   }
 }

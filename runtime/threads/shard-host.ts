@@ -22,6 +22,7 @@ import type { HostLinks, HostOptions } from './host-surroundings.js'
 import { Outgoing } from './outgoing.js'
 import { PairComparison } from './pair-comparison.js'
 import { AnswerBatch, AnswersByOrigin, type PeerBatch } from './batches.js'
+import type { StatusOrder } from './thread-protocol.js'
 
 const [tickMs, fenceTicks] = [50, 10] // ms of a tick; ticks between two looks at the fence
 
@@ -180,10 +181,12 @@ export class ShardHost {
     this.schedulePump()
   }
 
-  async status(): Promise<ShardStatus[]> {
+  /** @param asked which shards, with their tallies or without; all of both when it is absent */
+  async status({ shards, tallies = true }: StatusOrder = {}): Promise<ShardStatus[]> {
     // The tally shows turns that are not durable yet; copy it now, wait, then hand it out.
     const state = this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering'
-    const statuses = this.shards.map((shard) => statusOf(shard, this.options.thread, state))
+    const asked = shards?.map((number) => this.byNumber[number]!) ?? this.shards
+    const statuses = asked.map((shard) => statusOf(shard, this.options.thread, state, tallies))
     for (const lane of this.lanes) await lane.quiet()
     return statuses
   }

@@ -75,7 +75,7 @@ export class ShardThread {
         this.host.serve()
         return undefined
       case 'status':
-        return this.host.status()
+        return this.host.status(order)
       case 'quarantined':
         return this.host.quarantined()
       case 'release':

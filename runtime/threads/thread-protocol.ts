@@ -36,11 +36,17 @@ export interface WorkerStart extends ThreadStart {
   readonly peerPorts: readonly (MessagePort | undefined)[]
 }
 
+/** Which shards' status is asked for, with their tallies or without; absent: all, with them. */
+export interface StatusOrder {
+  readonly shards?: readonly number[]
+  readonly tallies?: boolean
+}
+
 /** Orders to a shard thread; each is answered by a `done` of the same number. */
 export type Order =
   | { readonly type: 'greet' }
   | { readonly type: 'serve' }
-  | { readonly type: 'status' }
+  | ({ readonly type: 'status' } & StatusOrder)
   | { readonly type: 'quarantined' }
   | { readonly type: 'release'; readonly shard: number; readonly address: Address }
   | { readonly type: 'comparePairs' }

@@ -40,7 +40,7 @@ export function runtimeOps(
 }
 
 async function shardMetrics(runtime: Pick<Runtime, 'shardStatus'>): Promise<OpsMetric[]> {
-  const shards = await runtime.shardStatus()
+  const shards = await runtime.shardStatus({ tallies: false })
   const metric = (
     name: string,
     help: string,
