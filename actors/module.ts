@@ -8,7 +8,8 @@ import { payment } from './payment/payment.js'
 import { transfer } from './transfer/transfer.js'
 
 export const actors: ActorModule = {
-  module: import.meta.url,
+  // By its name: where the code is bundled this file stays one of its own.
+  module: new URL('./module.js', import.meta.url).href,
   definitions: [account, merchant, payment, transfer, cash],
   tally: ledgerTally,
 }

@@ -9,7 +9,7 @@ import { median } from '../harness/rounds.js'
 import { syncedDurability, type Outcome, type Plan, type Scenario } from '../harness/scenario.js'
 import { shotsRow } from './single-row.js'
 
-const binary = fileURLToPath(new URL('../../cluster/cli/main.js', import.meta.url))
+const binary = fileURLToPath(new URL('../../bin/suanpan.js', import.meta.url))
 const startsPerRound = 5
 
 async function run(plan: Plan): Promise<Outcome> {

@@ -9,7 +9,7 @@ import { seeded } from './chance.js'
 import type { Violation } from './checks.js'
 import { missingTools, slow, type Fault, type SyscallFault } from './faults.js'
 
-const main = packageFile('dist/cluster/cli/main.js')
+const main = packageFile('dist/bin/suanpan.js')
 let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'suanpan-crash-'))

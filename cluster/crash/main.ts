@@ -37,7 +37,7 @@ const program = new Command('crash')
       .default(Math.floor(Math.random() * seedMax))
       .argParser(whole(0, seedMax)),
   )
-  .option('--node <file>', 'the node to try', packageFile('dist/cluster/cli/main.js'))
+  .option('--node <file>', 'the node to try', packageFile('dist/bin/suanpan.js'))
   .option(
     '--results <file>',
     'file to add the result to',

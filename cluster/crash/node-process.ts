@@ -13,7 +13,7 @@ export interface NodeEnd {
 }
 
 export interface NodeOptions {
-  /** The compiled command line, `dist/cluster/cli/main.js`. */
+  /** The compiled command line, `dist/bin/suanpan.js`. */
   readonly main: string
   readonly data: string
   readonly threads: number

@@ -61,7 +61,7 @@ async function storm({ minutes, nodes, seed, only, script, json }: StormWords): 
   })
   const tally = await Storm.run(
     {
-      main: packageFile('dist/cluster/cli/main.js'),
+      main: packageFile('dist/bin/suanpan.js'),
       nodes,
       chance: seeded(seed),
       ...(only === undefined ? {} : { script: Array<StormFault>(100_000).fill(only) }),

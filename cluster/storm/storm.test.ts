@@ -13,7 +13,7 @@ it('a real cluster loses nothing, doubles nothing and shows nothing stale in a s
   const violations: string[] = []
   const tally = await Storm.run(
     {
-      main: packageFile('dist/cluster/cli/main.js'),
+      main: packageFile('dist/bin/suanpan.js'),
       nodes: 3,
       chance: seeded(20_260_101),
       script,

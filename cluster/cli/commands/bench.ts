@@ -127,11 +127,18 @@ async function runBenchCommand(
   } catch (error) {
     if (error instanceof bench.BenchUsage) throw wrongUsage(error.message)
     if (error instanceof bench.BenchFailed) throw new CommandFailed('bench_failed', error.message)
-    throw error
+    throw withCode(error)
   } finally {
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+/** The harness has classes of its own where this file is bundled: an error of ours is known by its code there. */
+function withCode(error: unknown): unknown {
+  if (!(error instanceof Error) || 'syscall' in error) return error
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? new CommandFailed(code, error.message) : error
 }
 
 function refuseLoss(result: {

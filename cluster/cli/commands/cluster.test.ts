@@ -9,7 +9,7 @@ let cluster: StormCluster
 let environment: Record<string, string>
 
 beforeAll(async () => {
-  cluster = await StormCluster.start(packageFile('dist/cluster/cli/main.js'), 2)
+  cluster = await StormCluster.start(packageFile('dist/bin/suanpan.js'), 2)
   environment = { SUANPAN_NATS: cluster.servers.addresses.join(','), SUANPAN_CLUSTER: 'storm' }
 }, 120_000)
 

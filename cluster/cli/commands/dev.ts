@@ -50,7 +50,7 @@ async function runDev({ nodes, data, port }: DevOptions): Promise<void> {
     output.say(`NATS: ${urls}, kept in ${folder}.`)
     const supervisor = new Supervisor({
       processes: nodes,
-      exec: packageFile('dist/cluster/cli/main.js'),
+      exec: packageFile('dist/bin/suanpan.js'),
       args: [
         ...['start', '--nats', urls, '--nats-monitor', servers.monitoring.join(',')],
         ...['--cluster', 'dev', '--port', String(port)],

@@ -17,7 +17,7 @@ const accounts: string[] = []
 let balance = 0
 
 beforeAll(async () => {
-  cluster = await StormCluster.start(packageFile('dist/cluster/cli/main.js'), 2)
+  cluster = await StormCluster.start(packageFile('dist/bin/suanpan.js'), 2)
   environment = { SUANPAN_NATS: cluster.servers.addresses.join(','), SUANPAN_CLUSTER: 'storm' }
   for (let shard = 0; shard < stormShards; shard++) {
     let number = 0

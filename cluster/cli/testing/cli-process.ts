@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageFile } from '../package-file.js'
 
-const binary = packageFile('dist/cluster/cli/main.js')
+const binary = packageFile('dist/bin/suanpan.js')
 const lineTimeoutMs = 50_000
 
 /** What a finished command left behind. */
