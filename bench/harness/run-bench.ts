@@ -1,8 +1,9 @@
 /** Runs one scenario: fills the plan, gives it a folder, and makes its outcome a result. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { nodeEnv } from '../../runtime/index.js'
 import { BenchUsage } from './bench-failed.js'
 import { describeMachine, type Machine } from './machine.js'
 import type { LatencySummary } from './latencies.js'
@@ -66,7 +67,8 @@ export async function runScenario(
   refuseForeign(scenario, options)
   const { defaults } = scenario
   const base = resolve(options.data ?? tmpdir())
-  mkdirSync(base, { recursive: true })
+  // Not Node's own way: where a folder can't be made below another, it tries for ever.
+  await nodeEnv().disk.makeFolder(base)
   const folder = mkdtempSync(join(base, 'suanpan-bench-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   // A user who interrupts leaves nothing behind either.

@@ -106,8 +106,11 @@ describe('a data folder that can’t be', () => {
     ['verify', long, 'is longer than the file system allows'],
     ['start', under, 'is no folder'],
     ['verify', under, 'is no folder'],
-  ])('%s %s is said in one sentence', async (command, path, sentence) => {
-    const { code, stdout, stderr } = await runCli([command, '--data', path])
+    ['start', '/proc/suanpan', 'There is no file or folder'],
+    ['dev', '/proc/suanpan', 'There is no file or folder'],
+    ['bench limit', '/proc/suanpan', 'There is no file or folder'],
+  ])('%s --data %s is said in one sentence', async (command, path, sentence) => {
+    const { code, stdout, stderr } = await runCli([...command.split(' '), '--data', path])
     expect(stderr).toMatch(/^suanpan: .*\(file_unreadable\)\n$/)
     expect(stderr).toContain(sentence)
     expect([code, stdout]).toEqual([1, ''])

@@ -2,9 +2,9 @@
  * `suanpan dev`: a whole cluster on a laptop in one command: three NATS servers, and nodes behind one
  * HTTP port. What it keeps stays in its folder, for the next start.
  */
-import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { nodeEnv } from '../../../runtime/index.js'
 import { ownFolder } from '../folder-owner.js'
 import { listenForInterrupt } from '../interrupt.js'
 import { examples, whole } from '../options.js'
@@ -41,7 +41,8 @@ async function runDev({ nodes, data, port }: DevOptions): Promise<void> {
   const interrupt = listenForInterrupt(output)
   const { NatsServers } = await import('../../../transport/nats/index.js')
   const folder = resolve(data)
-  mkdirSync(folder, { recursive: true })
+  // Not Node's own way: where a folder can't be made below another, it tries for ever.
+  await nodeEnv().disk.makeFolder(folder)
   const giveBack = ownFolder(folder)
   output.say('Starting three NATS servers …')
   const servers = await NatsServers.start({ servers: 3, folder })
