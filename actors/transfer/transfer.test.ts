@@ -77,6 +77,23 @@ describe('transfers', () => {
     }
   })
 
+  it('K4: where the accounts live makes no difference to which refusal is the answer', () => {
+    const codes = [0, 1].map((shard) => {
+      const bank = new TestBank()
+      const a = bank.open(0, 'a', 100)
+      const ghost = bank.addressIn(shard, 'merchant', 'ghost')
+      const m = bank.openMerchant(0, 'm')
+      const legs = [leg(a, ghost, 10), leg(a, m, 5_000)]
+      const answers = [legs, [...legs].reverse()].map((some) =>
+        bank.do(a, 'transfer', { legs: some }),
+      )
+      expect(bank.counters(a)).toEqual([0, 0, 0, 100])
+      return answers
+    })
+    expect(codes[0]).toEqual(['payee_not_found', 'insufficient_funds'])
+    expect(codes[1]).toEqual(codes[0])
+  })
+
   it('a reserved payee can be frozen but not closed, and is credited all the same', () => {
     const bank = new TestBank()
     const a = bank.open(0, 'a', 100)

@@ -1,11 +1,13 @@
 /**
  * The kind `transfer`: the coordinator of one transfer of several legs, all or nothing, and the record of
- * one that was done at once (`at-once.ts`). It lives in the shard of its first payer. Money between two other shards crosses this one, so that every pair
- * of shards is balanced by the two of them alone.
+ * one that was done at once (`at-once.ts`). It lives in the shard of its first payer. Money between two
+ * other shards crosses this one, so that every pair of shards is balanced by the two of them alone.
  *
  * K1. Every payer's hold and every payee's reservation is there before the first credit leaves.
  * K2. After that nothing is refused: credits and posts are messages that must be applied.
  * K3. A leg is posted at its payer in the turn in which its credit is known here.
+ * K4. Of several refusals the one of the first leg is the answer, then the first of the register, wherever the
+ *     accounts live: only what comes behind a refusal already known is not asked.
  */
 import {
   assert,
@@ -48,14 +50,15 @@ function legAt(turn: TransferTurn, number: number): Leg {
   return leg
 }
 
-/** Asks every account of this shard first: when one refuses, no other shard needs to be asked. */
+/** Asks the accounts of this shard first: when one refuses, no later leg needs to be asked (K4). */
 function begin(turn: TransferTurn, input: { legs: readonly Leg[] }): boolean {
   turn.emit('begun', { legs: input.legs, at: turn.now })
   for (const here of [true, false]) {
     for (const side of ['payer', 'payee'] as const) {
       input.legs.forEach((leg, number) => {
         if (isHere(turn, accountOf(leg, side)) !== here) return
-        if (turn.state.refused !== '') turn.emit('legSkipped', { leg: number })
+        const { refused, refusedLeg } = turn.state
+        if (refused !== '' && number > refusedLeg) turn.emit('legSkipped', { leg: number })
         else prepare(turn, leg, number, side, here)
       })
     }

@@ -191,16 +191,16 @@ export class ModelTransfer {
 
   /** The coordinator begins: its own shard's sides first. */
   begin(now: number, world: TransferWorld): ModelOutcome {
-    let refused = false
+    let refused = Infinity
     for (const side of [
       ...this.sides.filter((s) => s.here),
       ...this.sides.filter((s) => !s.here),
     ]) {
-      if (refused) {
+      if (side.number > refused) {
         side.skipped = true
         side.known = true
       } else if (side.here) {
-        refused = this.decide(side, now, world) !== ''
+        if (this.decide(side, now, world) !== '') refused = Math.min(refused, side.number)
         side.known = true
       }
     }
