@@ -15,6 +15,8 @@ export interface EmbeddedOptions {
   readonly segmentBytes?: number
   readonly snapshotJournalBytes?: number
   readonly takeOver?: boolean
+  /** Remembers idempotency keys for ever. @default false: for 24 hours of shard time */
+  readonly keysForever?: boolean
   /** Called with what an operator should know. */
   readonly onReport?: (event: string, detail: Record<string, unknown>) => void
 }
@@ -59,6 +61,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       ? {}
       : { snapshotJournalBytes: options.snapshotJournalBytes }),
     takeOver: options.takeOver ?? false,
+    ...(options.keysForever === true ? { idempotencyRetentionMs: Number.MAX_SAFE_INTEGER } : {}),
     ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
     onFailure: (error) => {
       fail(error)

@@ -20,6 +20,8 @@ export type CliCode =
   | 'not_conserved'
   | 'totals_differ'
   | 'payments_unresolved'
+  | 'keys_forgotten'
+  | 'deposits_refused'
   | 'interrupted'
   | 'not_ready'
   | 'disk_failed'

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { createRuntime } from 'suanpan'
+import { payments } from 'suanpan/payments'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { cardHeader, writeCardFile } from '../testing/card-file.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
@@ -36,6 +38,25 @@ const replay = (...more: string[]): string[] => [
   ...more,
 ]
 
+/** A node that remembers keys for a second serves the folder until none of the file's is left. */
+async function forgetAll(dataDir: string): Promise<void> {
+  const runtime = await createRuntime({
+    ...{ dataDir, actors: payments.actors, threads: 0, idempotencyRetentionMs: 1_000 },
+  })
+  const bank = payments.client(runtime)
+  const names = Array.from({ length: 64 }, (_, i) => `other-${i}`)
+  await Promise.all(names.map((id) => bank.openAccount({ id, currency: 'EUR' })))
+  const keysLeft = async (): Promise<number> =>
+    (await runtime.shardStatus()).reduce((sum, one) => sum + one.idempotencyKeys, 0)
+  while ((await keysLeft()) > 0) {
+    await Promise.all(names.map((id) => bank.setLimits(`account/${id}`, { perPayment: 5 })))
+  }
+  // What stands in the journal alone is remembered again by whoever remembers for longer.
+  await runtime.snapshot()
+  await runtime.snapshot()
+  await runtime.close()
+}
+
 describe('a file of card transactions', () => {
   it('is paid once, however often it is run', async () => {
     const { rows, zeroRows } = writeCardFile(file, 1_500)
@@ -54,6 +75,39 @@ describe('a file of card transactions', () => {
     expect(again.stdout).toContain('all payments were known already, nothing was changed')
     const third = lastJson<Summary>(await runCli(replay('--json')))
     expect(third).toMatchObject({ settled: 0, replayed: rows - zeroRows, changedNothing: true })
+  })
+
+  it('is paid once a week later, too, and not at all where a node has forgotten it since', async () => {
+    const { rows, zeroRows } = writeCardFile(file, 60)
+    const inline = replay('--json', '--threads', '0')
+    await runCli(inline)
+    const week = 7 * 86_400_000
+    const later = `const now = Date.now; Date.now = () => now() + ${week}`
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(later)}`
+    for (let run = 0; run < 2; run++) {
+      const again = lastJson<Summary>(await runCli(inline, { NODE_OPTIONS }))
+      expect(again).toMatchObject({ settled: 0, replayed: rows - zeroRows, findings: [] })
+    }
+    await forgetAll(data)
+    const forgotten = await runCli(inline)
+    expect(forgotten.code).toBe(1)
+    expect(forgotten.stderr).toContain('keys_forgotten')
+    const audit = await runCli(['verify', '--data', data, '--json'])
+    expect(lastJson(audit)).toMatchObject({ payments: rows - zeroRows, conserved: true })
+  })
+
+  it('fails where opening deposits can not be made', async () => {
+    const huge = Array.from(
+      { length: 30 },
+      (_, i) => `${i},2024-01-01 00:00:${10 + i},7,9,${9e14 - i}`,
+    )
+    writeFileSync(
+      file,
+      `transaction_id,time,customer_id,terminal_id,amount_minor\n${huge.join('\n')}\n`,
+    )
+    const { code, stderr } = await runCli(replay('--json'))
+    expect(code).toBe(1)
+    expect(stderr).toContain('deposits_refused')
   })
 
   it('is read from gzip, and in part with --limit', async () => {

@@ -45,7 +45,7 @@ export function addReplay(program: Command): void {
       'Pays every row of a CSV file (plain or gzip; columns transaction_id, time, customer_id, ' +
         'terminal_id, amount_minor, and others): customer c<id> pays merchant t<id>. The ' +
         'transaction id is the idempotency key: running a file again, or going on after a crash, pays ' +
-        'nothing twice. Ends with a proof: every balance equals its rows, and money is conserved.',
+        'nothing twice, and nothing at all where those keys are forgotten. Ends with a proof: every balance equals its rows, and money is conserved.',
     )
     .argument('<file>', 'CSV or CSV.gz')
     .addOption(dataOption())
@@ -76,7 +76,10 @@ async function runReplay(
 ): Promise<void> {
   const file = await read(path, output)
   const interrupt = listenForInterrupt(output)
-  const { runtime, bank, failed, recovery } = await openEmbedded(options)
+  const { runtime, bank, failed, recovery } = await openEmbedded({
+    ...options,
+    keysForever: true,
+  })
   output.note(recoveryWords(options.data, recovery))
   try {
     const rows = Math.min(options.limit ?? file.rows, file.rows)
@@ -144,7 +147,7 @@ class Stages implements ReplayListener {
   }
 }
 
-/** @throws CommandFailed interrupted, payments_unresolved */
+/** @throws CommandFailed interrupted, idempotency_conflict, deposits_refused */
 function refuseIncomplete({ openings, deposits, payments }: ReplayResult): void {
   if (!openings.complete || !deposits.complete || !payments.complete) {
     const done = payments.settled + payments.replayed
@@ -154,11 +157,18 @@ function refuseIncomplete({ openings, deposits, payments }: ReplayResult): void 
       { settled: payments.settled, replayed: payments.replayed },
     )
   }
-  const conflicts = deposits.refused['idempotency_conflict'] ?? 0
+  const { idempotency_conflict: conflicts = 0, ...others } = deposits.refused
   if (conflicts > 0) {
     throw new CommandFailed(
       'idempotency_conflict',
       `The data folder holds opening deposits of another file for ${counted(conflicts, 'customer')}; use a new data folder.`,
+    )
+  }
+  const [other] = Object.entries(others)
+  if (other !== undefined) {
+    throw new CommandFailed(
+      'deposits_refused',
+      `The opening deposits of ${counted(other[1], 'customer')} were refused (${other[0]}), so their rows could not be paid; look for amounts that add up to more than an account can hold.`,
     )
   }
 }

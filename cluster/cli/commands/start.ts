@@ -157,8 +157,13 @@ function loadGateway() {
   return import('../../../transport/gateway/index.js')
 }
 
-async function open(options: StartOptions, output: Output): Promise<Embedded> {
-  const node = await openEmbedded({ ...embeddedOptions(options), onReport: reporter(output) })
+async function open(
+  options: StartOptions,
+  output: Output,
+  more: Partial<EmbeddedOptions> = {},
+): Promise<Embedded> {
+  const onReport = reporter(output)
+  const node = await openEmbedded({ ...embeddedOptions(options), ...more, onReport })
   tellRecovery(options.data, node.recovery, output)
   return node
 }
@@ -191,7 +196,8 @@ function reporter(output: Output): (event: string, detail: Record<string, unknow
 async function sample(options: StartOptions, output: Output, interrupt: Interrupt): Promise<void> {
   // Loaded here: a node that serves starts quicker without.
   const { showSample } = await import('../sample/show-sample.js')
-  await showSample(options.data, () => open(options, output), output, interrupt)
+  const opening = (): Promise<Embedded> => open(options, output, { keysForever: true })
+  await showSample(options.data, opening, output, interrupt)
 }
 
 async function serve(

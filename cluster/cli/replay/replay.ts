@@ -3,10 +3,13 @@
  *
  * R1. The transaction's id is the idempotency key of its payment, so running a file again, or going on
  *     after a crash, pays nothing twice.
+ *     Where those keys are forgotten nothing is paid: a node that served the folder since remembers them
+ *     for a day.
  * R2. Opening deposits are computed from the whole file, whatever part of it is paid, and carry the
  *     customer's key: they too happen once.
  */
-import type { Bank } from '../../../actors/index.js'
+import type { AccountView, Bank } from '../../../actors/index.js'
+import { CommandFailed } from '../problem.js'
 import type { CardTransactions } from './card-transactions.js'
 import { Pump, type PumpOptions, type PumpReply, type PumpResult } from './pump.js'
 
@@ -40,7 +43,7 @@ export interface ReplayResult {
 
 const notReplayed: PumpReply = { replayed: false }
 
-/** @throws Fault when the runtime ended */
+/** @throws Fault when the runtime ended; CommandFailed keys_forgotten */
 export async function replay(
   bank: Bank,
   file: CardTransactions,
@@ -61,10 +64,16 @@ export async function replay(
     listener.running(pump)
     return pump.run()
   }
+  const funded: number[] = []
   const openings = await run('open', {
     count: customers.length + terminals.length,
-    send: (i) => openParty(bank, file, currency, i),
+    send: async (i) => {
+      const { creditsPosted } = await openParty(bank, file, currency, i)
+      if (i < customers.length && creditsPosted > 0) funded.push(i)
+      return notReplayed
+    },
   })
+  if (openings.complete) await checkRemembered(bank, file, options, funded)
   const opening = openingDeposits(file)
   const deposits = await run('deposit', {
     count: customers.length,
@@ -101,13 +110,45 @@ function openParty(
   file: CardTransactions,
   currency: string,
   number: number,
-): Promise<PumpReply> {
+): Promise<AccountView> {
   const customers = file.customerIds.length
-  const opened =
-    number < customers
-      ? bank.openAccount({ id: `c${file.customerIds[number] ?? ''}`, currency })
-      : bank.openMerchant({ id: `t${file.terminalIds[number - customers] ?? ''}`, currency })
-  return opened.then(() => notReplayed)
+  return number < customers
+    ? bank.openAccount({ id: `c${file.customerIds[number] ?? ''}`, currency })
+    : bank.openMerchant({ id: `t${file.terminalIds[number - customers] ?? ''}`, currency })
+}
+
+/**
+ * Customers who have money got it by their opening deposits, whose keys are older than those of their
+ * payments: while they are remembered all are (R1). Asked with a request that can't be done: a key that is
+ * known refuses it as another one's, before anything else is looked at.
+ * @throws CommandFailed keys_forgotten
+ */
+async function checkRemembered(
+  bank: Bank,
+  file: CardTransactions,
+  { currency, window }: ReplayOptions,
+  funded: readonly number[],
+): Promise<void> {
+  let forgotten = 0
+  const asking = new Pump({
+    ...{ count: funded.length, window },
+    send: (i) => {
+      const id = file.customerIds[funded[i]!] ?? ''
+      return bank.keyed.deposit({
+        ...{ account: `account/c${id}`, amount: 1, idempotencyKey: `opening-${id}` },
+        currency: currency === 'EUR' ? 'USD' : 'EUR',
+      })
+    },
+    onRefused: (_, code) => {
+      if (code !== 'idempotency_conflict') forgotten++
+    },
+  })
+  await asking.run()
+  if (forgotten === 0) return
+  throw new CommandFailed(
+    'keys_forgotten',
+    `The data folder has money of ${forgotten} customers of this file and has forgotten by which requests, so rows could be paid twice; nothing was paid. Use a new data folder.`,
+  )
 }
 
 /** What each customer needs for all rows of the file. */
