@@ -149,6 +149,7 @@ export type OpenRefusedCode =
   | 'invalid_options'
   | 'clock_off'
   | 'identity_lost'
+  | 'settings_differ'
 
 /** A rule of ours does not hold: a bug. The shard stops for good. */
 export class InvariantViolated extends Error {

@@ -115,6 +115,28 @@ describe('limits', () => {
     expect(bank.pay(alice, shop, 1)).toBe('limit_exceeded')
   })
 
+  it('Y2: do not come back where the zone has changed to one whose day is an earlier one', () => {
+    const settings = { timeZone: 'Pacific/Kiritimati' }
+    const bank = new TestBank({ now: noon, settings })
+    const alice = bank.open(0, 'alice', 10_000)
+    const shop = bank.openMerchant(1, 'shop')
+    const near = bank.openMerchant(0, 'near')
+    const legs = [{ payer: alice, payee: near, amount: 1, currency: 'CNY' }]
+    bank.do(alice, 'setLimits', { perDay: 1_000 })
+    for (const timeZone of ['Pacific/Kiritimati', 'Pacific/Pago_Pago', 'Pacific/Kiritimati']) {
+      settings.timeZone = timeZone
+      expect(bank.pay(alice, shop, 300)).toMatchObject({ status: 'settled' })
+    }
+    for (const timeZone of ['Pacific/Kiritimati', 'Pacific/Pago_Pago']) {
+      settings.timeZone = timeZone
+      expect(bank.pay(alice, shop, 101)).toBe('limit_exceeded')
+      expect(bank.pay(alice, near, 101)).toBe('limit_exceeded')
+      expect(bank.do(alice, 'transfer', { legs: [{ ...legs[0], amount: 101 }] })).toBe(
+        'limit_exceeded',
+      )
+    }
+  })
+
   it('do not come back on refund', () => {
     const bank = new TestBank()
     const alice = bank.open(0, 'alice', 100)

@@ -3,7 +3,11 @@
  *
  * Y1. The day of a moment depends on the moment, the zone and the zone's rules alone. The day is
  *     stored in the event that used it, so a replay never asks again.
+ * Y2. The day of an account's spending never goes back, also where the zone has changed to one behind:
+ *     what was spent today would not count any more.
  */
+import type { Turn } from '../../runtime/index.js'
+import type { AccountState } from './account-state.js'
 
 /** Days of one zone. Finding a day asks the zone's rules once per quarter of an hour of time. */
 class Calendar {
@@ -59,4 +63,13 @@ export function dayOf(time: number, timeZone: unknown): number {
     calendars.set(zone, calendar)
   }
   return calendar.dayOf(time)
+}
+
+/** @returns the day that a turn's spending counts for (Y2), as yyyymmdd. @throws RangeError for an unknown zone */
+export function spendingDay({
+  now,
+  settings,
+  state,
+}: Pick<Turn<AccountState>, 'now' | 'settings' | 'state'>): number {
+  return Math.max(state.day, dayOf(now, settings['timeZone']))
 }

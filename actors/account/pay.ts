@@ -15,7 +15,7 @@ import type { AccountEvents } from './account-events.js'
 import type { AccountProtocol } from './account-protocol.js'
 import { spendRefusal } from './account-rules.js'
 import type { AccountState } from './account-state.js'
-import { dayOf } from './calendar.js'
+import { spendingDay } from './calendar.js'
 import { foldFirst } from './payment-steps.js'
 
 /** What a client asks of the payer's account. */
@@ -32,7 +32,7 @@ export interface PayCommand {
 export function pay(turn: Turn<AccountState, AccountEvents>, input: PayCommand) {
   const { payee, amount, currency, manual } = input
   if (payee === turn.address || !isAmount(amount)) return refuse('invalid_request')
-  const day = dayOf(turn.now, turn.settings['timeZone'])
+  const day = spendingDay(turn)
   const refused = spendRefusal(turn.state, amount, currency, day)
   if (refused !== undefined) return refused
 

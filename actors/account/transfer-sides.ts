@@ -18,7 +18,7 @@ import type {
 } from './account-protocol.js'
 import { creditRefusal, foldAmount, spendRefusal } from './account-rules.js'
 import type { AccountState } from './account-state.js'
-import { dayOf } from './calendar.js'
+import { spendingDay } from './calendar.js'
 import { foldFirst } from './payment-steps.js'
 
 type AccountTurn = Turn<AccountState, AccountEvents>
@@ -73,7 +73,7 @@ function refusedSide(
   sides: readonly LegSide[],
   currency: string,
 ): SideRefused | null {
-  const day = dayOf(turn.now, turn.settings['timeZone'])
+  const day = spendingDay(turn)
   let { state } = turn
   let refused: SideRefused | null = null
   for (const { leg, pays, amount } of inOrder(sides)) {
@@ -97,7 +97,7 @@ function after(state: AccountState, amount: number, pays: boolean, day: number):
 }
 
 function moveSides(turn: AccountTurn, sides: readonly LegSide[], reference: string): void {
-  const day = dayOf(turn.now, turn.settings['timeZone'])
+  const day = spendingDay(turn)
   for (const { pays, other: counterparty, amount, peer } of inOrder(sides)) {
     foldFirst(turn, amount)
     if (pays) turn.emit('transferPaid', { reference, counterparty, amount, day, peer })

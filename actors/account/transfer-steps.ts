@@ -10,14 +10,14 @@ import type { AccountEvents } from './account-events.js'
 import type { LegCrossing, LegReturned, LegStep, Moved } from './account-protocol.js'
 import { creditRefusal, spendRefusal } from './account-rules.js'
 import type { AccountState } from './account-state.js'
-import { dayOf } from './calendar.js'
+import { spendingDay } from './calendar.js'
 import { foldFirst } from './payment-steps.js'
 
 type AccountTurn = Turn<AccountState, AccountEvents>
 
 export function transferHold(turn: AccountTurn, input: LegStep): number | Refusal {
   const { amount, currency } = input
-  const day = dayOf(turn.now, turn.settings['timeZone'])
+  const day = spendingDay(turn)
   const refused = spendRefusal(turn.state, amount, currency, day)
   if (refused !== undefined) return refused
   turn.emit('transferHeld', { reference: input.transfer, counterparty: input.other, amount, day })

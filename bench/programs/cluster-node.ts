@@ -55,7 +55,6 @@ async function join(setup: ClusterNodeSetup): Promise<string> {
     replicas,
     shards,
     actors: payments.actors,
-    settings: {},
     report: () => undefined,
     fail: (error) => {
       throw error

@@ -59,6 +59,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   'invalid_options',
   'api_keys_required',
   'shards_differ',
+  'settings_differ',
 ])
 
 /** Translates any error. */

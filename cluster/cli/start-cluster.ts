@@ -219,7 +219,8 @@ function nodeOptions(
     name,
     replicas: replicas ?? replicasDefault,
     actors: payments.actors,
-    settings: timeZone === undefined ? {} : { timeZone },
+    // The zone that is none in particular says the same as no zone.
+    ...(timeZone === undefined ? {} : { settings: timeZone === 'UTC' ? {} : { timeZone } }),
     ...(shards === undefined ? {} : { shards }),
     ...(snapshotKib === undefined ? {} : { snapshotJournalBytes: snapshotKib * 1024 }),
     ...formatsTried(),

@@ -25,7 +25,7 @@ import { ClusterClient, type Members } from './cluster-client.js'
 import { Departure } from './departure.js'
 import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
-import { clusterBucket, clusterIdentity, type ClusterIdentity } from './identity.js'
+import { clusterBucket, clusterFacts, type ClusterFacts } from './identity.js'
 import { knownJournals } from './known-journals.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
@@ -54,7 +54,7 @@ export class ClusterNode {
   readonly membership: Membership
   readonly assignments: ShardAssignments
   readonly coordinator: Coordinator
-  readonly identity: ClusterIdentity
+  readonly identity: ClusterFacts
   /** Settings of the whole cluster, followed while it runs. */
   readonly configuration: Configuration
   private readonly env: Env
@@ -83,7 +83,7 @@ export class ClusterNode {
     const bucket = await patiently(env, options.report, () => clusterBucket(env, place, replicas))
     options.opened?.({ name: `KV_suanpan_${cluster}`, replicas: bucket.replicas })
     const identity = await patiently(env, options.report, () =>
-      clusterIdentity(env, place, bucket, options.shards),
+      clusterFacts(env, place, bucket, options),
     )
     await patiently(env, options.report, () => checkFormatOfCluster(bucket, formatsOf(options)))
     const node = new ClusterNode(env, options, bucket, identity)
@@ -100,7 +100,7 @@ export class ClusterNode {
     env: Env,
     options: ClusterNodeOptions,
     bucket: KeyBucket,
-    identity: ClusterIdentity,
+    identity: ClusterFacts,
   ) {
     this.env = env
     this.options = options

@@ -9,12 +9,18 @@
 import { OpenRefused, type Env } from '../../runtime/index.js'
 import { NatsRefused, NatsUnreachable, type KeyBucket, type Nats } from '../../transport/index.js'
 import { pause } from '../membership/within.js'
+import { clusterSettings, type ClusterSettings } from './cluster-settings.js'
 
 export interface ClusterIdentity {
   readonly format: 1
   readonly shards: number
   /** Key of the hashes of idempotency keys, hex. */
   readonly secret: string
+}
+
+/** All that is the same for every node of a cluster. */
+export interface ClusterFacts extends ClusterIdentity {
+  readonly settings: ClusterSettings
 }
 
 const key = 'identity'
@@ -59,11 +65,26 @@ export async function clusterBucket(
 }
 
 /**
+ * Reads what a cluster is, or writes it.
+ * @param given what this node was started with
+ * @throws what {@link clusterIdentity} and {@link clusterSettings} throw
+ */
+export async function clusterFacts(
+  env: Env,
+  place: ClusterPlace,
+  bucket: KeyBucket,
+  given: { readonly shards?: number; readonly settings?: ClusterSettings },
+): Promise<ClusterFacts> {
+  const identity = await clusterIdentity(env, place, bucket, given.shards)
+  return { ...identity, settings: await clusterSettings(bucket, given.settings) }
+}
+
+/**
  * Reads the identity, or writes it.
  * @param shards checked when given
  * @throws OpenRefused shards_differ, newer_format, identity_lost; NatsUnreachable
  */
-export async function clusterIdentity(
+async function clusterIdentity(
   env: Env,
   place: ClusterPlace,
   bucket: KeyBucket,

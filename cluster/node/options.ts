@@ -10,7 +10,8 @@ import type {
 import { formatsRead } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { LeaseSettings } from '../membership/settings.js'
-import type { ClusterIdentity } from './identity.js'
+import type { ClusterSettings } from './cluster-settings.js'
+import type { ClusterFacts } from './identity.js'
 import type { ProcessVitals } from './vitals.js'
 
 export const requestTimeoutMsDefault = 30_000
@@ -33,7 +34,8 @@ export interface ClusterNodeOptions {
   readonly actors: ActorModule
   /** Shards of a new cluster; checked against an old one. */
   readonly shards?: number
-  readonly settings: Readonly<Record<string, unknown>>
+  /** What turns read as `turn.settings`: the same on all nodes. @default what the cluster has */
+  readonly settings?: ClusterSettings
   /** ms of shard time an idempotency key is remembered. @default 24 h */
   readonly idempotencyRetentionMs?: number
   /** Format of keys that carry their own time. @default 'none' */
@@ -63,15 +65,12 @@ export interface ClusterNodeOptions {
 }
 
 /** What the shards of a node run with. */
-export function nodeOptionsOf(
-  options: ClusterNodeOptions,
-  identity: ClusterIdentity,
-): ShardNodeOptions {
+export function nodeOptionsOf(options: ClusterNodeOptions, facts: ClusterFacts): ShardNodeOptions {
   return {
     actors: options.actors,
-    shards: identity.shards,
-    secret: identity.secret,
-    settings: options.settings,
+    shards: facts.shards,
+    secret: facts.secret,
+    settings: facts.settings,
     keyRetentionMs: options.idempotencyRetentionMs ?? keyRetentionMsDefault,
     keyTime: options.idempotencyKeyTime ?? 'none',
     keysPerShardMax,

@@ -13,6 +13,7 @@ beforeAll(async () => {
   const nats = await connectNats({ servers: servers.addresses, ...login })
   const bucket = await nats.bucket('suanpan_other', { replicas: 1 })
   await bucket.put('identity', Buffer.from('{"format":1,"shards":16,"secret":"00"}'), 0)
+  await bucket.put('settings', Buffer.from('{"timeZone":"Asia/Tokyo"}'), 0)
   await nats.close()
 })
 afterEach(async () => {
@@ -100,6 +101,12 @@ describe('start --processes', () => {
   it.each([
     ['a wrong password', ['--nats-user', 'stranger'], 'nats_login', 1],
     ['another number of shards', ['--cluster', 'other'], 'shards_differ', 2],
+    [
+      'another zone',
+      ['--cluster', 'other', '--shards', '16', '--time-zone', 'UTC'],
+      'settings_differ',
+      2,
+    ],
     ['servers that may lose payments', ['--replicas', '3'], 'nats_settings', 1],
     ['a file that is not there', ['--nats-ca', '/nowhere/ca.pem'], 'nats_options', 2],
   ])('S3: %s ends it with its sentence', async (_, words, code, exit) => {

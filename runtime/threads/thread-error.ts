@@ -45,6 +45,7 @@ const openRefusedCodes: readonly string[] = [
   'invalid_options',
   'clock_off',
   'identity_lost',
+  'settings_differ',
 ] satisfies OpenRefusedCode[]
 
 export function rebuildError(error: ThreadError): Error {

@@ -1,0 +1,46 @@
+/**
+ * The settings that turns read, such as the zone of daily limits: written once by the first node, and the same
+ * for all.
+ *
+ * C4. A node with others does not join. It would decide the same request in another way: a day's limit would
+ *     begin anew with every move of an account between two zones.
+ */
+import { OpenRefused } from '../../runtime/index.js'
+import { NatsUnreachable, type KeyBucket } from '../../transport/index.js'
+
+export type ClusterSettings = Readonly<Record<string, unknown>>
+
+const key = 'settings'
+const triesMax = 5
+
+/**
+ * Reads the settings of a cluster, or writes them.
+ * @param given what this node was started with; absent: whatever the cluster has
+ * @throws OpenRefused settings_differ; NatsUnreachable
+ */
+export async function clusterSettings(
+  bucket: KeyBucket,
+  given: ClusterSettings | undefined,
+): Promise<ClusterSettings> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    const entry = await bucket.get(key)
+    if (entry !== undefined) return checked(Buffer.from(entry.value).toString(), given)
+    // Won or lost, what counts is what stands there.
+    await bucket.put(key, Buffer.from(textOf(given ?? {})), 0)
+  }
+  throw new NatsUnreachable('The cluster could not be set up: its bucket takes no key. Try again.')
+}
+
+function checked(text: string, given: ClusterSettings | undefined): ClusterSettings {
+  if (given === undefined || textOf(given) === text) return JSON.parse(text) as ClusterSettings
+  throw new OpenRefused(
+    'settings_differ',
+    `The cluster was made with the settings ${text}; this node was started with ${textOf(given)}. Start it with the same, or without.`,
+  )
+}
+
+/** Settings that say the same are the same text. */
+function textOf(settings: ClusterSettings): string {
+  const names = Object.keys(settings).sort()
+  return JSON.stringify(Object.fromEntries(names.map((name) => [name, settings[name]])))
+}
