@@ -116,9 +116,11 @@ export interface BalanceView {
 export interface AuditView {
   readonly currencies: readonly {
     readonly currency: string
+    /** Totals of all shards may be beyond the safe integers: then the nearest number. */
     readonly accounts: number
     readonly world: number
     readonly transit: number
+    /** Reckoned exactly. */
     readonly sum: number
   }[]
   readonly inFlight: readonly {

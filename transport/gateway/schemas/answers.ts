@@ -130,10 +130,10 @@ export const auditSchema: Schema = objectOf({
     type: 'array',
     items: objectOf({
       currency: currencyField,
-      accounts: countField('Sum over all accounts and merchants.'),
-      world: countField('Money that came in, negative.'),
-      transit: countField('Money between shards.'),
-      sum: countField('Zero when nothing was lost or made.'),
+      accounts: countField('Sum over all accounts and merchants; beyond 2^53 the nearest number.'),
+      world: countField('Money that came in, negative; rounded likewise.'),
+      transit: countField('Money between shards; rounded likewise.'),
+      sum: countField('Zero when nothing was lost or made; reckoned exactly.'),
     }),
   },
   inFlight: {
