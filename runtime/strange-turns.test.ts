@@ -25,6 +25,7 @@ const noData: Things = {
     return circle
   },
   'half a surrogate pair': () => '\ud800',
+  'a field named by half a surrogate pair': () => ({ '\ud800': 1 }),
   'a field named __proto__': () => JSON.parse('{"__proto__":1}') as unknown,
   'a proxy that throws': () =>
     new Proxy(

@@ -8,6 +8,7 @@ export {
   ShapedCodec,
   unpack,
 } from './codec/codec.js'
+export { assertPlainBeside } from './codec/plain-check.js'
 export type { PlainReader } from './codec/plain-reader.js'
 export type { Link } from './link/link.js'
 export { memoryLinkPair } from './link/memory/memory-link.js'

@@ -2,6 +2,7 @@ import assert from 'node:assert'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openRow, RowWriter } from './codec.js'
+import { assertPlainBeside } from './plain-check.js'
 import { readPlain } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
@@ -113,14 +114,72 @@ describe('the plain codec', () => {
     ['an error', new Error('lost')],
     ['a pattern', /x/],
     ['half a surrogate pair', 'x\ud800y'],
+    ['half a surrogate pair as a name', { 'x\ud800y': 1 }],
     ['a field that no object can be given', JSON.parse('{"__proto__":1}')],
     ['a proxy that throws', new Proxy({}, { get: () => assert.fail('a trap') })],
   ])('C7: refuses %s, alone or inside', (_, value: unknown) => {
     const table = new ShapeTable()
     for (const wrapped of [value, [value], { field: value }]) {
       expect(() => writer.write(wrapped, table)).toThrow()
+      expect(() => assertPlainBeside(wrapped, undefined)).toThrow()
+      expect(() => assertPlainBeside(wrapped, { field: {} })).toThrow()
     }
     expect(readPlain(writer.write({ field: {} }, table), table.shapes)).toStrictEqual({ field: {} })
+  })
+
+  it('C8: lets pass what can be written, whatever passed before', () => {
+    fc.assert(
+      fc.property(plain, plain, (value, passed) => {
+        assertPlainBeside(value, passed)
+        assertPlainBeside({ value }, { value: passed })
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('C8: looks at nothing again that passed in the same place', () => {
+    let looks = 0
+    const counted = new Proxy<Record<string, number>>(
+      { coins: 1 },
+      {
+        get: (target, name) => {
+          looks++
+          return target[String(name)]
+        },
+      },
+    )
+    const passed = { list: [counted], field: { counted } }
+    assertPlainBeside(passed, undefined)
+    const first = looks
+    expect(first).toBeGreaterThan(0)
+    assertPlainBeside({ list: [...passed.list, 2], field: { ...passed.field, more: 1 } }, passed)
+    expect(looks).toBe(first)
+    assertPlainBeside({ elsewhere: counted }, passed)
+    expect(looks).toBeGreaterThan(first)
+  })
+
+  it('C8: what an object of a class has beside its fields has not passed', () => {
+    const date = new Date(0)
+    class Dated {
+      readonly coins = 1
+      get date(): Date {
+        return date
+      }
+    }
+    const dated = new Dated()
+    assertPlainBeside(dated, undefined)
+    expect(() => assertPlainBeside({ date }, dated)).toThrow('a Date is no plain data')
+  })
+
+  it('C8: refuses what is too deep to be written, or is in itself', () => {
+    const circle: Record<string, unknown> = {}
+    circle['circle'] = circle
+    expect(() => assertPlainBeside(circle, undefined)).toThrow('nested so deep')
+    let deep: unknown = 'bottom'
+    for (let level = 0; level < 1_000; level++) deep = [deep]
+    assertPlainBeside(deep, undefined)
+    expect(() => writer.write(deep, new ShapeTable())).not.toThrow()
+    expect(() => assertPlainBeside({ deep }, undefined)).toThrow('nested so deep')
   })
 
   it('C6: writes what comes again in a stretch once, and reads the same back', () => {

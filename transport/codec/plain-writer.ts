@@ -15,9 +15,9 @@
  *     things come again and again in one turn. Only the first few are remembered, by a rule both sides
  *     follow, and none outside of stretches.
  * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
- * C7. What could not be read as it was written is refused: dates, maps, promises and the like, which would
- *     come back empty, and half a surrogate pair, which has no UTF-8.
+ * What is no plain data is refused (C7, `plain-rules.ts`).
  */
+import { assertNothingElse, assertText } from './plain-rules.js'
 import { namesOf, shapeRoot, ShapeTable, stepTo, type ShapeNode } from './shape-table.js'
 
 const smallIntegers = 96
@@ -33,17 +33,6 @@ export const rememberedCharactersMin = 6
 const shapeFieldsMax = 256
 /** ASCII strings up to this length are written by hand: a native copy costs more than it saves. */
 const loopBytesMax = 120
-
-/** In Node since 20, in the library of TypeScript since ES2024. */
-function isWellFormed(text: string): boolean {
-  return (text as string & { isWellFormed(): boolean }).isWellFormed()
-}
-
-/** An object without fields is an empty record, or something whose contents are no fields (C7). */
-function assertNothingElse(value: object): void {
-  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
-  if (tag !== 'Object') throw new TypeError(`a ${tag} is no plain data`)
-}
 
 /** Writes plain data into one growing buffer. */
 export class PlainWriter {
@@ -177,7 +166,7 @@ export class PlainWriter {
         return
       }
     }
-    if (!isWellFormed(value)) throw new TypeError('half a surrogate pair is no plain data')
+    assertText(value)
     const bytes = Buffer.byteLength(value, 'utf8')
     this.grow(bytes + headRoom)
     this.buffer[this.at++] = 0x07

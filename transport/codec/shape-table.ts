@@ -5,6 +5,7 @@
  * C5. The tree of names is shared by all tables and stays in the cache; it only finds numbers faster.
  *     What a table says follows from what was written with it alone: same data, same bytes.
  */
+import { assertName } from './plain-rules.js'
 
 const shapesMax = 512
 /** Names in a tree, about; a fuller one is left for a new one. */
@@ -67,12 +68,12 @@ export function shapeRoot(): ShapeNode {
 /**
  * Names of an object's fields, as its values are walked over: with inherited ones. A list that is shorter
  * than the values would make all that follows unreadable.
- * @throws TypeError for a name that no object can be given back
+ * @throws TypeError for a name that can't be written, or that no object can be given back
  */
 export function namesOf(value: object): string[] {
   const names: string[] = []
   for (const name in value) {
-    if (name === '__proto__') throw new TypeError('a field named "__proto__" is no plain data')
+    assertName(name)
     names.push(name)
   }
   return names
