@@ -6,13 +6,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createRuntime, defineActor, type Runtime } from './index.js'
+import { createRuntime, defineActor, type Address, type Runtime } from './index.js'
 
 type Things = Record<string, () => unknown>
 
 /** What no journal and no link can carry. */
 const noData: Things = {
   'a promise': () => Promise.resolve(1),
+  'a promise that rejects': () => Promise.reject(new Error('nobody waits for this')),
   'a date': () => new Date(0),
   'a map': () => new Map([[1, 2]]),
   'a function': () => () => 1,
@@ -38,6 +39,21 @@ const noData: Things = {
     ),
 }
 
+/** What a handler may throw, and nobody can ask what it is. */
+const thrown: Things = {
+  'an error': () => new Error('thrown'),
+  undefined: () => undefined,
+  null: () => null,
+  'a symbol': () => Symbol('x'),
+  'an object of no class': () => Object.create(null) as unknown,
+  'a proxy that throws': () => {
+    const trap = (): never => {
+      throw new Error('a trap')
+    }
+    return new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap })
+  },
+}
+
 const nothing: { readonly held: unknown; readonly fills: number } = { held: null, fills: 0 }
 
 const box = defineActor({
@@ -49,7 +65,12 @@ const box = defineActor({
       held: data.extra,
       fills: state.fills + 1,
     }),
+    holdOdd: (state, data: { name: string }) => ({ ...state, held: noData[data.name]!() }),
+    becomeOdd: (_state, data: { name: string }) => noData[data.name]!() as typeof nothing,
+    rowOdd: (state, _data: { name: string }) => state,
   },
+  history: ({ event, data }) =>
+    event === 'rowOdd' ? noData[(data as { name: string }).name]!() : undefined,
   commands: {
     put(turn, input: { thing: unknown }) {
       turn.emit('put', input)
@@ -59,6 +80,22 @@ const box = defineActor({
       turn.emit('put', { thing: noData[input.name]!() })
     },
     answerOdd: (_turn, input: { name: string }) => noData[input.name]!(),
+    emitOdd(turn, input: { event: 'holdOdd' | 'becomeOdd' | 'rowOdd'; name: string }) {
+      turn.emit('put', { thing: 'before' })
+      turn.emit(input.event, { name: input.name })
+    },
+    throwOdd(turn, input: { name: string }) {
+      turn.emit('put', { thing: 'half' })
+      throw thrown[input.name]!()
+    },
+    catchOdd(turn, input: { name: string }) {
+      try {
+        turn.call(turn.address as Address<Throwing>, 'throwOdd', input)
+      } catch {
+        // As if nothing had happened: half of it has.
+      }
+      return turn.state.fills
+    },
     putInherited(turn) {
       turn.emit(
         'inherited',
@@ -77,8 +114,14 @@ const box = defineActor({
     },
   },
   replays: { putAndRemember: (_view, note) => Object.values(noData)[note]!() },
-  queries: { held: (view) => view.self.held, fills: (view) => view.self.fills },
+  queries: {
+    held: (view) => view.self.held,
+    fills: (view) => view.self.fills,
+    odd: (_view, input: { name: string }) => noData[input.name]!(),
+  },
 })
+
+type Throwing = { throwOdd(input: { name: string }): void }
 
 let dataDir = ''
 let runtime: Runtime
@@ -128,6 +171,37 @@ describe('a handler', () => {
       expect(await runtime.actor(box, 'strange').held()).toBe('remembered')
     },
   )
+
+  const oddEvents = ['holdOdd', 'becomeOdd', 'rowOdd'] as const
+  it.each(Object.keys(noData))(
+    'whose event makes a state or a row of %s fails alone',
+    async (name) => {
+      const strange = runtime.actor(box, 'strange')
+      for (const event of oddEvents) {
+        await expect(strange.emitOdd({ event, name })).rejects.toMatchObject({
+          code: 'actor_failed',
+        })
+        await strange.put({ thing: 'fine' })
+      }
+      expect(await strange.fills()).toBe(oddEvents.length)
+      await runtime.snapshot()
+      await reopen()
+      expect(await runtime.actor(box, 'strange').held()).toBe('fine')
+    },
+  )
+
+  it.each(Object.keys(noData))('that answers a query with %s fails alone', async (name) => {
+    const strange = runtime.actor(box, 'strange')
+    await expect(strange.odd({ name })).rejects.toMatchObject({ code: 'actor_failed' })
+    expect(await strange.fills()).toBe(0)
+  })
+
+  it.each(Object.keys(thrown))('that throws %s has done nothing, caught or not', async (name) => {
+    const strange = runtime.actor(box, 'strange')
+    await expect(strange.throwOdd({ name })).rejects.toMatchObject({ code: 'actor_failed' })
+    await expect(strange.catchOdd({ name })).rejects.toMatchObject({ code: 'actor_failed' })
+    expect(await strange.put({ thing: 'fine' })).toBe(1)
+  })
 
   it('that refuses without a code fails', async () => {
     const refusing = runtime.actor(box, 'strange').refuseWithout(undefined)

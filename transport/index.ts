@@ -9,6 +9,7 @@ export {
   unpack,
 } from './codec/codec.js'
 export { assertPlainBeside } from './codec/plain-check.js'
+export { disownPromise } from './codec/plain-rules.js'
 export type { PlainReader } from './codec/plain-reader.js'
 export type { Link } from './link/link.js'
 export { memoryLinkPair } from './link/memory/memory-link.js'

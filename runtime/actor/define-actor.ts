@@ -38,16 +38,21 @@ export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C =
   readonly kind: string
   /** Version of this kind's events and state. A journal with a newer one is refused. @default 1 */
   readonly version?: number
-  /** State of an actor that never had an event. Frozen, shared by all. */
+  /** State of an actor that never had an event: plain data. Frozen, shared by all. */
   readonly state: S
   /**
    * True when a state is a flat record that nobody keeps: no event, message, timer or answer holds it, and
    * each event makes a new one with the same fields. Then it stays where it is in memory, and the collector
-   * has nothing to do with it.
+   * has nothing to do with it. A promise: what of such a state, or of its rows of history, is no plain data is
+   * not found out before it is written, and stops the runtime then.
    * @default false
    */
   readonly flat?: boolean
-  /** Evolve: pure functions from state and data to the next state; they must not change `state`. */
+  /**
+   * Evolve: pure functions from state and data to the next state, which is plain data; they must not change
+   * `state`. A turn whose event gives anything else fails. What a state shares with the one before is not
+   * looked at again, so a large one costs what the event changes of it.
+   */
   readonly events: E
   /** Decide: synchronous; return an output or a refusal. */
   readonly commands: C

@@ -5,6 +5,7 @@ import { keyOf, shardOfHome, type Address } from './address.js'
 import type { ActorDefinition, ActorModule, TallyDefinition } from './define-actor.js'
 import type { QueryView, ShardView, Turn } from './turn.js'
 import { OpenRefused } from '../errors.js'
+import { assertPlainBeside } from '../../transport/index.js'
 import { FlatStates } from './flat-states.js'
 
 type CommandHandler = (turn: Turn<unknown>, input: unknown) => unknown
@@ -46,11 +47,14 @@ export class Kind {
   /** Of a kind whose states stay in place. */
   readonly flat: FlatStates | undefined
 
-  /** @param firstPlace of its events among those of all kinds */
+  /**
+   * @param firstPlace of its events among those of all kinds
+   * @throws OpenRefused invalid_options
+   */
   constructor(definition: ActorDefinition, firstPlace: number) {
     this.name = definition.kind
     this.version = definition.version ?? 1
-    this.initial = deepFreeze(definition.state)
+    this.initial = initialOf(definition)
     this.definition = definition
     const tag = `${this.name}@${this.version}.`
     let place = firstPlace
@@ -211,6 +215,20 @@ function mapOf<F, T>(handlers: object, make: (handler: F, name: string) => T): M
   return new Map(
     Object.entries(handlers).map(([name, handler]) => [name, make(handler as F, name)]),
   )
+}
+
+/** The state all actors of a kind begin with. @throws OpenRefused invalid_options when it is no plain data */
+function initialOf({ kind, state }: ActorDefinition): unknown {
+  try {
+    assertPlainBeside(state, undefined)
+  } catch (error) {
+    const why = (error as Error).message
+    throw new OpenRefused(
+      'invalid_options',
+      `The state of the kind "${kind}" is to be plain data: ${why}.`,
+    )
+  }
+  return deepFreeze(state as unknown)
 }
 
 function deepFreeze<T>(value: T): T {

@@ -11,7 +11,7 @@ import { isParked, isRemembered, isUnbound } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
-import { openRow, RowWriter } from '../../transport/index.js'
+import { disownPromise, openRow, RowWriter } from '../../transport/index.js'
 import { requested, type KeyInsert } from './committed-turn.js'
 import { answerKinds, type AnswerKind, type QueuedRequest, type ShardRequest } from './requests.js'
 import { ActorView } from './shard-view.js'
@@ -104,6 +104,7 @@ export class RequestRunner {
     }
     try {
       const outcome = run(new ActorView(state, request.address, this.shard.now()), request.input)
+      if (disownPromise(outcome)) throw new Error(`${kind.name}.${request.name} is async`)
       if (isParked(outcome)) this.park({ request, note: undefined }, outcome.parkedOn)
       else if (isRefusal(outcome)) {
         this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
@@ -225,7 +226,9 @@ export class RequestRunner {
     const { state } = this.shard
     const replays = state.kinds.of(request.address)!.replays.get(request.name)
     if (replays === undefined) throw new Error(`${request.name} remembers notes but has no replays`)
-    return replays(new ActorView(state, request.address, this.shard.now()), note)
+    const answer = replays(new ActorView(state, request.address, this.shard.now()), note)
+    if (disownPromise(answer)) throw new Error(`the replays of ${request.name} are async`)
+    return answer
   }
 
   /** A `replays` function that throws, or gives what is no plain data, is a bug of the kind. */

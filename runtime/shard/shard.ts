@@ -309,7 +309,7 @@ export class Shard implements TurnShard {
   ): TurnResult {
     try {
       const outcome = tx.run(address, command, input)
-      if (tx.failure !== undefined) throw new Error('a call failed', { cause: tx.failure })
+      if (tx.hasFailed) throw new Error('a call failed', { cause: tx.failure })
       if (isParked(outcome) && tx.dirty)
         throw new Error('a turn that parks must not change anything')
       if (answering !== undefined)
@@ -320,7 +320,7 @@ export class Shard implements TurnShard {
       return { outcome, threw: false }
     } catch (error) {
       tx.rollback()
-      if (error instanceof UnknownCommand) {
+      if (UnknownCommand.is(error)) {
         return { outcome: refusal('unknown_command', error.message, false), threw: true }
       }
       this.services.report('actor_failed', { address, command, error })

@@ -14,6 +14,7 @@ import { Parked, Remembered, type SendOptions, type TimerId, type Turn } from '.
 import { runtimeCodes } from '../errors.js'
 import { limits } from '../limits.js'
 import { Message } from '../messaging/message.js'
+import { disownPromise } from '../../transport/index.js'
 import type { Activation, ShardState } from './shard-state.js'
 import { TurnPart, UnknownCommand } from './turn-part.js'
 
@@ -76,8 +77,10 @@ export class Transaction {
   private readonly failing: { readonly shard: TurnShard; readonly address: Address }[] = []
   private readonly contexts: TurnContext[] = []
   private depth = 0
-  /** What a handler threw first, if any did. */
-  failure: unknown
+  /** True once a handler threw: whatever it threw, undefined too. */
+  hasFailed = false
+  /** What the first one threw. */
+  failure: unknown = undefined
 
   constructor(random: () => number, settings: Readonly<Record<string, unknown>>) {
     this.services = { random, settings }
@@ -89,7 +92,7 @@ export class Transaction {
     this.main.begin(shard.state, shard.now())
     this.nearCount = 0
     this.nearAddress = ''
-    this.failure = undefined
+    this.forgetFailure()
     return this
   }
 
@@ -114,13 +117,14 @@ export class Transaction {
     context.begin(part, activation)
     try {
       const outcome = handler(context, input)
-      if (outcome instanceof Promise) {
+      if (disownPromise(outcome)) {
         throw new Error(`${activation.kind.name}.${command} is async; turns must be synchronous`)
       }
       return outcome
     } catch (error) {
       // A caller that catches this can't save the turn: the callee may have done half its work.
-      this.failure ??= error
+      if (!this.hasFailed) this.failure = error
+      this.hasFailed = true
       throw error
     } finally {
       context.end()
@@ -169,8 +173,13 @@ export class Transaction {
       part.shard.undraft()
     }
     this.nearCount = 0
-    this.failure = undefined
+    this.forgetFailure()
     this.main.rollback()
+  }
+
+  private forgetFailure(): void {
+    this.hasFailed = false
+    this.failure = undefined
   }
 
   /** Sets aside who failed too often in the turn that is over. */
@@ -203,7 +212,7 @@ export class Transaction {
   }
 
   private attemptNear(part: NearPart, address: Address, command: string, input: unknown): unknown {
-    const { failure } = this
+    const { hasFailed, failure } = this
     try {
       const outcome = this.runOn(part, this.actor(part, address), command, input)
       if (outcome instanceof Parked) throw new Error('a called turn must not park')
@@ -212,8 +221,9 @@ export class Transaction {
       return outcome
     } catch (error) {
       part.rollback()
+      this.hasFailed = hasFailed
       this.failure = failure
-      if (error instanceof UnknownCommand) return refusal('unknown_command', error.message, false)
+      if (UnknownCommand.is(error)) return refusal('unknown_command', error.message, false)
       const { shard } = part
       if (shard.callFailed(address, command, error)) this.failing.push({ shard, address })
       return refusal('actor_failed', runtimeCodes.actor_failed.advice, false)

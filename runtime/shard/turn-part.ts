@@ -5,7 +5,9 @@
  *     them, those of called actors included.
  */
 import type { Address } from '../actor/address.js'
+import type { Kind } from '../actor/kinds.js'
 import type { Message } from '../messaging/message.js'
+import { assertPlainBeside, disownPromise } from '../../transport/index.js'
 import type { TimerChange, TurnDraft } from './committed-turn.js'
 import { AppliedChange, type Activation, type ShardState } from './shard-state.js'
 
@@ -16,7 +18,15 @@ export interface Wake {
 }
 
 /** A command that nobody understands: an error of the caller, not of the actor. */
-export class UnknownCommand extends Error {}
+export class UnknownCommand extends Error {
+  // Private: to look for it runs no code of what was thrown, which may be a proxy.
+  readonly #isOne = true
+
+  /** Tells it from whatever else a handler may throw. */
+  static is(thrown: unknown): thrown is UnknownCommand {
+    return typeof thrown === 'object' && thrown !== null && #isOne in thrown
+  }
+}
 
 /** Events of one turn whose objects are kept for the next ones. */
 const spareChangesMax = 64
@@ -85,13 +95,17 @@ export class TurnPart {
     const { kind } = activation
     const handler = kind.events.get(event)
     if (handler === undefined) throw new Error(`${kind.name} has no event "${event}"`)
-    const after = handler.evolve(activation.state, data)
+    const before = activation.state
+    const after = handler.evolve(before, data)
     if (after === undefined) throw new Error(`event ${handler.tag} returned no state`)
+    if (disownPromise(after)) throw new Error(`event ${handler.tag} is async`)
+    // A flat kind promises plain states; of others a snapshot would find it out, too late.
+    if (kind.flat === undefined) assertPlainBeside(after, before)
     const { changes, spareChanges } = this
     const change = spareChanges[changes.length] ?? new AppliedChange()
     if (changes.length < spareChangesMax) spareChanges[changes.length] = change
     change.set(activation, handler, data, after)
-    change.row = kind.definition.history?.(change)
+    change.row = rowOf(kind, change)
     activation.state = after
     changes.push(change)
   }
@@ -106,6 +120,16 @@ export class TurnPart {
     this.state.timers.next = this.timerBefore
     this.begin(this.state, this.now)
   }
+}
+
+/** The row an event adds to the history. @throws TypeError when it is no plain data, but for flat kinds */
+function rowOf(kind: Kind, change: AppliedChange): unknown {
+  const { definition } = kind
+  if (definition.history === undefined) return undefined
+  const row = definition.history(change)
+  if (disownPromise(row)) throw new Error(`the history of ${kind.name} is async`)
+  if (kind.flat === undefined) assertPlainBeside(row, undefined)
+  return row
 }
 
 /** Takes all items out. Popping: setting a length leaves compiled code, thousands of times a second. */

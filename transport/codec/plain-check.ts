@@ -16,7 +16,6 @@ type Fields = Readonly<Record<string, unknown>>
 const levelsMax = 1_000
 
 const noList: readonly unknown[] = []
-const isField = Object.prototype.propertyIsEnumerable
 
 /**
  * @param passed is plain data, of which `value` may keep any parts at their places
@@ -62,5 +61,7 @@ function checkRecord(value: Fields, passed: unknown, level: number): void {
 /** Only a field has passed: not what an object of a class has beside its fields. */
 function fieldOf(passed: unknown, name: string): unknown {
   if (typeof passed !== 'object' || passed === null) return undefined
-  return isField.call(passed, name) ? (passed as Fields)[name] : undefined
+  return Object.prototype.propertyIsEnumerable.call(passed, name)
+    ? (passed as Fields)[name]
+    : undefined
 }

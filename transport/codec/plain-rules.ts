@@ -25,5 +25,22 @@ export function assertName(name: string): void {
 /** An object without fields is an empty record, or something whose contents are no fields. @throws TypeError */
 export function assertNothingElse(value: object): void {
   const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
-  if (tag !== 'Object') throw new TypeError(`a ${tag} is no plain data`)
+  if (tag === 'Object') return
+  disownPromise(value)
+  throw new TypeError(`a ${tag} is no plain data`)
+}
+
+/**
+ * Takes the rejection of a promise that is refused, and loses it: nobody waits for it, and one that nobody
+ * takes would end the process.
+ * @returns whether it is a promise
+ */
+export function disownPromise(given: unknown): given is Promise<unknown> {
+  if (!(given instanceof Promise)) return false
+  given.then(ignore, ignore)
+  return true
+}
+
+function ignore(): void {
+  // Who gave the promise is told that it is none of the things it may be.
 }
