@@ -3,6 +3,7 @@
  *
  * L1. Every request ends once: with its answer, or with `outcome_unknown` when its time is over.
  * L2. What a client may have unanswered is bounded; beyond it requests are shed, not queued.
+ * L3. A client that drains takes nothing more, and answers what it took: under any load it comes to an end.
  */
 import type { Address } from './actor/address.js'
 import type { Answered, CommandOptions } from './actor/client.js'
@@ -63,6 +64,8 @@ export class RequestClient {
   private moment = 0
   private sweep: TimerHandle | undefined
   private ended: Fault | undefined
+  /** Why nothing more is taken, while what was taken before may still be answered. */
+  private draining: Fault | undefined
   private readonly idleWaiters: (() => void)[] = []
 
   constructor(env: Env, options: RequestClientOptions) {
@@ -99,6 +102,12 @@ export class RequestClient {
       if (this.pending.take(id, this.ending)) settle(this.ending, kind, value)
     })
     if (this.pending.size === 0) this.becameIdle()
+  }
+
+  /** Takes no more from now on. Resolves when everything taken before has been answered (L3). */
+  drain(): Promise<void> {
+    this.draining ??= new Fault('closed')
+    return this.idle()
   }
 
   /** Resolves when everything sent has been answered. */
@@ -170,6 +179,7 @@ export class RequestClient {
 
   private problemWith(address: Address, options: CommandOptions | undefined): Fault | undefined {
     if (this.ended !== undefined) return this.ended
+    if (this.draining !== undefined) return this.draining
     if (this.pending.size >= this.options.requestsMax) {
       return new Fault('overloaded')
     }

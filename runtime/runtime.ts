@@ -26,7 +26,7 @@ import { limits } from './limits.js'
 import { KeyedHash } from './messaging/keyed-hash.js'
 import { resolveOptions, type ResolvedOptions, type RuntimeOptions } from './options.js'
 import { RequestClient } from './request-client.js'
-import { memoryLinkPair, PortLink, type Link } from '../transport/index.js'
+import { disownPromise, memoryLinkPair, PortLink, type Link } from '../transport/index.js'
 import {
   openInline,
   ShardWorker,
@@ -55,7 +55,10 @@ export interface Runtime extends RuntimeClient {
   shardStatus(options?: { tallies?: boolean }): Promise<ShardStatus[]>
   /** Writes snapshots of all shards now, so that the next start is quick. */
   snapshot(): Promise<void>
-  /** Ends: answers what was asked, makes everything durable, seals the journal, stops the threads. */
+  /**
+   * Ends: answers what was asked before, makes everything durable, seals the journal, stops the threads. What is
+   * asked from the call on is rejected with `closed`.
+   */
   close(): Promise<void>
 }
 
@@ -255,7 +258,7 @@ class EmbeddedRuntime implements Runtime {
       return
     }
     this.state = 'closing'
-    await this.client.idle()
+    await this.client.drain()
     this.client.end(new Fault('closed'))
     const ends = (await this.all({ type: 'seal' })) as LaneEnd[]
     await this.folder.close(ends)
@@ -321,10 +324,22 @@ class EmbeddedRuntime implements Runtime {
 
   private listener(): ThreadListener {
     return {
-      report: (event, detail) => this.callbacks.onReport?.(event, detail),
+      report: (event, detail) => {
+        this.report(event, detail)
+      },
       fail: (error) => {
         this.fail(error instanceof Error ? error : new Error(String(error)))
       },
+    }
+  }
+
+  /** Tells the caller's callback. What it throws, now or later, is its own affair, and stops nothing here. */
+  private report(event: string, detail: Record<string, unknown>): void {
+    try {
+      const given: unknown = this.callbacks.onReport?.(event, detail)
+      disownPromise(given)
+    } catch {
+      // Nobody is left to be told.
     }
   }
 

@@ -104,7 +104,7 @@ export class SimulatedNode {
   }
 
   async close(): Promise<void> {
-    await this.client.idle()
+    await this.client.drain()
     this.client.end(new Fault('closed'))
     const ends = (await this.all({ type: 'seal' })) as LaneEnd[]
     await this.folder.close(ends)
