@@ -32,3 +32,13 @@ it('a bug comes with its name and stack', () => {
   expect(sent(bug)).toMatchObject({ name: 'RangeError', message: 'too far', stack: bug.stack })
   expect(sent('nonsense')).toMatchObject({ message: 'nonsense' })
 })
+
+it('whatever was thrown can be sent, also what does not say what it is', () => {
+  const trap = (): never => {
+    throw new Error('a trap')
+  }
+  const things = [undefined, null, 5n, Symbol('x'), Object.create(null), { toString: trap }]
+  const proxy = new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap })
+  const strange = Object.assign(new Error('lost'), { name: trap, message: new Map(), stack: trap })
+  for (const thrown of [...things, proxy, strange]) expect(sent(thrown)).toBeInstanceOf(Error)
+})

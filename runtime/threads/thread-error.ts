@@ -8,17 +8,29 @@ import {
 } from '../errors.js'
 import type { SystemFacts, ThreadError } from './thread-protocol.js'
 
+/** Of anything that was thrown: what can't even be asked what it is, says nothing but that. */
 export function flattenError(error: unknown): ThreadError {
+  try {
+    return flatten(error)
+  } catch {
+    return { code: 'Error', message: 'what was thrown does not say what it is' }
+  }
+}
+
+function flatten(error: unknown): ThreadError {
   if (error instanceof OpenRefused) {
     const { code, message, place } = error
     return place === undefined ? { code, message } : { code, message, place }
   }
   if (error instanceof Fault) return { code: error.code, message: error.message }
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+  // A user's error may have anything in these places, also what no thread can be sent.
+  const fields: { name: unknown; message: unknown; stack?: unknown } =
+    error instanceof Error ? error : new Error(String(error))
+  const { name, message, stack } = fields
   const system = systemFacts(error)
   return {
-    ...{ code: name, message },
-    ...(stack === undefined ? {} : { stack }),
+    ...{ code: String(name), message: String(message) },
+    ...(typeof stack === 'string' ? { stack } : {}),
     ...(system === undefined ? {} : { system }),
   }
 }
