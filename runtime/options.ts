@@ -4,7 +4,7 @@
 import type { ActorModule } from './actor/define-actor.js'
 import { OpenRefused } from './errors.js'
 import { limits } from './limits.js'
-import type { KeyTimeFormat } from './messaging/key-time.js'
+import { keyTimeFormats, type KeyTimeFormat } from './messaging/key-time.js'
 
 /** Options of {@link createRuntime}. */
 export interface RuntimeOptions {
@@ -71,6 +71,7 @@ export interface ResolvedOptions {
 
 /** @throws OpenRefused invalid_options, with a sentence */
 export function resolveOptions(options: RuntimeOptions, cores: number): ResolvedOptions {
+  checkActors(options)
   const worker = options.actors.module !== undefined
   const threads = options.threads ?? (worker ? Math.max(1, cores - 1) : 0)
   if (threads > 0 && !worker) {
@@ -97,7 +98,7 @@ export function resolveOptions(options: RuntimeOptions, cores: number): Resolved
       1_000,
       Number.MAX_SAFE_INTEGER,
     ),
-    idempotencyKeyTime: options.idempotencyKeyTime ?? 'none',
+    idempotencyKeyTime: keyTimeFormat(options.idempotencyKeyTime ?? 'none'),
     idempotencyKeysPerShard: whole(
       'idempotencyKeysPerShard',
       options.idempotencyKeysPerShard ?? limits.keysPerShardMax,
@@ -126,6 +127,36 @@ export function resolveOptions(options: RuntimeOptions, cores: number): Resolved
     segmentBytes: options.segmentBytes,
     takeOver: options.takeOver ?? false,
   }
+}
+
+/** Callers without types may leave out what everything else is asked of. */
+function checkActors(options: unknown): void {
+  const actors = fieldOf(options, 'actors')
+  const definitions = fieldOf(actors, 'definitions')
+  if (
+    Array.isArray(definitions) &&
+    definitions.every((one) => typeof fieldOf(one, 'kind') === 'string')
+  )
+    return
+  throw new OpenRefused(
+    'invalid_options',
+    'actors must hold the kinds to run: { definitions: [...] }, each made with defineActor.',
+  )
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? (value as Record<string, unknown>)[name]
+    : undefined
+}
+
+function keyTimeFormat(format: unknown): KeyTimeFormat {
+  const known = keyTimeFormats.find((one) => one === format)
+  if (known !== undefined) return known
+  throw new OpenRefused(
+    'invalid_options',
+    `idempotencyKeyTime must be one of ${keyTimeFormats.join(', ')}; it is ${String(format)}.`,
+  )
 }
 
 function whole(name: string, value: number, min: number, max: number): number {

@@ -3,8 +3,10 @@
  * (RFC 9562) or ULID. A key older than the retention window can then be told from a new one.
  */
 
+export const keyTimeFormats = ['none', 'uuidv7', 'ulid'] as const
+
 /** What idempotency keys look like. */
-export type KeyTimeFormat = 'none' | 'uuidv7' | 'ulid'
+export type KeyTimeFormat = (typeof keyTimeFormats)[number]
 
 const ulidDigits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
