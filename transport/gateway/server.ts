@@ -10,7 +10,8 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
+import { answerBrokenRequest, GatewayResponse, refuseConnect } from './broken-request.js'
 import { DirectConnections } from './direct/direct-connections.js'
 import type { GatewayContext, Operation } from './operation.js'
 import { gatewayLimits as limits } from './limits.js'
@@ -113,6 +114,7 @@ function makeApp(options: ResolvedGatewayOptions, fail: Fail): FastifyInstance {
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: limits.headerBytesMax, caseSensitive: true },
     http: {
+      ServerResponse: GatewayResponse,
       requireHostHeader: false,
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: headersTimeoutMs(options),
@@ -127,6 +129,10 @@ function makeApp(options: ResolvedGatewayOptions, fail: Fail): FastifyInstance {
     const problem = problemOf('invalid_request', 'The header Expect must be "100-continue".')
     response.writeHead(problem.status, { 'content-type': problemContentType, connection: 'close' })
     response.end(JSON.stringify(problem))
+  })
+  app.server.on('connect', (_request, socket) => {
+    if (socket instanceof Socket) refuseConnect(socket, options.drainMs)
+    else socket.destroy()
   })
   // Set by every route before anything reads it; the slot only fixes the shape of requests.
   app.decorateRequest('caller', null as unknown as Caller)
@@ -293,26 +299,4 @@ function unknownRoute(operations: readonly Operation[], request: FastifyRequest)
   }
   const allow = [...methods].sort().join(', ')
   return new GatewayRefusal('method_not_allowed', `This path takes ${allow}.`, { allow })
-}
-
-/** Answers what the HTTP parser could not read, on the bare socket, and ends the connection. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const problem = brokenRequestProblem(error.code)
-  const body = JSON.stringify(problem)
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.title}\r\n` +
-      `content-type: ${problemContentType}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n` +
-      `connection: close\r\n\r\n${body}`,
-  )
-}
-
-function brokenRequestProblem(code: string | undefined) {
-  if (code === 'HPE_HEADER_OVERFLOW') return problemOf('headers_too_large')
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problemOf('request_timeout')
-  return problemOf('invalid_request', 'The request is not HTTP/1.1 as RFC 9112 describes it.')
 }

@@ -5,11 +5,15 @@
  * N2. Answers come in the order of the lines; blank lines have none.
  * N3. Memory is bounded: reading stops while the window of answers is full.
  * N4. A connection that breaks ends the reading; lines already read are done, and their keys tell.
+ * N5. A request that breaks off while its connection lives ends the reading too: the whole lines before
+ *     are answered, then the connection is cut, so that no answer looks whole.
  */
+import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorObject } from 'ajv'
 import type { KeyedBank, Pay, PaymentView, Reply } from '../../../actors/index.js'
 import { Refused } from '../../../runtime/index.js'
+import { brokeOff } from '../broken-request.js'
 import { gatewayLimits as limits } from '../limits.js'
 import { operation, type GatewayContext, type Operation } from '../operation.js'
 import { GatewayRefusal, invalidRequest, problemFor } from '../problem/problem.js'
@@ -169,9 +173,13 @@ async function runBatch(
   // A write to a connection that has just broken is an error event, and unheard it ends the process.
   response.on('error', end)
   const run = new BatchRun(context.bank.keyed, request.caller, validateLine, window)
-  await feed(request, run)
+  await feed(request, response, run)
   while (!window.empty) await window.changed()
   if (response.destroyed) return
+  if (brokeOff(response)) {
+    cut(response)
+    return
+  }
   response.end(() => {
     // The headers of this answer were sent before the gateway began to close.
     if (context.draining) request.raw.socket.end()
@@ -179,7 +187,11 @@ async function runBatch(
 }
 
 /** Reads the request to its end, or to where it breaks. */
-async function feed(request: FastifyRequest, run: BatchRun): Promise<void> {
+async function feed(
+  request: FastifyRequest,
+  response: ServerResponse,
+  run: BatchRun,
+): Promise<void> {
   const splitter = new LineSplitter(run, limits.batchLineBytesMax)
   try {
     for await (const chunk of request.raw) {
@@ -191,8 +203,17 @@ async function feed(request: FastifyRequest, run: BatchRun): Promise<void> {
     request.raw.socket.destroy()
     return
   }
+  // The rest of a line whose end never came is no payment.
+  if (brokeOff(response)) return
   splitter.end()
   await run.work()
+}
+
+/** Ends an answer in the middle, behind what was written of it. */
+function cut(response: ServerResponse): void {
+  // Behind others it has no socket yet: then it is cut when its turn comes.
+  if (response.socket === null) response.destroy()
+  else response.socket.destroySoon()
 }
 
 export const batchOperation: Operation = operation({
