@@ -395,7 +395,13 @@ describe('operators', () => {
   it('tells that it lives and serves, and shows its numbers', async () => {
     expect((await kit.get('/healthz')).body).toEqual({ status: 'live' })
     expect((await kit.get('/readyz')).body).toEqual({ status: 'ready' })
+    // The framework refuses it before it has a route.
+    expect((await kit.get('/v1/accounts/%zz')).status).toBe(400)
     const metrics = await kit.get('/metrics')
+    expect(metrics.text).not.toContain('NaN')
+    expect(metrics.text).toMatch(
+      /^suanpan_http_request_duration_seconds_sum\{method="\*",route="unmatched",status="400"\} \d/m,
+    )
     expect(metrics.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
     expect(metrics.text).toMatch(
       /suanpan_http_request_duration_seconds_count\{method="GET",route="\/healthz",status="200"\} 1\n/,

@@ -155,7 +155,8 @@ function failer(
     const problem = problemFor(error)
     reportBug(options, error, problem, request)
     const meter = request.routeOptions.config.meter ?? unmatched
-    meter.count(problem.status, request.startedAt === 0 ? performance.now() : request.startedAt)
+    // What the framework refuses before a route is found has no such field, or the one it began with.
+    meter.count(problem.status, request.startedAt || performance.now())
     if (context.draining) reply.header('connection', 'close')
     reply
       .code(problem.status)
