@@ -26,6 +26,9 @@ import type { Output } from './output.js'
 import { CommandFailed, problemOf } from './problem.js'
 import { ProcessMeter } from './process-meter.js'
 
+/** The keys the gateway asks for; none where everybody on this machine may do everything. */
+export type ApiKeys = readonly ApiKeyRecord[] | undefined
+
 export interface ClusterStartOptions extends NatsWords {
   readonly host: string
   readonly port: number
@@ -44,7 +47,7 @@ const readyPauseMs = 50
 /** Runs a node, or a supervisor, until it is asked to end. */
 export async function startCluster(
   options: ClusterStartOptions,
-  apiKeys: readonly ApiKeyRecord[],
+  apiKeys: ApiKeys,
   output: Output,
   interrupt: Interrupt,
 ): Promise<void> {
@@ -88,7 +91,7 @@ interface Running {
 
 async function serveNode(
   options: ClusterStartOptions,
-  apiKeys: readonly ApiKeyRecord[],
+  apiKeys: ApiKeys,
   output: Output,
   interrupt: Interrupt,
 ): Promise<void> {
@@ -141,7 +144,7 @@ async function opening(...given: Parameters<typeof open>): Promise<Running> {
 async function open(
   name: string,
   options: ClusterStartOptions,
-  apiKeys: readonly ApiKeyRecord[],
+  apiKeys: ApiKeys,
   output: Output,
 ): Promise<Running> {
   const { connectNats } = await import('../../transport/nats/index.js')
@@ -193,7 +196,7 @@ async function open(
       ops: clusterOps(node),
       host: options.host,
       port: options.port,
-      apiKeys,
+      ...(apiKeys === undefined ? {} : { apiKeys }),
       onError: (error, { method, url }) => {
         const reason = error instanceof Error ? error.message : String(error)
         const detail = { method, url, reason }

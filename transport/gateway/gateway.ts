@@ -41,7 +41,7 @@ export const operations: readonly Operation[] = [
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const resolved = resolveGatewayOptions(options)
-  const keys = resolved.apiKeys.length === 0 ? undefined : new ApiKeys(resolved.apiKeys)
+  const keys = resolved.apiKeys === undefined ? undefined : new ApiKeys(resolved.apiKeys)
   const context: GatewayContext = {
     bank: resolved.bank,
     ops: resolved.ops,

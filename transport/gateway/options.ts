@@ -14,7 +14,10 @@ export interface GatewayOptions {
   readonly host?: string
   /** 0 takes a free one. @default 7400 */
   readonly port?: number
-  /** Keys as stored; with them every request but health needs one, on loopback too. @default none */
+  /**
+   * Keys as stored; with them every request but health needs one, on loopback too. An empty list is
+   * refused: it would let in nobody, or everybody, and nobody knows which was meant. @default none
+   */
   readonly apiKeys?: readonly ApiKeyRecord[]
   /** Largest body in bytes; batches are streams and have none. @default 65,536 */
   readonly bodyBytesMax?: number
@@ -34,16 +37,22 @@ export interface GatewayOptions {
 
 /** Options with every default filled in. */
 export type ResolvedGatewayOptions = Required<Omit<GatewayOptions, 'onError' | 'apiKeys'>> &
-  Pick<GatewayOptions, 'onError'> & { readonly apiKeys: readonly ApiKeyRecord[] }
+  Pick<GatewayOptions, 'onError'> & { readonly apiKeys: readonly ApiKeyRecord[] | undefined }
 
-/** @throws GatewayConfigError api_keys_required, invalid_options */
+/** @throws GatewayConfigError api_keys_required, api_keys_invalid, invalid_options */
 export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
   const host = options.host ?? '127.0.0.1'
-  const apiKeys = options.apiKeys ?? []
+  const apiKeys = options.apiKeys ?? undefined
   if (typeof host !== 'string' || host === '') {
     throw new GatewayConfigError('invalid_options', 'host must name an address to listen on.')
   }
-  if (apiKeys.length === 0 && !isLoopback(host)) {
+  if (apiKeys?.length === 0) {
+    throw new GatewayConfigError(
+      'api_keys_invalid',
+      'The list of API keys is empty: give at least one key, or no list where everybody on this machine may do everything.',
+    )
+  }
+  if (apiKeys === undefined && !isLoopback(host)) {
     throw new GatewayConfigError(
       'api_keys_required',
       `${host} can be reached from outside this machine: give API keys, or listen on 127.0.0.1.`,

@@ -190,6 +190,23 @@ describe('suanpan start', () => {
     expect(wrong.code).toBe(1)
     expect(wrong.stderr).toMatch(/\(api_keys_invalid\)\n$/)
   })
+
+  it('refuses a file without a key, which `suanpan keys new` fills', async () => {
+    const file = join(folder.path, 'keys.json')
+    writeFileSync(file, '{"keys":[]}')
+    for (const more of [[], ['--host', '0.0.0.0'], ['--nats', 'nats://127.0.0.1:1']]) {
+      const place = more[0] === '--nats' ? [] : ['--data', data]
+      const empty = await runCli(['start', ...place, '--port', '0', '--api-keys', file, ...more])
+      expect(empty.code).toBe(1)
+      expect(empty.stderr).toMatch(/holds no key: make one with "suanpan keys new/)
+      expect(empty.stderr).toMatch(/\(api_keys_invalid\)\n$/)
+    }
+    expect(existsSync(data)).toBe(false)
+    const made = await runCli(['keys', 'new', '--name', 'a', '--scope', 'read', '--file', file])
+    expect(made.code).toBe(0)
+    const { url } = await start('--api-keys', file)
+    expect((await fetch(`${url}/v1/audit`)).status).toBe(401)
+  })
 })
 
 describe('suanpan start --sample', () => {

@@ -7,7 +7,7 @@
  */
 import { Option, type Command } from 'commander'
 import type { OnlineAuditor } from '../../../actors/index.js'
-import type { ApiKeyRecord, Gateway } from '../../../transport/gateway/index.js'
+import type { Gateway } from '../../../transport/gateway/index.js'
 import {
   openEmbedded,
   recoveryWords,
@@ -29,7 +29,7 @@ import {
 import { Output } from '../output.js'
 import { nodeName, withNats } from '../nats-options.js'
 import { CommandFailed, wrongUsage } from '../problem.js'
-import type { ClusterStartOptions } from '../start-cluster.js'
+import type { ApiKeys, ClusterStartOptions } from '../start-cluster.js'
 
 interface StartOptions extends ClusterStartOptions {
   readonly data: string
@@ -138,12 +138,19 @@ function checkTogether(options: StartOptions): void {
   }
 }
 
-/** The keys to ask for; what is wrong with them is found before anything is opened. */
-async function keysFor(options: StartOptions): Promise<readonly ApiKeyRecord[]> {
-  if (options.apiKeys === undefined && options.host === hostDefault) return []
+/** The keys to ask for, if any; what is wrong with them is found before anything is opened. */
+async function keysFor(options: StartOptions): Promise<ApiKeys> {
+  if (options.apiKeys === undefined && options.host === hostDefault) return undefined
   const { isLoopback, readApiKeyFile } = await loadGateway()
-  const keys = options.apiKeys === undefined ? [] : await readApiKeyFile(options.apiKeys)
-  if (keys.length > 0 || isLoopback(options.host)) return keys
+  if (options.apiKeys !== undefined) {
+    const keys = await readApiKeyFile(options.apiKeys)
+    if (keys.length > 0) return keys
+    throw new CommandFailed(
+      'api_keys_invalid',
+      `The file of API keys ${options.apiKeys} holds no key: make one with "suanpan keys new --file ${options.apiKeys}", or leave --api-keys away.`,
+    )
+  }
+  if (isLoopback(options.host)) return undefined
   throw new CommandFailed(
     'api_keys_required',
     `${options.host} can be reached from outside this machine: give --api-keys (see "suanpan keys new"), or listen on 127.0.0.1.`,
@@ -203,7 +210,7 @@ async function sample(options: StartOptions, output: Output, interrupt: Interrup
 async function serve(
   node: Embedded,
   options: StartOptions,
-  apiKeys: readonly ApiKeyRecord[],
+  apiKeys: ApiKeys,
   output: Output,
   interrupt: Interrupt,
 ): Promise<void> {
@@ -215,7 +222,7 @@ async function serve(
       ops: runtimeOps(runtime),
       host: options.host,
       port: options.port,
-      apiKeys,
+      ...(apiKeys === undefined ? {} : { apiKeys }),
       onError: (error, { method, url }) => {
         const reason = error instanceof Error ? error.message : String(error)
         const detail = { method, url, reason }
@@ -226,7 +233,7 @@ async function serve(
   const auditor = await startAuditor(node, output)
   const url = gateway.address
   output.result({ event: 'listening', url, pid: process.pid }, () =>
-    listeningWords(url, options.sample === true, apiKeys.length > 0),
+    listeningWords(url, options.sample === true, apiKeys !== undefined),
   )
   try {
     const signal = await Promise.race([interrupt.requested, failed])

@@ -285,7 +285,13 @@ describe('where it listens', () => {
     expect(() => createGateway({ ...parts, host })).toThrow(
       expect.objectContaining({ name: 'GatewayConfigError', code: 'api_keys_required' }) as Error,
     )
-    expect(() => createGateway({ ...parts, host, apiKeys: [] })).toThrow(/give API keys/)
+  })
+
+  it.each(['127.0.0.1', '0.0.0.0'])('refuses an empty list of keys on %s', (host) => {
+    expect(() => createGateway({ ...parts, host, apiKeys: [] })).toThrow(
+      expect.objectContaining({ name: 'GatewayConfigError', code: 'api_keys_invalid' }) as Error,
+    )
+    expect(() => createGateway({ ...parts, host, apiKeys: [] })).toThrow(/give at least one key/)
   })
 
   it('starts on any address with keys, and on loopback without', async () => {
