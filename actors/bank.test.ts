@@ -206,5 +206,8 @@ describe('the bank', () => {
     expect(await bank.balanceAt('a0', payment.createdAt + 60_000)).toMatchObject({
       available: 99_995,
     })
+    const now = await bank.balanceAt('a0')
+    expect(now).toMatchObject({ available: 99_995 })
+    expect(now.at).toBeGreaterThanOrEqual(entries[0]!.at)
   })
 })

@@ -217,7 +217,8 @@ export interface Bank {
   payment(id: string): Promise<PaymentView>
   transfer(request: Transfer): Promise<TransferView>
   history(address: string, options?: { limit?: number; before?: number }): Promise<HistoryView>
-  balanceAt(address: string, at: number): Promise<BalanceView>
+  /** @param at ms since 1970; absent: now by the clock of its shard, with every entry there is */
+  balanceAt(address: string, at?: number): Promise<BalanceView>
   audit(): Promise<AuditView>
   readonly keyed: KeyedBank
 }

@@ -159,7 +159,7 @@ class RuntimeBank implements Bank {
     return this.ask(target, 'history', historyInput(options))
   }
 
-  async balanceAt(address: string, at: number): Promise<BalanceView> {
+  async balanceAt(address: string, at?: number): Promise<BalanceView> {
     return this.ask(checkAddress(address, 'address', 'account'), 'balanceAt', atInput(at))
   }
 

@@ -286,6 +286,6 @@ export function historyInput(options: { limit?: number; before?: number }) {
   }
 }
 
-export function atInput(at: number): { at: number } {
-  return { at: checkWhole(at, 'at', 0, Number.MAX_SAFE_INTEGER) }
+export function atInput(at: number | undefined): { at?: number } {
+  return at === undefined ? {} : { at: checkWhole(at, 'at', 0, Number.MAX_SAFE_INTEGER) }
 }

@@ -77,14 +77,15 @@ export function history(
   return more ? { entries, next: last.number } : { entries }
 }
 
-/** The counters as of a moment; zero before the first entry. */
+/** The counters as of a moment, or now by shard time; zero before the first entry. */
 export function balanceAt(
   view: QueryView<AccountState>,
-  input: { at: number },
+  input: { at?: number },
 ): BalanceView | Refusal {
   const { self } = view
   if (self.status === '') return refuse('account_not_found')
-  const found = view.historyAt(view.address, input.at) as HistoryRow<Row> | undefined
+  const at = input.at ?? view.now
+  const found = view.historyAt(view.address, at) as HistoryRow<Row> | undefined
   const [, , , , debitsPending, debitsPosted, creditsPending, creditsPosted] = found?.row ?? zeroRow
   return {
     id: view.key,
@@ -95,7 +96,7 @@ export function balanceAt(
     creditsPending,
     creditsPosted,
     available: creditsPosted - debitsPosted - debitsPending + self.creditLimit,
-    at: input.at,
+    at,
   }
 }
 

@@ -1,5 +1,5 @@
 /** Every operation of the gateway on the real bank: what a payment service gets over HTTP. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { GatewayKit } from './testing/gateway-kit.js'
 import { expectProblem } from './testing/problem-checks.js'
 
@@ -381,6 +381,19 @@ describe('history, balance, audit', () => {
     })
     expectProblem(await kit.get('/v1/accounts/nobody/balance'), 'account_not_found')
     expect((await kit.get('/v1/merchants/cafe/balance')).body.kind).toBe('merchant')
+  })
+
+  it('shows the counters of now by the time of the shard, when the clock was set back', async () => {
+    await kit.open('ahead')
+    const { body: one } = await kit.post('/v1/deposits', { account: 'ahead', amount: 7, currency })
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.parse(one.createdAt) - 3_600_000)
+    try {
+      const { body } = await kit.get('/v1/accounts/ahead/balance')
+      expect(body.available).toBe(7)
+      expect(Date.parse(body.at)).toBeGreaterThanOrEqual(Date.parse(one.createdAt))
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   it('audits: every sum is zero', async () => {
