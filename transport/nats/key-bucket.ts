@@ -3,6 +3,7 @@
  *
  * C8. Values are asked of the leader by subject; only {@link KeyBucket.put} decides all the same.
  * C9. A removal leaves a marker; a key whose newest message is a marker does not exist.
+ * C16. No message takes others away: whoever may set one key could else remove all of them with it.
  */
 import { openedStream } from './stream-log.js'
 import type { JetStreamApi, StoredMessage } from './jetstream-api.js'
@@ -31,8 +32,14 @@ export async function openBucket(
     subjects: [`$KV.${name}.>`],
     num_replicas: settings.replicas,
     max_msgs_per_subject: historyLength,
-    allow_rollup_hdrs: true,
+    allow_rollup_hdrs: false,
   })
+  if (info.config.allow_rollup_hdrs) {
+    // Only whoever runs NATS may change a stream (S1 in permissions.ts).
+    api.connection.problem(
+      `The stream ${stream} lets whoever may set a key remove all others with it (Nats-Rollup), which nothing here needs; turn that off, as a user who may change streams: nats stream edit ${stream} --no-allow-rollup.`,
+    )
+  }
   return new JetStreamBucket(api, stream, `$KV.${name}.`, info.config.num_replicas)
 }
 

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { connect, headers } from '@nats-io/transport-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectNats } from './connect.js'
 import { inboxPrefixOf, natsRoles, serverConfiguration, type NatsRole } from './permissions.js'
@@ -149,6 +150,27 @@ describe('on real servers that run the shipped configuration as it is', () => {
       nats.observer.bus.request('sp.payments.node.b.calls', bytes('drain'), 1_000),
     ).rejects.toMatchObject({ code: 'nats_permission' })
     end()
+  })
+
+  it('C16: no message of an operator takes the keys of others away', async () => {
+    const kept = await Promise.all(['map', 'config.limits'].map((key) => keys.get(key)))
+    const client = await connect({
+      servers: servers.addresses,
+      user: 'operator',
+      pass: 'pw-SUANPAN_OPERATOR',
+      inboxPrefix: inboxPrefixOf('operator'),
+    })
+    for (const what of ['all', 'sub']) {
+      const rollup = headers()
+      rollup.set('Nats-Rollup', what)
+      const value = '{"value":"info","by":"x","at":1}'
+      const subject = '$KV.suanpan_payments.config.limits'
+      const answer = await client.request(subject, value, { headers: rollup, timeout: 2_000 })
+      expect(answer.json()).toMatchObject({ error: { description: 'rollup not permitted' } })
+    }
+    await client.close()
+    expect(kept).not.toContain(undefined)
+    expect(await Promise.all(['map', 'config.limits'].map((key) => keys.get(key)))).toEqual(kept)
   })
 
   it('an observer can neither steer nor speak for a node; nobody but nodes speaks on their links', async () => {

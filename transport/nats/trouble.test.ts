@@ -177,6 +177,29 @@ describe('what is wrong is said in a sentence', () => {
     await expect(many).rejects.toMatchObject({ code: 'nats_settings' })
   })
 
+  it('C16: a bucket of an older release, one message of which may take all others away', async () => {
+    const ask = async (what: string, config: object): Promise<{ config: object }> => {
+      const subject = `$JS.API.STREAM.${what}.KV_OLD`
+      const answer = await direct.bus.request(subject, bytes(JSON.stringify(config)), 2_000)
+      return JSON.parse(Buffer.from(answer).toString()) as { config: object }
+    }
+    const said: string[] = []
+    const telling = await through({ onProblem: (sentence) => said.push(sentence) })
+    await telling.bucket('OLD', settings)
+    expect(said).toEqual([])
+    const { config } = await ask('INFO', {})
+    await ask('UPDATE', { ...config, allow_rollup_hdrs: true })
+    await telling.bucket('OLD', settings)
+    expect(said).toEqual([
+      expect.stringContaining('nats stream edit KV_OLD --no-allow-rollup') as string,
+    ])
+    // What it says to do can be done.
+    await ask('UPDATE', { ...config, allow_rollup_hdrs: false })
+    await telling.bucket('OLD', settings)
+    expect(said).toHaveLength(1)
+    await telling.close()
+  })
+
   it('how the servers sync, when their monitoring may be asked', async () => {
     expect((await nats.facts()).syncAlways).toBeUndefined()
     const asking = await through({ monitoring: servers.monitoring })
