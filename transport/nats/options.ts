@@ -14,6 +14,7 @@ import {
   type ConnectionOptions,
   type TlsOptions,
 } from '@nats-io/transport-node'
+import { isInboxPrefix } from './inbox.js'
 import { NatsRefused } from './port.js'
 
 export interface NatsOptions {
@@ -29,7 +30,7 @@ export interface NatsOptions {
   /** File that holds a JWT and a seed, as `nsc` writes it. */
   readonly credentialsFile?: string
   readonly tls?: NatsTlsFiles
-  /** Where answers come to, when the user may not hear all inboxes. @default _INBOX */
+  /** Where answers come to, when the user may not hear all inboxes; begins with _INBOX (C17). @default _INBOX */
   readonly inboxPrefix?: string
   /** Addresses of the servers' monitoring ports, such as `http://host:8222`: tells how they sync. */
   readonly monitoring?: readonly string[]
@@ -67,6 +68,13 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
       'Name at least one NATS server, such as nats://host:4222.',
     )
   }
+  const { inboxPrefix } = options
+  if (inboxPrefix !== undefined && !isInboxPrefix(inboxPrefix)) {
+    throw new NatsRefused(
+      'nats_options',
+      `Inboxes can't begin with "${inboxPrefix}": nodes answer only where the name begins with _INBOX, such as _INBOX_operator.`,
+    )
+  }
   const authenticator = authenticatorOf(options)
   const tls = tlsOf(options)
   return {
@@ -85,7 +93,7 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
     noAsyncTraces: true,
     ignoreClusterUpdates: options.onlyTheseServers === true,
     ...(options.user === undefined ? {} : { user: options.user, pass: options.password ?? '' }),
-    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     ...(options.token === undefined ? {} : { token: options.token }),
     ...(authenticator === undefined ? {} : { authenticator }),
     ...(tls === undefined ? {} : { tls }),

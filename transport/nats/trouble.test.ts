@@ -1,3 +1,4 @@
+import { connect } from '@nats-io/transport-node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectNats } from './connect.js'
 import type { NatsOptions } from './options.js'
@@ -142,6 +143,38 @@ describe('a server that dies and comes back', () => {
   })
 })
 
+describe('C17: answers go to inboxes only', () => {
+  it('a question that wants its answer in a journal or a key is dropped, and told of once', async () => {
+    const said: string[] = []
+    const node = await through({ onProblem: (sentence) => said.push(sentence) })
+    const heard: string[] = []
+    node.bus.subscribe('sp.status', ({ bytes: question, respond }) => {
+      heard.push(Buffer.from(question).toString())
+      respond(bytes('all is well'))
+    })
+    const asks = (): Promise<Uint8Array> => direct.bus.request('sp.status', bytes('ask'), 1_000)
+    await until('the node to listen', () => asks().then(Boolean, () => false))
+    const client = await connect({ servers: servers.addresses })
+    const before = await log.bounds()
+    for (const reply of ['S', '$KV.B.forged', '$JS.API.STREAM.PURGE.S', 'INBOX.S', '_INBOX']) {
+      client.publish('sp.status', 'forged', { reply })
+    }
+    // Without anywhere to answer it is a message, not a question.
+    client.publish('sp.status', 'message')
+    await client.flush()
+    await until('what came after them', () => heard.includes('message'))
+    expect(Buffer.from(await asks()).toString()).toBe('all is well')
+    expect(heard).not.toContain('forged')
+    expect(await log.bounds()).toEqual(before)
+    expect(await keys.get('forged')).toBeUndefined()
+    expect(said).toEqual([
+      expect.stringContaining('wants its answer at "S", which is no inbox') as string,
+    ])
+    await client.close()
+    await node.close()
+  })
+})
+
 describe('what is wrong is said in a sentence', () => {
   it('nobody there', async () => {
     proxy.cut()
@@ -155,6 +188,8 @@ describe('what is wrong is said in a sentence', () => {
     [{ tls: { caFile: '/nowhere/ca.pem' } }, 'The TLS authority file /nowhere/ca.pem'],
     [{ tls: { certFile: '/nowhere/ca.pem' } }, 'go together'],
     [{ user: 'a', token: 'b' }, 'in one way'],
+    [{ inboxPrefix: 'SHARD.pay' }, 'begins with _INBOX'],
+    [{ inboxPrefix: '_INBOX.>' }, 'begins with _INBOX'],
   ])('options %j', async (options, words) => {
     const connecting = through(options)
     await expect(connecting).rejects.toMatchObject({ code: 'nats_options' })
