@@ -1,8 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { connect, headers } from '@nats-io/transport-node'
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectNats } from './connect.js'
-import { inboxPrefixOf, natsRoles, serverConfiguration, type NatsRole } from './permissions.js'
+import {
+  inboxPrefixOf,
+  natsRoles,
+  permissionsOf,
+  serverConfiguration,
+  type NatsRole,
+} from './permissions.js'
 import type { KeyBucket, KeyChange, Nats, StreamLog } from './port.js'
 import { appendKnown, NatsServers, until } from './testing/index.js'
 
@@ -54,6 +60,15 @@ describe('on real servers that run the shipped configuration as it is', () => {
     for (const each of Object.values(nats)) await each.close()
     await servers.stop()
   })
+
+  /** A client that may ask in ways of its own. */
+  const rawly = (role: NatsRole): Promise<NatsConnection> =>
+    connect({
+      servers: servers.addresses,
+      user: role,
+      pass: `pw-SUANPAN_${role.toUpperCase()}`,
+      inboxPrefix: inboxPrefixOf(role),
+    })
 
   it('a node does its work', async () => {
     expect(await appendKnown(journal, bytes('next'), 1)).toEqual({
@@ -154,12 +169,7 @@ describe('on real servers that run the shipped configuration as it is', () => {
 
   it('C16: no message of an operator takes the keys of others away', async () => {
     const kept = await Promise.all(['map', 'config.limits'].map((key) => keys.get(key)))
-    const client = await connect({
-      servers: servers.addresses,
-      user: 'operator',
-      pass: 'pw-SUANPAN_OPERATOR',
-      inboxPrefix: inboxPrefixOf('operator'),
-    })
+    const client = await rawly('operator')
     for (const what of ['all', 'sub']) {
       const rollup = headers()
       rollup.set('Nats-Rollup', what)
@@ -172,6 +182,46 @@ describe('on real servers that run the shipped configuration as it is', () => {
     expect(kept).not.toContain(undefined)
     expect(await Promise.all(['map', 'config.limits'].map((key) => keys.get(key)))).toEqual(kept)
   })
+
+  it.each(['operator', 'observer'] as const)(
+    'S4: no answer to an %s goes where they may not write, whoever gives it',
+    async (role) => {
+      const ends = ['sp.payments.status', 'sp.payments.node.b.vitals'].map((subject) =>
+        nats.node.bus.subscribe(subject, ({ respond }) => respond(bytes('answer'))),
+      )
+      await until('the node to listen', () => answers(nats[role], 'sp.payments.node.b.vitals'))
+      const snapshots = await nats.node.stream('SNAP_payments_0', { replicas: 3 })
+      const bounds = (): Promise<unknown> =>
+        Promise.all([journal.bounds(), snapshots.bounds(), keys.get('forged'), keys.get('map')])
+      const before = await bounds()
+      const client = await rawly(role)
+      for (const question of permissionsOf(role, 'payments').publish) {
+        const subject = question.replace('*.vitals', 'b.vitals').replace('*.calls', 'b.calls')
+        for (const reply of [
+          'SHARD.payments.0',
+          'SNAP.payments.0',
+          '$KV.suanpan_payments.forged',
+          '$KV.suanpan_payments.map',
+          '$JS.API.STREAM.PURGE.SHARD_payments_0',
+          '$JS.API.STREAM.DELETE.SHARD_payments_0',
+        ]) {
+          // Names of streams end these subjects; one that is there and one that is not.
+          for (const name of ['KV_suanpan_payments', 'nobody']) {
+            const at = subject.replace(/[*>]$/, name)
+            client.publish(at, '{"last_by_subj":"$KV.suanpan_payments.map"}', { reply })
+          }
+        }
+      }
+      await client.flush()
+      // What was asked before is answered before.
+      await answers(nats[role], 'sp.payments.node.b.vitals')
+      await nats[role].bucket('suanpan_payments', { replicas: 0 })
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      expect(await bounds()).toEqual(before)
+      await client.close()
+      for (const end of ends) end()
+    },
+  )
 
   it('an observer can neither steer nor speak for a node; nobody but nodes speaks on their links', async () => {
     const steering = ['sp.payments.control', 'sp.payments.node.b.calls']
@@ -251,3 +301,11 @@ describe('on real servers that run the shipped configuration as it is', () => {
     })
   })
 })
+
+async function answers(nats: Nats, subject: string): Promise<boolean> {
+  const answer = nats.bus.request(subject, bytes('?'), 1_000)
+  return answer.then(
+    () => true,
+    () => false,
+  )
+}

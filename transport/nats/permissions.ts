@@ -11,6 +11,9 @@
  * S2. Each role hears only answers to its own questions: its inboxes have a prefix of their own.
  * S3. Only nodes make consumers. Whoever makes one names the subject it delivers to, and NATS does not
  *     ask whether they may publish there: it would be a way around all of this.
+ * S4. Operators and observers have accounts of their own, into which the account of the nodes lets what
+ *     they may ask for, and nothing else. Whoever asks names the subject of the answer, and NATS does not
+ *     ask whether they may publish there either. In their accounts no subject is a journal or a key.
  */
 
 /** A kind of user. */
@@ -24,6 +27,9 @@ export interface NatsPermissions {
 
 export const natsRoles: readonly NatsRole[] = ['node', 'operator', 'observer']
 
+/** Roles that live in accounts of their own. */
+const guests = ['operator', 'observer'] as const
+
 /** Prefix of a role's inboxes. */
 export function inboxPrefixOf(role: NatsRole): string {
   return `_INBOX_${role}`
@@ -33,13 +39,14 @@ export function inboxPrefixOf(role: NatsRole): string {
 export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions {
   const bucket = `suanpan_${cluster}`
   const inbox = `${inboxPrefixOf(role)}.>`
-  const look = ['$JS.API.INFO', '$JS.API.STREAM.INFO.*', '$JS.FC.>']
+  const look = ['$JS.API.INFO', '$JS.API.STREAM.INFO.*']
   const readKeys = `$JS.API.STREAM.MSG.GET.KV_${bucket}`
   switch (role) {
     case 'node':
       return {
         publish: [
           ...look,
+          '$JS.FC.>',
           `SHARD.${cluster}.*`,
           `SNAP.${cluster}.*`,
           `$KV.${bucket}.>`,
@@ -50,8 +57,9 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
           '$JS.API.CONSUMER.CREATE.*',
           '$JS.API.CONSUMER.MSG.NEXT.*.*',
           '$JS.API.STREAM.PURGE.*',
-          // Answers to whoever asked.
-          ...natsRoles.map((asker) => `${inboxPrefixOf(asker)}.>`),
+          // Answers to whoever asked: other nodes, and through NATS those of the other accounts (S4).
+          inbox,
+          '_R_.>',
         ],
         subscribe: [`sp.${cluster}.>`, inbox],
       }
@@ -78,32 +86,56 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
 
 /** The accounts of a server's configuration; passwords come from its environment. */
 export function accountsConfiguration(cluster: string): string {
-  const users = natsRoles.map((role) => {
-    const { publish, subscribe } = permissionsOf(role, cluster)
-    return [
-      '      {',
-      `        user: ${role}, password: $SUANPAN_${role.toUpperCase()}_PASSWORD`,
-      '        permissions {',
-      `          publish: { allow: ${listOf(publish)} }`,
-      `          subscribe: { allow: ${listOf(subscribe)} }`,
-      '        }',
-      '      }',
-    ].join('\n')
-  })
+  const exported = [...new Set(guests.flatMap((role) => permissionsOf(role, cluster).publish))]
   return [
     'accounts {',
     '  SUANPAN {',
     '    jetstream: enabled',
-    '    users: [',
-    ...users,
+    ...usersOf('node', cluster),
+    '    exports: [',
+    ...exported.map((subject) => {
+      const mayAsk = guests.filter((role) => permissionsOf(role, cluster).publish.includes(subject))
+      return `      { service: "${subject}", accounts: ${wordsOf(mayAsk.map(accountOf))} }`
+    }),
     '    ]',
     '  }',
+    '  # Accounts of their own: NATS does not ask whether somebody may publish where they want an answer to go.',
+    '  # In here no such place is a journal or a key (S4 in transport/nats/permissions.ts).',
+    ...guests.flatMap((role) => [
+      `  ${accountOf(role)} {`,
+      ...usersOf(role, cluster),
+      '    imports: [',
+      ...permissionsOf(role, cluster).publish.map(
+        (subject) => `      { service: { account: SUANPAN, subject: "${subject}" } }`,
+      ),
+      '    ]',
+      '  }',
+    ]),
     '  # Whoever runs NATS: may do everything with the servers, nothing with the payments.',
     '  SYS { users: [ { user: admin, password: $SUANPAN_ADMIN_PASSWORD } ] }',
     '}',
     'system_account: SYS',
     '',
   ].join('\n')
+}
+
+function accountOf(role: NatsRole): string {
+  return role === 'node' ? 'SUANPAN' : `SUANPAN_${role.toUpperCase()}S`
+}
+
+function usersOf(role: NatsRole, cluster: string): string[] {
+  const { publish, subscribe } = permissionsOf(role, cluster)
+  return [
+    '    users: [',
+    '      {',
+    `        user: ${role}, password: $SUANPAN_${role.toUpperCase()}_PASSWORD`,
+    '        permissions {',
+    `          publish: { allow: ${listOf(publish)} }`,
+    `          subscribe: { allow: ${listOf(subscribe)} }`,
+    '        }',
+    '      }',
+    '    ]',
+  ]
 }
 
 /** A server's whole configuration, to be completed with names, addresses and TLS. */
@@ -142,6 +174,9 @@ ${accountsConfiguration(cluster)}`
 }
 
 function listOf(subjects: readonly string[]): string {
-  const unique = [...new Set(subjects)]
-  return `[ ${unique.map((subject) => `"${subject}"`).join(', ')} ]`
+  return wordsOf([...new Set(subjects)].map((subject) => `"${subject}"`))
+}
+
+function wordsOf(words: readonly string[]): string {
+  return `[ ${words.join(', ')} ]`
 }

@@ -194,6 +194,28 @@ describe('who may do what, with the shipped configuration', () => {
     ])
   })
 
+  it('an operator moves shards between nodes, and empties one', async () => {
+    const operator = as('operator', 'o')
+    await node(['--node', 'b'], as('node', 'n'))
+    const steps = [
+      ['move', '0', 'b'],
+      ['drain', 'b'],
+      ['undrain', 'b'],
+      ['rebalance', '--no-wait'],
+      ['config', 'set', 'rebalance.enabled', 'true'],
+      ['config', 'reset', 'rebalance.enabled'],
+    ]
+    for (const words of steps) {
+      const { code, stderr } = await runCli([...words, '--json'], operator)
+      expect({ words, code, stderr }).toEqual({ words, code: 0, stderr: '' })
+    }
+    const [status, top] = await Promise.all(
+      [['status'], ['top', '--once']].map((words) => runCli([...words, '--json'], operator)),
+    )
+    expect(lastJson(status!)).toMatchObject({ nodes: 2, nodesAnswering: 2 })
+    expect(top!.code).toBe(0)
+  })
+
   it('watches settings, as whoever may look', async () => {
     const watching = new CliProcess(['config', 'watch', '--json'], as('observer', 'v'))
     running.push(watching)
