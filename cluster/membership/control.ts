@@ -13,7 +13,12 @@ export type ControlRequest = { readonly by: string } & (
   | { readonly type: 'drain' | 'undrain'; readonly node: string }
   | { readonly type: 'rebalance' }
   | { readonly type: 'finalise'; readonly format: number }
+  /** Without a value the setting goes back to its default. */
+  | { readonly type: 'set'; readonly name: string; readonly value?: Settable }
 )
+
+/** What a setting can be; which of these, its definition says. */
+export type Settable = string | number | boolean
 
 /** Why a request was refused, in order of precedence. */
 export const controlRefusals = {
@@ -32,6 +37,8 @@ export const controlRefusals = {
   last_node: 'No other node could take its shards; start one first.',
   format_not_newer: 'The cluster writes this format, or a newer one, already.',
   format_unread: 'Not every live node reads this format; upgrade them first.',
+  unknown_setting: 'There is no setting of this name; `config get` lists them.',
+  invalid_setting: 'The setting can not be this; `config get` says what it is.',
   outcome_unknown: 'It could not be settled whether this was done; look at `status` and ask again.',
 } as const
 
@@ -123,7 +130,7 @@ export function decodeRequest(bytes: Uint8Array): ControlRequest | undefined {
 }
 
 function requestOf(fields: Fields, by: string): ControlRequest | undefined {
-  const { type, shard, to, node, format } = fields
+  const { type, shard, to, node, format, name, value } = fields
   switch (type) {
     case 'status':
     case 'rebalance':
@@ -135,14 +142,22 @@ function requestOf(fields: Fields, by: string): ControlRequest | undefined {
       return isAsked(node) ? { type, node, by } : undefined
     case 'finalise':
       return isWhole(format, 1) ? { type, format, by } : undefined
+    case 'set':
+      if (!isAsked(name)) return undefined
+      if (value === undefined) return { type, name, by }
+      return isSettable(value) ? { type, name, value, by } : undefined
     default:
       return undefined
   }
 }
 
-/** What somebody may have typed for a node: whether there is one is not decided here. */
+/** What somebody may have typed for a node or a setting: whether there is one is not decided here. */
 function isAsked(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 128
+}
+
+function isSettable(value: unknown): value is Settable {
+  return ['string', 'number', 'boolean'].includes(typeof value)
 }
 
 export function encodeAnswer(answer: ControlAnswer): Uint8Array {

@@ -192,6 +192,9 @@ describe('requests and answers on the bus', () => {
     { type: 'drain', node: 'a', by: 'x' },
     { type: 'undrain', node: 'a', by: 'x' },
     { type: 'finalise', format: 2, by: 'x' },
+    { type: 'set', name: 'log.level', value: 'debug', by: 'x' },
+    { type: 'set', name: 'rebalance.enabled', value: false, by: 'x' },
+    { type: 'set', name: 'rebalance.moves_max', by: 'x' },
   ])('$type is read back as it was written', (request) => {
     expect(decodeRequest(encodeRequest(request))).toEqual(request)
   })
@@ -202,6 +205,8 @@ describe('requests and answers on the bus', () => {
     ['{"type":"status","by":""}'],
     ['{"type":"move","by":"x","shard":1.5,"to":"a"}'],
     ['{"type":"drain","by":"x","node":7}'],
+    ['{"type":"set","by":"x","value":1}'],
+    ['{"type":"set","by":"x","name":"log.level","value":{}}'],
     ['not JSON'],
   ])('%s is no request', (text) => {
     expect(decodeRequest(Buffer.from(text))).toBeUndefined()

@@ -17,7 +17,7 @@ import { MapDuties, rebalanceDefaults, type RebalanceSettings } from './map-duti
 import { nodePrefix, type Member } from './member.js'
 import type { Membership } from './membership.js'
 import { Office } from './office.js'
-import { answerOperators } from './operator.js'
+import { answerOperators, type Settings } from './operator.js'
 import { freeSlots } from './slots.js'
 import { within } from './within.js'
 
@@ -35,6 +35,8 @@ export interface CoordinatorOptions {
   readonly format?: number
   /** Read anew for every decision. */
   readonly rebalance?: () => RebalanceSettings
+  /** Where operators' changes of settings are written. @default they are refused */
+  readonly settings?: Settings
   /** ms a new cluster waits for its nodes before shards are given out. @default 1,000 */
   readonly gatherMs?: number
   /** ms after which the entries of the dead are removed. @default 60,000 */

@@ -29,7 +29,18 @@ export interface OperatorOptions {
   readonly cluster: string
   readonly membership: Membership
   readonly store: MapStore
+  readonly settings?: Settings
   readonly report?: (event: string, detail: Record<string, unknown>) => void
+}
+
+/** Where settings are written; operators may not do so themselves (S5 in transport/nats/permissions.ts). */
+export interface Settings {
+  /** @param value undefined puts it back to its default @returns why it was refused */
+  set(
+    name: string,
+    value: unknown,
+    by: string,
+  ): Promise<{ readonly code: ControlRefusal; readonly sentence: string } | undefined>
 }
 
 /** The part of the coordinator that answers need. */
@@ -93,9 +104,19 @@ class OperatorAnswers {
         return this.decide((now) => this.undrain(now, request.node))
       case 'finalise':
         return this.decide((now) => this.finalise(now, request.format))
+      case 'set':
+        return this.set(request)
       default:
         return assertNever(request)
     }
+  }
+
+  private async set(request: ControlRequest & { readonly type: 'set' }): Promise<ControlAnswer> {
+    const { settings, store } = this.options
+    if (settings === undefined) return refuse('invalid_request')
+    const refused = await settings.set(request.name, request.value, request.by)
+    if (refused !== undefined) return { ok: false, ...refused }
+    return { ok: true, mapVersion: store.map?.version ?? 0 }
   }
 
   /** Decides on the map as it is when it is written. */

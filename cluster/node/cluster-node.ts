@@ -136,6 +136,7 @@ export class ClusterNode {
       store: this.store,
       shards: identity.shards,
       rebalance: () => rebalanceSettings(this.configuration),
+      settings: this.configuration,
       report,
     })
     const { requestTimeoutMs = requestTimeoutMsDefault } = options

@@ -3,7 +3,7 @@
  *
  *               journals, snapshots   keys            bus            streams
  *   node        append, read, cut     all             all            make, look
- *   operator    read                  config, read    ask            look
+ *   operator    read                  read            ask            look
  *   observer    –                     read            look           look
  *
  * S1. Nobody may delete a stream, change it, or remove a message from within it. That is for whoever
@@ -14,6 +14,9 @@
  * S4. Operators and observers have accounts of their own, into which the account of the nodes lets what
  *     they may ask for, and nothing else. Whoever asks names the subject of the answer, and NATS does not
  *     ask whether they may publish there either. In their accounts no subject is a journal or a key.
+ * S5. Only nodes write into streams. Whoever may write one key may do harm to the others that no server
+ *     refuses: an expected id of the last message that is not its id freezes the whole stream for good
+ *     (seen with 2.15.1). Operators ask the coordinator to change a setting.
  */
 
 /** A kind of user. */
@@ -68,7 +71,6 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
         publish: [
           ...look,
           '$JS.API.STREAM.MSG.GET.*',
-          `$KV.${bucket}.config.>`,
           `sp.${cluster}.control`,
           `sp.${cluster}.status`,
           `sp.${cluster}.node.*.calls`,

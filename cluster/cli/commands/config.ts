@@ -5,6 +5,7 @@ import { Configuration } from '../../configuration/configuration.js'
 import {
   isSettingName,
   readSetting,
+  refusalOf,
   settingDefinitions,
   settingNames,
   unknownSetting,
@@ -89,14 +90,14 @@ async function change(
   name: SettingName,
   value: unknown,
 ): Promise<void> {
-  const configuration = new Configuration({ env: nodeEnv(), bucket: await session.bucket() })
-  const refusal = await configuration.set(name, value, session.by)
+  const refusal = value === undefined ? undefined : refusalOf(name, value)
   if (refusal !== undefined) {
-    const { code, sentence } = refusal
-    const exit = code === 'outcome_unknown' ? exitCodes.failed : exitCodes.usage
-    throw new CommandFailed(code, sentence, {}, exit)
+    throw new CommandFailed(refusal.code, refusal.sentence, {}, exitCodes.usage)
   }
-  const holds = (value as SettingValue | undefined) ?? settingDefinitions[name].default
+  const given = value as SettingValue | undefined
+  // A node writes it: operators may not.
+  await session.ask({ type: 'set', name, ...(given === undefined ? {} : { value: given }) })
+  const holds = given ?? settingDefinitions[name].default
   output.result({ name, value: holds, by: session.by }, () => `${name} is ${holds} now.`)
 }
 
