@@ -75,6 +75,8 @@ export interface ClusterStatus {
   readonly term: number
   readonly mapVersion: number
   readonly format: number
+  /** It is evening nodes out because an operator asked; coordinators of before do not say. */
+  readonly evening?: boolean
   readonly nodes: readonly NodeStatus[]
   readonly shards: readonly ShardStatus[]
 }

@@ -118,6 +118,28 @@ describe('an operator', () => {
     expect(cluster.witness.map!.shards.filter(({ pinned }) => pinned)).toEqual([])
   })
 
+  it('is told that nodes are being evened out until they are even', async () => {
+    const cluster = await clusterOf(2)
+    const [from, to] = cluster.nodes as [SimulatedNode, SimulatedNode]
+    // What is not pinned yet goes the other way meanwhile, until all is there.
+    for (let shard; (shard = from.assignments.owned()[0]) !== undefined;) {
+      await ask(cluster, { type: 'move', shard, to: to.name })
+      await cluster.pass(200)
+    }
+    const evening = async (): Promise<boolean | undefined> => {
+      const answer = await ask(cluster, { type: 'status' })
+      return answer.ok ? answer.status?.evening : undefined
+    }
+    expect(await evening()).toBe(false)
+    expect(codeOf(await ask(cluster, { type: 'rebalance' }))).toBe('ok')
+    expect(await evening()).toBe(true)
+    for (let times = 0; times < 200 && (await evening()) === true; times++) await cluster.pass(10)
+    expect(from.assignments.owned()).toHaveLength(8)
+    expect(cluster.witness.map!.shards.map(({ next }) => next)).not.toContainEqual(
+      expect.anything(),
+    )
+  })
+
   it('empties a node and gives it back', async () => {
     const cluster = await clusterOf(3)
     const node = cluster.nodes.find((each) => each !== cluster.coordinator)!

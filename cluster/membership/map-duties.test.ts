@@ -143,6 +143,22 @@ describe('what the coordinator does about the map', () => {
     expect(moving()).toBe(2)
   })
 
+  it('is evening out before the first move, between two, and until there is none to make', () => {
+    settings = { ...rebalanceDefaults, enabled: false, movesMax: 1 }
+    member('a')
+    act()
+    member('b')
+    duties.rebalanceOnce()
+    for (let moved = 0; moved < 2; moved++) {
+      expect(duties.evening).toBe(true)
+      const shard = Number(act()[0]!.replace('begin_move ', ''))
+      change({ type: 'mark_ready', shard, by: 'b' }, { type: 'hand_over', shard, by: 'a' })
+    }
+    expect(duties.evening).toBe(true)
+    expect(act()).toEqual([])
+    expect(duties.evening).toBe(false)
+  })
+
   it('forgets that somebody was to be drained when they are dead', () => {
     member('a')
     member('b')

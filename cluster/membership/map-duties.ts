@@ -65,6 +65,11 @@ export class MapDuties {
     this.quiet.clear()
   }
 
+  /** Whether an operator asked for even nodes, and there is more to do about it. */
+  get evening(): boolean {
+    return this.evenOut
+  }
+
   /** Takes the loads that owners tell of their shards. */
   measure(map: ShardMap): void {
     for (const member of this.view.alive()) {

@@ -94,8 +94,7 @@ class OperatorAnswers {
       case 'status':
         return { ok: true, mapVersion: map.version, status: this.status(map, term) }
       case 'rebalance':
-        this.office.duties.rebalanceOnce()
-        return this.decide((now) => this.rebalance(now))
+        return this.evenOut()
       case 'move':
         return this.decide((now) => this.move(now, request.shard, request.to))
       case 'drain':
@@ -159,6 +158,15 @@ class OperatorAnswers {
     return view.alive().some(({ name }) => name === idOrName) ? 'ambiguous_node' : 'unknown_node'
   }
 
+  private async evenOut(): Promise<ControlAnswer> {
+    const { duties } = this.office
+    duties.rebalanceOnce()
+    const answer = await this.decide((now) => this.rebalance(now))
+    // A look at the map of before, while this one was being written, may have found nothing to do.
+    if (answer.ok) duties.rebalanceOnce()
+    return answer
+  }
+
   /** Even nodes, whatever operators had pinned. */
   private rebalance(map: ShardMap): readonly MapStep[] {
     const pinned = [...map.shards.keys()].filter((shard) => map.shards[shard]?.pinned === true)
@@ -202,6 +210,7 @@ class OperatorAnswers {
       term,
       mapVersion: map.version,
       format: map.format,
+      evening: this.office.duties.evening,
       nodes: [...membership.view.all.values()].map(({ member, observedAt }) => ({
         id: member.id,
         name: member.name,
