@@ -24,6 +24,7 @@ export type CliCode =
   | 'deposits_refused'
   | 'interrupted'
   | 'not_ready'
+  | 'move_called_off'
   | 'disk_failed'
   | 'internal'
 

@@ -7,10 +7,10 @@ import type { ClusterStatus } from '../../membership/control.js'
 import { leaseDefaults, silenceMs } from '../../membership/settings.js'
 import type { NodeVitals } from '../../node/vitals.js'
 import { withCluster } from '../cluster-session.js'
+import { nameOf } from '../cluster-waits.js'
 import type { NatsWords } from '../nats-options.js'
 import { bytes, count, counted, pairsTable, type Output } from '../output.js'
 import { CommandFailed } from '../problem.js'
-import { nameOf } from './cluster.js'
 
 /** @throws CommandFailed not_ready after the status was printed; no_coordinator */
 export async function runClusterStatus(words: NatsWords, output: Output): Promise<void> {

@@ -2,18 +2,15 @@
 import type { Command } from 'commander'
 import type { ClusterStatus } from '../../membership/control.js'
 import { withCluster, type ClusterSession } from '../cluster-session.js'
+import { nameOf, nodeMeant, shardsOf, untilEmpty, untilEven, untilMoved } from '../cluster-waits.js'
 import { withNats, type NatsWords } from '../nats-options.js'
 import { examples, jsonOption, shardsMax, whole } from '../options.js'
 import { count, counted, milliseconds, Output, rowsTable } from '../output.js'
-import { CommandFailed } from '../problem.js'
 
 interface Words extends NatsWords {
   readonly json?: boolean
   readonly wait?: boolean
 }
-
-const lookMs = 100
-const waitMs = 120_000
 
 export function addCluster(program: Command): void {
   add(program, 'nodes', 'the nodes of a cluster', async (session, output) => {
@@ -38,9 +35,11 @@ export function addCluster(program: Command): void {
     true,
   )
   add(program, 'rebalance', 'spread the shards evenly, now', async (session, output, words) => {
-    await session.ask({ type: 'rebalance' })
-    if (words.wait !== false) await untilStill(session)
-    const status = await session.status()
+    const { term } = await session.status()
+    const ask = () => session.ask({ type: 'rebalance' })
+    await ask()
+    const status =
+      words.wait === false ? await session.status() : await untilEven(session, term, ask)
     output.result(status.shards, () => nodesTable(status))
   })
 }
@@ -54,9 +53,13 @@ function addMove(program: Command): void {
       .addHelpText('after', examples('suanpan move 7 node-2'))
       .action(async (shard: number, node: string, words: Words) => {
         await run(words, async (session, output) => {
-          await session.ask({ type: 'move', shard, to: node })
-          if (words.wait !== false) await untilMoved(session, shard)
-          const status = await session.status()
+          // Who is not found, or found twice, is refused by the coordinator.
+          const meant = nodeMeant(await session.status(), node)
+          const { mapVersion } = await session.ask({ type: 'move', shard, to: meant?.id ?? node })
+          const now = await session.status()
+          const to = (meant ?? nodeMeant(now, node))?.id ?? node
+          const status =
+            words.wait === false ? now : await untilMoved(session, { shard, to, mapVersion })
           const place = status.shards.find((one) => one.shard === shard)
           output.result(place, () =>
             place?.next == null
@@ -78,8 +81,8 @@ function addDrain(program: Command): void {
       .action(async (node: string, words: Words) => {
         await run(words, async (session, output) => {
           await session.ask({ type: 'drain', node })
-          if (words.wait !== false) await untilEmpty(session, node)
-          const status = await session.status()
+          const status =
+            words.wait === false ? await session.status() : await untilEmpty(session, node)
           const left = shardsOf(status, node)
           output.result({ node, shards: left }, () =>
             left === 0 ? `${node} is empty.` : `${node} still has ${counted(left, 'shard')}.`,
@@ -118,47 +121,6 @@ async function run(
 ): Promise<void> {
   const output = new Output(words.json === true)
   await withCluster(words, (session) => action(session, output))
-}
-
-/** Looks until a condition holds. @throws CommandFailed not_ready */
-async function until(
-  session: ClusterSession,
-  what: string,
-  condition: (status: ClusterStatus) => boolean,
-): Promise<void> {
-  const deadline = performance.now() + waitMs
-  while (!condition(await session.status())) {
-    if (performance.now() > deadline) {
-      throw new CommandFailed('not_ready', `${what} takes too long; look at "suanpan shards".`)
-    }
-    await new Promise((resolve) => setTimeout(resolve, lookMs))
-  }
-}
-
-function untilMoved(session: ClusterSession, shard: number): Promise<void> {
-  return until(session, 'The move', ({ shards }) =>
-    shards.some((one) => one.shard === shard && one.next === null),
-  )
-}
-
-function untilEmpty(session: ClusterSession, node: string): Promise<void> {
-  return until(session, 'Draining', (status) => shardsOf(status, node) === 0)
-}
-
-function untilStill(session: ClusterSession): Promise<void> {
-  return until(session, 'Rebalancing', ({ shards }) => shards.every(({ next }) => next === null))
-}
-
-function shardsOf({ nodes }: ClusterStatus, node: string): number {
-  return nodes
-    .filter(({ id, name, state }) => (id === node || name === node) && state !== 'dead')
-    .reduce((sum, { shards }) => sum + shards, 0)
-}
-
-/** The name of a node, and what is known when it has gone. */
-export function nameOf({ nodes }: ClusterStatus, id: string | null | undefined): string {
-  if (id == null) return 'nobody'
-  return nodes.find((node) => node.id === id)?.name ?? id
 }
 
 export function nodesTable(status: ClusterStatus): string {

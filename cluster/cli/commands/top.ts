@@ -3,11 +3,11 @@ import type { Command } from 'commander'
 import type { ClusterStatus } from '../../membership/control.js'
 import type { NodeVitals } from '../../node/vitals.js'
 import { withCluster, type ClusterSession } from '../cluster-session.js'
+import { nameOf } from '../cluster-waits.js'
 import { listenForInterrupt } from '../interrupt.js'
 import { withNats, type NatsWords } from '../nats-options.js'
 import { examples, jsonOption, whole } from '../options.js'
 import { bytes, count, milliseconds, Output, rowsTable } from '../output.js'
-import { nameOf } from './cluster.js'
 
 interface Words extends NatsWords {
   readonly interval: number
