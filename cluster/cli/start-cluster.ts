@@ -122,7 +122,7 @@ async function serveNode(
     output.result({ event: 'stopped', clean }, () => (clean ? cleanWords : uncleanWords))
     if (!clean) process.exitCode = exitCodes.failed
   } catch (error) {
-    process.exit(output.failure(error) || exitCodes.failed)
+    endWith(error, output)
   }
 }
 
@@ -138,6 +138,12 @@ async function opening(...given: Parameters<typeof open>): Promise<Running> {
     const passes = ['internal', 'nats_unreachable'].includes(problemOf(error).code)
     process.exit(code === exitCodes.usage || passes ? code : workerRefused)
   }
+}
+
+/** Ends a node that can't go on, with its reason; one that found out late that it may not serve refuses. */
+function endWith(error: unknown, output: Output): never {
+  const code = output.failure(error) || exitCodes.failed
+  process.exit(cluster.isWorker && error instanceof CommandFailed ? workerRefused : code)
 }
 
 /** @throws NatsUnreachable, NatsRefused, OpenRefused, CommandFailed */
@@ -179,11 +185,7 @@ async function open(
       },
       transitOf,
       opened: (stream) => {
-        try {
-          checkDurability(facts, [stream], options, output)
-        } catch (error) {
-          fail(error as Error)
-        }
+        checkDurability(facts, [stream], options, output)
       },
       report: reporter(output, () => levels.node?.configuration.get('log.level') ?? 'info'),
       fail: (error) => {

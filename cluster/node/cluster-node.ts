@@ -32,6 +32,7 @@ import { NodeLink, type Channel, type LinkListener } from './node-link.js'
 import {
   formatsOf,
   nodeOptionsOf,
+  openedLater,
   requestTimeoutMsDefault,
   type ClusterNodeOptions,
 } from './options.js'
@@ -328,6 +329,7 @@ export class ClusterNode {
         ...this.options,
         owner,
         journals: knownJournals(bucket),
+        opened: openedLater(this.options),
       }),
       placeOf: (shard) => {
         const owner = this.owners[shard]

@@ -55,7 +55,10 @@ export interface ClusterNodeOptions {
   readonly processVitals?: () => ProcessVitals
   /** Money on its way in these shards, by currency. */
   readonly transitOf?: (statuses: readonly ShardStatus[]) => Readonly<Record<string, string>>
-  /** Told of each stream that was opened, and how many copies it has. */
+  /**
+   * Told of each stream that was opened, and how many copies it has. What it throws refuses the node:
+   * it does not join, or {@link fail}s when it has joined already.
+   */
   readonly opened?: (stream: OpenedStream) => void
   /** Told how long each answered request of a client here took, ms. */
   readonly answered?: (ms: number) => void
@@ -84,4 +87,15 @@ export function nodeOptionsOf(options: ClusterNodeOptions, facts: ClusterFacts):
 /** The formats a node reads and can write. */
 export function formatsOf({ formats }: ClusterNodeOptions): FormatRange {
   return formats ?? formatsRead
+}
+
+/** Who has joined already ends by what it would not have joined with. */
+export function openedLater({ opened, fail }: ClusterNodeOptions): (stream: OpenedStream) => void {
+  return (stream) => {
+    try {
+      opened?.(stream)
+    } catch (error) {
+      fail(error)
+    }
+  }
 }

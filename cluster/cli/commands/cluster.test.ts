@@ -67,15 +67,22 @@ describe('a cluster, steered from the command line', () => {
     expect(node).toMatchObject({ url: cluster.urls[0], audit: { conserved: true } })
   })
 
-  it('ends a start on streams with fewer copies than asked for', async () => {
-    const nats = await connectNats({ servers: cluster.servers.addresses })
-    await nats.bucket('suanpan_thin', { replicas: 1 })
-    await nats.close()
-    const ended = await suanpan('start', '--cluster', 'thin', '--port', '0')
-    expect(ended.code).toBe(1)
-    expect(ended.stderr).toContain('KV_suanpan_thin is kept on 1 server(s)')
-    expect(ended.stderr).toContain('(too_few_replicas)')
-  })
+  it.each([['one node', []] as const, ['two under a supervisor', ['--processes', '2']] as const])(
+    'S3: on streams with fewer copies than asked for, %s does not join',
+    async (_, words) => {
+      const nats = await connectNats({ servers: cluster.servers.addresses })
+      const bucket = await nats.bucket('suanpan_thin', { replicas: 1 })
+      const ended = await suanpan('start', '--cluster', 'thin', '--port', '0', ...words)
+      expect(ended.code).toBe(1)
+      expect(ended.stderr).toContain('KV_suanpan_thin is kept on 1 server(s)')
+      expect(ended.stderr).toContain('(too_few_replicas)')
+      expect(ended.stderr).not.toContain('worker_restarts')
+      expect(ended.stdout).not.toContain('listens')
+      // Whoever joins writes down first what the cluster is.
+      expect(await bucket.get('identity')).toBeUndefined()
+      await nats.close()
+    },
+  )
 
   it('keeps settings, with the history of who changed what', async () => {
     await json('config', 'set', 'rebalance.moves_max', '2')
