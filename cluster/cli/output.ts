@@ -8,7 +8,7 @@ import { problemOf, type Problem } from './problem.js'
 
 /** The streams of a process, as far as a command needs them. */
 export interface Streams {
-  readonly stdout: { write(text: string): unknown }
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean }
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean }
 }
 
