@@ -100,9 +100,12 @@ export function nodeNameDefault(): string {
   )
 }
 
+/** Letters of the name of a node. */
+export const nodeNameLettersMax = 64
+
 export function nodeName(value: string): string {
-  if (/^[A-Za-z0-9_-]{1,64}$/.test(value)) return value
-  throw new InvalidArgumentError('It has 1 to 64 letters, digits, "-" and "_".')
+  if (/^[A-Za-z0-9_-]+$/.test(value) && value.length <= nodeNameLettersMax) return value
+  throw new InvalidArgumentError(`It has 1 to ${nodeNameLettersMax} letters, digits, "-" and "_".`)
 }
 
 function clusterName(value: string): string {

@@ -27,6 +27,9 @@ async function json<T>(...words: string[]): Promise<T> {
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as T
 }
 
+/** The longest name of a node. */
+const long = 'n'.repeat(64)
+
 type Nodes = ClusterStatus['nodes']
 type Shards = ClusterStatus['shards']
 
@@ -114,6 +117,8 @@ describe('a cluster, steered from the command line', () => {
     [['nodes', '--nats', 'http://x'], 'usage', 2],
     [['status', '--cluster', 'another'], 'unknown_cluster', 1],
     [['start', '--processes', '3'], 'usage', 2],
+    // The workers are called NAME-1 and NAME-2.
+    [['start', '--nats', 'nats://127.0.0.1:1', '--processes', '2', '--node', long], 'usage', 2],
     [['nodes', '--cluster', 'another'], 'unknown_cluster', 1],
     [['config', 'get', '--cluster', 'another'], 'unknown_cluster', 1],
   ] as const)('refuses %s by code, in a sentence', async (words, code, exit) => {

@@ -27,7 +27,7 @@ import {
   whole,
 } from '../options.js'
 import { Output } from '../output.js'
-import { nodeName, withNats } from '../nats-options.js'
+import { nodeName, nodeNameLettersMax, withNats } from '../nats-options.js'
 import { CommandFailed, wrongUsage } from '../problem.js'
 import type { ApiKeys, ClusterStartOptions } from '../start-cluster.js'
 
@@ -136,6 +136,16 @@ function checkTogether(options: StartOptions): void {
       : 'is for a cluster; give --nats'
     throw wrongUsage(`--${name} ${hint}.`)
   }
+  checkWorkerNames(node, processes)
+}
+
+/** The nodes of a supervisor are called after it: the longest of their names must be one. @throws CommandFailed usage */
+function checkWorkerNames(node: string | undefined, processes = 1): void {
+  const lettersMax = nodeNameLettersMax - `-${processes}`.length
+  if (node === undefined || processes === 1 || node.length <= lettersMax) return
+  throw wrongUsage(
+    `--node: with --processes ${processes} the nodes are called NAME-1 to NAME-${processes}, of at most ${nodeNameLettersMax} letters; give a name of at most ${lettersMax}.`,
+  )
 }
 
 /** The keys to ask for, if any; what is wrong with them is found before anything is opened. */
