@@ -84,6 +84,16 @@ export function checkId(value: unknown, field = 'id'): string {
   )
 }
 
+/**
+ * Checks the id of what is to be opened. "." and ".." are steps in a path, so nobody could reach them by
+ * URL; journals may hold some from before this check, which are asked for as ever.
+ */
+function checkNewId(value: unknown): string {
+  const id = checkId(value)
+  if (id !== '.' && id !== '..') return id
+  throw invalid('id must be another than "." and "..", which mean steps in the path of a URL.')
+}
+
 /** Completes an address: a bare id is one of `kind`. */
 export function checkAddress(value: unknown, field: string, kind: 'account' | 'merchant'): Address {
   if (typeof value === 'string') {
@@ -134,7 +144,7 @@ export function openInput(request: OpenAccount, kind: 'account' | 'merchant') {
   checkFields(request, kind === 'account' ? accountFields : merchantFields)
   const { creditLimit } = request
   return {
-    id: checkId(request.id),
+    id: checkNewId(request.id),
     currency: checkCurrency(request.currency),
     creditLimit:
       creditLimit === undefined

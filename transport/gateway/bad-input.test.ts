@@ -118,6 +118,8 @@ describe('a wrong payment', () => {
     ['/v1/deposits', { account: 'alice', amount: 0.5, currency: 'CNY' }, /the number 0\.5;/],
     ['/v1/withdrawals', { amount: 1, currency: 'CNY' }, 'The field "account" is missing.'],
     ['/v1/accounts', { id: 'ä', currency: 'CNY' }, /^"id" must be 1 to 128 characters/],
+    ['/v1/accounts', { id: '..', currency: 'CNY' }, /^"id" must be .*, but not "\." or "\.\."/],
+    ['/v1/merchants', { id: '.', currency: 'CNY' }, /^"id" must be/],
     ['/v1/accounts', { id: 'a', currency: 'CNY', creditLimit: -1 }, /^"creditLimit" must be/],
     ['/v1/accounts/alice/freeze', { now: true }, 'The field "now" is unknown.'],
     ['/v1/quarantine/release', { address: 'alice' }, /^"address" must be the address of an actor/],

@@ -13,6 +13,17 @@ export const idField: Schema = {
   examples: ['alice'],
 }
 
+const newIdWords = `${idWords}, but not "." or ".."`
+
+/** The id of what is to be opened: "." and ".." are steps in a path, so no URL would lead there. */
+export const newIdField: Schema = {
+  type: 'string',
+  pattern: `^(?!\\.{1,2}$)${idCharacters}$`,
+  description: `An id: ${newIdWords}.`,
+  'x-rule': newIdWords,
+  examples: ['alice'],
+}
+
 /** What a request names an account by. */
 export function partyField(bare: 'account' | 'merchant'): Schema {
   return {

@@ -8,6 +8,7 @@ import {
   idempotencyKeyField,
   idField,
   memoField,
+  newIdField,
   partyField,
   wordField,
 } from './fields.js'
@@ -26,11 +27,11 @@ export const noQuery: Schema = objectOf({})
 export const emptyBody: Schema = objectOf({})
 
 export const openAccountBody: Schema = objectOf(
-  { id: idField, currency: currencyField },
+  { id: newIdField, currency: currencyField },
   { creditLimit: creditLimitField },
 )
 
-export const openMerchantBody: Schema = objectOf({ id: idField, currency: currencyField })
+export const openMerchantBody: Schema = objectOf({ id: newIdField, currency: currencyField })
 
 export const limitsBody: Schema = {
   ...objectOf({}, { perPayment: amountField, perDay: amountField }),
