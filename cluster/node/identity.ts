@@ -9,7 +9,7 @@
 import { OpenRefused, type Env } from '../../runtime/index.js'
 import { NatsRefused, NatsUnreachable, type KeyBucket, type Nats } from '../../transport/index.js'
 import { pause } from '../membership/within.js'
-import { clusterSettings, type ClusterSettings } from './cluster-settings.js'
+import { turnSettings, type TurnSettings } from './turn-settings.js'
 
 export interface ClusterIdentity {
   readonly format: 1
@@ -20,7 +20,7 @@ export interface ClusterIdentity {
 
 /** All that is the same for every node of a cluster. */
 export interface ClusterFacts extends ClusterIdentity {
-  readonly settings: ClusterSettings
+  readonly settings: TurnSettings
 }
 
 const key = 'identity'
@@ -67,16 +67,16 @@ export async function clusterBucket(
 /**
  * Reads what a cluster is, or writes it.
  * @param given what this node was started with
- * @throws what {@link clusterIdentity} and {@link clusterSettings} throw
+ * @throws what {@link clusterIdentity} and {@link turnSettings} throw
  */
 export async function clusterFacts(
   env: Env,
   place: ClusterPlace,
   bucket: KeyBucket,
-  given: { readonly shards?: number; readonly settings?: ClusterSettings },
+  given: { readonly shards?: number; readonly settings?: TurnSettings },
 ): Promise<ClusterFacts> {
   const identity = await clusterIdentity(env, place, bucket, given.shards)
-  return { ...identity, settings: await clusterSettings(bucket, given.settings) }
+  return { ...identity, settings: await turnSettings(bucket, given.settings) }
 }
 
 /**

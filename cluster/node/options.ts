@@ -10,7 +10,7 @@ import type {
 import { formatsRead } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { LeaseSettings } from '../membership/settings.js'
-import type { ClusterSettings } from './cluster-settings.js'
+import type { TurnSettings } from './turn-settings.js'
 import type { ClusterFacts } from './identity.js'
 import type { ProcessVitals } from './vitals.js'
 
@@ -35,7 +35,7 @@ export interface ClusterNodeOptions {
   /** Shards of a new cluster; checked against an old one. */
   readonly shards?: number
   /** What turns read as `turn.settings`: the same on all nodes. @default what the cluster has */
-  readonly settings?: ClusterSettings
+  readonly settings?: TurnSettings
   /** ms of shard time an idempotency key is remembered. @default 24 h */
   readonly idempotencyRetentionMs?: number
   /** Format of keys that carry their own time. @default 'none' */

@@ -13,7 +13,7 @@ beforeAll(async () => {
   const nats = await connectNats({ servers: servers.addresses, ...login })
   const bucket = await nats.bucket('suanpan_other', { replicas: 1 })
   await bucket.put('identity', Buffer.from('{"format":1,"shards":16,"secret":"00"}'), 0)
-  await bucket.put('settings', Buffer.from('{"timeZone":"Asia/Tokyo"}'), 0)
+  await bucket.put('turn_settings', Buffer.from('{"timeZone":"Asia/Tokyo"}'), 0)
   await nats.close()
 })
 afterEach(async () => {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { pack, unpack } from '../../transport/index.js'
-import { hashWords, IdempotencyTable, recordKinds } from './idempotency-table.js'
+import { IdempotencyTable, recordKinds } from './idempotency-table.js'
+import { hashWords } from './key-chunks.js'
 import { KeyedHash } from './keyed-hash.js'
 
 /** Hash words of a small number; few distinct low words, so that probe sequences collide. */

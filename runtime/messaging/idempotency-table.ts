@@ -18,8 +18,6 @@ import {
   type MovedKeys,
 } from './key-chunks.js'
 
-export { hashWords, type KeyChunkDump, type MovedKeys } from './key-chunks.js'
-
 /** Kinds of records: what `note` means. */
 export const recordKinds = {
   /** `note` goes to the kind's `replays` function. */

@@ -2,7 +2,8 @@
  * Small facts of a run: the hashes a request goes by, and sentences about what is still owed.
  */
 import type { ShardStatus } from '../actor/client.js'
-import { hashWords, recordKinds } from '../messaging/idempotency-table.js'
+import { recordKinds } from '../messaging/idempotency-table.js'
+import { hashWords } from '../messaging/key-chunks.js'
 import type { KeyedHash } from '../messaging/keyed-hash.js'
 import type { CommittedTurn, KeyInsert } from '../shard/committed-turn.js'
 import type { CommittedTurnView } from './oracle.js'

@@ -9,7 +9,7 @@ import { Arena, type MovedArena } from '../shard/arena.js'
 import { HistoryLog } from '../shard/history-log.js'
 import type { MovedStore } from '../shard/packed-store.js'
 import type { ShardState } from '../shard/shard-state.js'
-import type { MovedKeys } from '../messaging/idempotency-table.js'
+import type { MovedKeys } from '../messaging/key-chunks.js'
 
 import { pack, ShapedCodec, unpack } from '../../transport/index.js'
 import { metaOf, type Meta, type Shapes } from './snapshot-blocks.js'

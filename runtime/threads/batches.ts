@@ -5,7 +5,7 @@
  */
 import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import { limits } from '../limits.js'
-import { hashWords } from '../messaging/idempotency-table.js'
+import { hashWords } from '../messaging/key-chunks.js'
 import type { Message } from '../messaging/message.js'
 import { readMessage, writeMessage } from '../shard/committed-turn.js'
 import type { Acknowledgement } from '../shard/lane.js'

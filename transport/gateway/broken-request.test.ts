@@ -5,6 +5,7 @@ import type { Bank, PaymentView, Reply } from '../../actors/index.js'
 import { batchContentType } from './batch/batch.js'
 import { failingBank } from './testing/failing-bank.js'
 import { GatewayKit } from './testing/gateway-kit.js'
+import { settledPayment } from './testing/settled-payment.js'
 
 const payment = { payer: 'alice', payee: 'shop', amount: 1, currency: 'CNY' }
 const body = JSON.stringify(payment)
@@ -181,26 +182,13 @@ describe('X1, X2: what is at work is answered, and the connection ends', () => {
 })
 
 describe('X1, X2: time', () => {
-  const view: PaymentView = {
-    id: 'p0-1',
-    status: 'settled',
-    payer: 'account/alice',
-    payee: 'merchant/shop',
-    amount: 1,
-    captured: 1,
-    refunded: 0,
-    currency: 'CNY',
-    createdAt: 0,
-    settledAt: 0,
-  }
-
   /** A gateway with little patience, whose bank answers when the test says so. */
   async function start(options = {}) {
     const waiting: (() => void)[] = []
     const failing = failingBank(() => new Error('not asked'))
     const pay = () =>
       new Promise<Reply<PaymentView>>((resolve) => {
-        waiting.push(() => resolve({ value: view, replayed: false }))
+        waiting.push(() => resolve({ value: settledPayment, replayed: false }))
       })
     const bank: Bank = { ...failing, keyed: { ...failing.keyed, pay } }
     const kit = await GatewayKit.start({ bank, ...options })

@@ -7,27 +7,16 @@ import type { Bank, PaymentView, Reply } from '../../actors/index.js'
 import { gatewayLimits } from './limits.js'
 import { failingBank } from './testing/failing-bank.js'
 import { GatewayKit } from './testing/gateway-kit.js'
+import { settledPayment } from './testing/settled-payment.js'
 import { createGateway, type GatewayOptions } from './index.js'
 
 /** A gateway whose bank answers payments when the test says so. */
 async function withSlowBank(options: Partial<GatewayOptions> = {}) {
   const waiting: (() => void)[] = []
   const failing = failingBank(() => new Error('not asked'))
-  const view: PaymentView = {
-    id: 'p0-1',
-    status: 'settled',
-    payer: 'account/a',
-    payee: 'merchant/m',
-    amount: 1,
-    captured: 1,
-    refunded: 0,
-    currency: 'CNY',
-    createdAt: 0,
-    settledAt: 0,
-  }
   const pay = () =>
     new Promise<Reply<PaymentView>>((resolve) => {
-      waiting.push(() => resolve({ value: view, replayed: false }))
+      waiting.push(() => resolve({ value: settledPayment, replayed: false }))
     })
   const bank: Bank = { ...failing, keyed: { ...failing.keyed, pay } }
   const gateway = createGateway({

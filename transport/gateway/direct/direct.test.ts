@@ -6,6 +6,7 @@ import { Fault, Refused } from '../../../runtime/index.js'
 import { gatewayLimits } from '../limits.js'
 import { failingBank } from '../testing/failing-bank.js'
 import { GatewayKit } from '../testing/gateway-kit.js'
+import { settledPayment } from '../testing/settled-payment.js'
 
 const pay = { payer: 'alice', payee: 'shop', amount: 5, currency: 'CNY' }
 
@@ -64,19 +65,6 @@ const undated = (answer: string | undefined): string | undefined =>
 
 /** Cut in two: what does not come in one piece is left to Node's server. */
 const halves = (request: string): [string, string] => [request.slice(0, 30), request.slice(30)]
-
-const viewed: PaymentView = {
-  id: 'p0-1',
-  status: 'settled',
-  payer: 'account/alice',
-  payee: 'merchant/shop',
-  amount: 5,
-  captured: 5,
-  refunded: 0,
-  currency: 'CNY',
-  createdAt: 0,
-  settledAt: 0,
-}
 
 describe('D4: answers are the same as through the server', () => {
   let kit: GatewayKit
@@ -206,7 +194,9 @@ describe('trouble', () => {
     const releases: (() => void)[] = []
     const kit = await start(
       () =>
-        new Promise((resolve) => releases.push(() => resolve({ value: viewed, replayed: false }))),
+        new Promise((resolve) =>
+          releases.push(() => resolve({ value: settledPayment, replayed: false })),
+        ),
     )
     const wire = new Wire(kit)
     await wire.send(requestOf('k'))
@@ -226,7 +216,7 @@ describe('trouble', () => {
   })
 
   it('D5: a connection that is idle for too long is closed', async () => {
-    const kit = await start(() => Promise.resolve({ value: viewed, replayed: false }), {
+    const kit = await start(() => Promise.resolve({ value: settledPayment, replayed: false }), {
       keepAliveMs: 100,
     })
     const wire = new Wire(kit)
@@ -240,7 +230,9 @@ describe('trouble', () => {
     const releases: (() => void)[] = []
     const kit = await start(
       () =>
-        new Promise((resolve) => releases.push(() => resolve({ value: viewed, replayed: false }))),
+        new Promise((resolve) =>
+          releases.push(() => resolve({ value: settledPayment, replayed: false })),
+        ),
     )
     const [idle, silent, busy] = [new Wire(kit), new Wire(kit), new Wire(kit)]
     const isAtWork = () => expect.poll(() => releases.length).toBe(1)

@@ -1,5 +1,5 @@
 /**
- * The settings that turns read, such as the zone of daily limits: written once by the first node, and the same
+ * What turns read as `turn.settings`, such as the zone of daily limits: written once by the first node, and the same
  * for all.
  *
  * C4. A node with others does not join. It would decide the same request in another way: a day's limit would
@@ -8,9 +8,9 @@
 import { OpenRefused } from '../../runtime/index.js'
 import { NatsUnreachable, type KeyBucket } from '../../transport/index.js'
 
-export type ClusterSettings = Readonly<Record<string, unknown>>
+export type TurnSettings = Readonly<Record<string, unknown>>
 
-const key = 'settings'
+const key = 'turn_settings'
 const triesMax = 5
 
 /**
@@ -18,10 +18,10 @@ const triesMax = 5
  * @param given what this node was started with; absent: whatever the cluster has
  * @throws OpenRefused settings_differ; NatsUnreachable
  */
-export async function clusterSettings(
+export async function turnSettings(
   bucket: KeyBucket,
-  given: ClusterSettings | undefined,
-): Promise<ClusterSettings> {
+  given: TurnSettings | undefined,
+): Promise<TurnSettings> {
   for (let tries = 0; tries < triesMax; tries++) {
     const entry = await bucket.get(key)
     if (entry !== undefined) return checked(Buffer.from(entry.value).toString(), given)
@@ -31,8 +31,8 @@ export async function clusterSettings(
   throw new NatsUnreachable('The cluster could not be set up: its bucket takes no key. Try again.')
 }
 
-function checked(text: string, given: ClusterSettings | undefined): ClusterSettings {
-  if (given === undefined || textOf(given) === text) return JSON.parse(text) as ClusterSettings
+function checked(text: string, given: TurnSettings | undefined): TurnSettings {
+  if (given === undefined || textOf(given) === text) return JSON.parse(text) as TurnSettings
   throw new OpenRefused(
     'settings_differ',
     `The cluster was made with the settings ${text}; this node was started with ${textOf(given)}. Start it with the same, or without.`,
@@ -40,7 +40,7 @@ function checked(text: string, given: ClusterSettings | undefined): ClusterSetti
 }
 
 /** Settings that say the same are the same text. */
-function textOf(settings: ClusterSettings): string {
+function textOf(settings: TurnSettings): string {
   const names = Object.keys(settings).sort()
   return JSON.stringify(Object.fromEntries(names.map((name) => [name, settings[name]])))
 }
