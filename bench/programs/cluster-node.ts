@@ -114,6 +114,8 @@ function watch(): void {
 serveOrders({
   join,
   watch,
+  /** What a supervisor tells: the process that had this id has ended. */
+  bury: (id: string) => running!.node.coordinator.bury(id),
   silences: () => silences!.end(),
   settled,
   round,

@@ -1,7 +1,8 @@
 /**
  * `failover`: a node that holds everything is joined by a second one, which leaves in good order and comes back,
- * as in a rolling restart; then the first is killed; all under load. How long is each shard silent, with as many
- * payments behind it as were made before?
+ * as in a rolling restart; then the first is killed, and once a third one has joined the second, whose death is
+ * told as a supervisor does; all under load. How long is each shard silent, with as many payments behind it as
+ * were made before?
  */
 import path from 'node:path'
 import { NatsServers } from '../../transport/nats/index.js'
@@ -19,9 +20,15 @@ const quietWindow = 128
 /** s of each piece of that load. */
 const pieceSeconds = 1
 
+/** A node's process, and the id it lives under. */
+interface MeasuredNode {
+  readonly process: MeasuredProcess
+  readonly id: string
+}
+
 /** The nodes of one run, as processes, and their servers. */
 class Nodes {
-  readonly all: MeasuredProcess[] = []
+  private readonly all: MeasuredProcess[] = []
   private readonly plan: Plan
   private readonly servers: NatsServers
 
@@ -30,20 +37,15 @@ class Nodes {
     this.servers = servers
   }
 
-  async join(name: string): Promise<MeasuredProcess> {
-    const node = new MeasuredProcess(name, 'programs/cluster-node')
-    this.all.push(node)
+  async join(name: string): Promise<MeasuredNode> {
+    const process = new MeasuredProcess(name, 'programs/cluster-node')
+    this.all.push(process)
     const { accounts, shards = clusterShards } = this.plan
     const setup: ClusterNodeSetup = {
       ...{ name, accounts, shards, servers: this.servers.addresses },
       ...{ replicas: this.servers.addresses.length, seed: this.all.length },
     }
-    await node.order('join', setup)
-    return node
-  }
-
-  get last(): MeasuredProcess {
-    return this.all.at(-1)!
+    return { process, id: await process.order<string>('join', setup) }
   }
 
   async stop(): Promise<void> {
@@ -80,51 +82,77 @@ async function changed(watched: MeasuredProcess, change: () => Promise<unknown>)
   return { seconds, silences: await watched.order<readonly number[]>('silences') }
 }
 
+/** A node's death. */
+interface Death extends Change {
+  /** Shards that the killed one had. */
+  readonly orphans: readonly number[]
+}
+
 interface Measurements {
   readonly filled: Measured
   readonly joined: Change
   readonly left: Change
-  readonly killed: Change
-  /** Shards that the killed one had. */
-  readonly orphans: readonly number[]
+  readonly killed: Death
+  readonly buried: Death
   readonly integrity: Integrity
 }
 
-/** A node alone with everything, joined, left, joined again and killed. */
+/** @param told whether the other one is told by somebody who saw the process end */
+async function kill(node: MeasuredNode, other: MeasuredNode, told: boolean): Promise<Death> {
+  const orphans = await node.process.order<readonly number[]>('settled', 2)
+  const change = await changed(other.process, async () => {
+    await node.process.kill()
+    if (told) await other.process.order('bury', node.id)
+    await other.process.order('settled', 1)
+  })
+  return { ...change, orphans }
+}
+
+/** A node alone with everything, joined, left, joined again and killed; then its heir, joined by a third. */
 async function measure(plan: Plan, nodes: Nodes): Promise<Measurements> {
   const first = await nodes.join('first')
-  await first.order('settled', 1)
+  await first.process.order('settled', 1)
   plan.say(`opening ${plan.accounts} accounts and as many merchants`)
-  await first.order('openParties')
+  await first.process.order('openParties')
   plan.say(`paying for ${plan.seconds} s`)
   const load: ClusterRound = { seconds: plan.seconds, pattern: {}, window: plan.window }
-  const filled = await first.order<Measured>('round', load)
-  const join = async (): Promise<void> => {
-    const second = await nodes.join('second')
-    await second.order('settled', 2)
+  const filled = await first.process.order<Measured>('round', load)
+  /** A node joins while another one pays, and takes its part. */
+  const join = async (name: string, payer: MeasuredNode): Promise<[MeasuredNode, Change]> => {
+    let node: MeasuredNode | undefined
+    const change = await changed(payer.process, async () => {
+      node = await nodes.join(name)
+      await node.process.order('settled', 2)
+    })
+    return [node!, change]
   }
   plan.say('a second node joins')
-  const joined = await changed(first, join)
+  const [leaver, joined] = await join('second', first)
   plan.say('it leaves in good order')
-  const left = await changed(first, async () => {
-    await nodes.last.order('leave')
-    await first.order('settled', 1)
+  const left = await changed(first.process, async () => {
+    await leaver.process.order('leave')
+    await first.process.order('settled', 1)
   })
   plan.say('it joins again')
-  await changed(first, join)
-  const survivor = nodes.last
-  const orphans = await first.order<readonly number[]>('settled', 2)
-  const saved = ['first', 'survivor'].map((name) => path.join(plan.folder, name))
-  await first.order('save', saved[0])
+  const [second] = await join('second', first)
+  const saved = ['first', 'second', 'third'].map((name) => path.join(plan.folder, name))
+  await first.process.order('save', saved[0])
   plan.say('killing the first node (SIGKILL)')
-  const killed = await changed(survivor, async () => {
-    await first.kill()
-    await survivor.order('settled', 1)
-  })
+  const alone = await kill(first, second, false)
+  plan.say('a third node joins')
+  const [third] = await join('third', second)
+  await second.process.order('save', saved[1])
+  plan.say('killing the second node, as a supervisor that sees it')
+  const buried = await kill(second, third, true)
   plan.say('comparing with what was acknowledged')
-  await survivor.order('save', saved[1])
-  const integrity = await survivor.order<Integrity>('check', saved)
-  return { filled, joined, left, killed, orphans, integrity }
+  await third.process.order('save', saved[2])
+  const integrity = await third.process.order<Integrity>('check', saved)
+  return { filled, joined, left, killed: alone, buried, integrity }
+}
+
+/** How long the shards of the killed one were silent. */
+function silencesOf({ orphans, silences }: Death): number[] {
+  return orphans.map((shard) => silences[shard]!)
 }
 
 async function run(plan: Plan): Promise<Outcome> {
@@ -132,8 +160,9 @@ async function run(plan: Plan): Promise<Outcome> {
   const servers = await NatsServers.start({ servers: 3 })
   const nodes = new Nodes(plan, servers)
   try {
-    const { filled, joined, left, killed, orphans, integrity } = await measure(plan, nodes)
-    const lost = orphans.map((shard) => killed.silences[shard]!)
+    const { filled, joined, left, killed, buried, integrity } = await measure(plan, nodes)
+    const lost = silencesOf(killed)
+    const seen = silencesOf(buried)
     const headline = shotsRow('owner killed: silent', 'shards', lost)
     const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
     const longest = (silences: readonly number[]): string => seconds(Math.max(...silences))
@@ -144,6 +173,7 @@ async function run(plan: Plan): Promise<Outcome> {
         shotsRow('node joins: silent', 'shards', joined.silences),
         shotsRow('node leaves: silent', 'shards', left.silences),
         headline,
+        shotsRow('owner killed, seen by its supervisor: silent', 'shards', seen),
       ],
       figures: [
         ['shards', String(killed.silences.length)],
@@ -154,8 +184,11 @@ async function run(plan: Plan): Promise<Outcome> {
         ['shards the killed node had', String(lost.length)],
         ['until the median one served again', seconds(median(lost))],
         ['until the last one served again', longest(lost)],
+        ['the same, seen by a supervisor: shards', String(seen.length)],
+        ['median', seconds(median(seen))],
+        ['last', longest(seen)],
       ],
-      data: { joined, left, killed },
+      data: { joined, left, killed, buried },
       integrity,
       durability: 'JetStream, sync_interval: always; 3 copies',
       threads: 0,

@@ -18,6 +18,7 @@ import type { Nats, NatsFacts } from '../../transport/index.js'
 import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
 import { clusterOps } from '../node/cluster-ops.js'
+import { Supervised } from '../supervisor/obituaries.js'
 import { nodeNameVariable, Supervisor, workerRefused } from '../supervisor/supervisor.js'
 import { exitCodes } from './exit-codes.js'
 import type { Interrupt } from './interrupt.js'
@@ -175,6 +176,7 @@ async function open(
     const facts = await nats.facts()
     checkDurability(facts, [], options, output)
     const meter = new ProcessMeter()
+    const supervised = new Supervised()
     const node: ClusterNode = await ClusterNode.join(nodeEnv(), {
       ...nodeOptions(name, options),
       nats,
@@ -184,6 +186,7 @@ async function open(
         meter.answered(ms)
       },
       transitOf,
+      lifeBegins: (id) => supervised.lifeBegins(id),
       opened: (stream) => {
         checkDurability(facts, [stream], options, output)
       },
@@ -193,6 +196,7 @@ async function open(
       },
     })
     levels.node = node
+    supervised.joined((id) => node.coordinator.bury(id))
     const gateway = createGateway({
       bank: payments.client(node.client),
       ops: clusterOps(node),

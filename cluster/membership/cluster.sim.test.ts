@@ -26,6 +26,14 @@ function trouble(cluster: SimulatedCluster): void {
     case 3:
       if (!cluster.started.has(node)) return
       node.kill()
+      // Its parent saw it, and tells some other node; or it has none.
+      if (random.chance(0.5)) {
+        const { id } = node.membership
+        kernel.after(random.between(1, 1_000), () => {
+          const others = [...cluster.started]
+          if (others.length > 0) void random.pick(others).coordinator.bury(id)
+        })
+      }
       kernel.after(random.between(100, 4_000), () => cluster.add(node.name))
       return
     case 4:

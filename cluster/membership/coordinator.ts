@@ -104,6 +104,16 @@ export class Coordinator {
     await this.office.resign()
   }
 
+  /** Any node may, in office or not: a member's process has ended, as whoever started it saw (D3 in `judge.ts`). */
+  async bury(id: string): Promise<void> {
+    try {
+      await this.judge.bury(id, () => !this.stopped)
+    } catch (error) {
+      // It falls silent, and is declared dead for that.
+      this.options.report?.('coordinator_trouble', { error: (error as Error).message })
+    }
+  }
+
   /** Changes the map as the coordinator of this term. */
   changeMap(decide: (map: ShardMap) => readonly MapStep[]): Promise<ChangeOutcome> {
     const { store, membership } = this.options

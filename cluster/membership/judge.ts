@@ -6,6 +6,9 @@
  *     compare-and-set on that very revision. So the lease has run out, and the id can renew no more.
  * D2. An owner without an entry gets a dead one, made by compare-and-set on nothing: an entry that is
  *     only not yet known here is a conflict, and one that was removed can't come back.
+ * D3. Somebody whose process has ended is dead at once, and any node may write it that was told so by who saw
+ *     the end, as a parent sees its child's. Of what was sent before the end a renewal may still come through:
+ *     then it is written on that one.
  */
 import type { Env } from '../../runtime/index.js'
 import type { KeyBucket } from '../../transport/index.js'
@@ -13,7 +16,7 @@ import { deadEntry, encodeMember, nodePrefix, type Member } from './member.js'
 import type { Membership } from './membership.js'
 import { isAlive } from './member-view.js'
 import { silenceMs } from './settings.js'
-import { within } from './within.js'
+import { pause, within } from './within.js'
 
 export interface JudgeOptions {
   readonly env: Env
@@ -34,7 +37,7 @@ export class Judge {
   /** Declares dead whoever is. @param owners ids the shard map speaks of */
   async judge(owners: ReadonlySet<string>, goOn: () => boolean): Promise<void> {
     const { membership, report } = this.options
-    const sentences: Promise<void>[] = []
+    const sentences: Promise<unknown>[] = []
     for (const { member, revision, observedAt } of membership.view.all.values()) {
       if (!isAlive(member) || member.id === membership.id || !this.silent(observedAt)) continue
       report?.('member_silent', { id: member.id })
@@ -44,6 +47,22 @@ export class Judge {
       if (goOn()) sentences.push(this.write(deadEntry(id, 0), 0))
     }
     await Promise.all(sentences)
+  }
+
+  /** Declares somebody dead whose process has ended for certain (D3); goes on until it stands there. */
+  async bury(id: string, goOn: () => boolean): Promise<void> {
+    const { env, membership, report } = this.options
+    const { view, settings } = membership
+    let asked = false
+    while (goOn()) {
+      const seen = view.all.get(id)
+      // Who has no entry owns nothing.
+      if (seen === undefined ? asked : !isAlive(seen.member)) return
+      if (seen === undefined) asked = await this.lookUp(id)
+      else if (await this.write({ ...seen.member, state: 'dead' }, seen.revision))
+        report?.('member_ended', { id })
+      if (!view.isDead(id)) await pause(env, settings.renewMs / 4)
+    }
   }
 
   /** Whether something that stood still since then is silent, as far as this node may say. */
@@ -66,7 +85,8 @@ export class Judge {
     return [...this.missing].filter(([, since]) => this.silent(since)).map(([id]) => id)
   }
 
-  private async write(member: Member, revision: number): Promise<void> {
+  /** @returns whether it came through */
+  private async write(member: Member, revision: number): Promise<boolean> {
     const { env, bucket, membership, report } = this.options
     const key = nodePrefix + member.id
     const { attemptMs } = membership.settings
@@ -75,9 +95,20 @@ export class Judge {
     if (result?.outcome === 'appended') {
       report?.('member_dead', { id: member.id })
       membership.view.observe(key, value, result.sequence)
-      return
+      return true
     }
-    const entry = await within(env, attemptMs, bucket.get(key))
+    await this.lookUp(member.id)
+    return false
+  }
+
+  /** @returns whether the bucket answered */
+  private async lookUp(id: string): Promise<boolean> {
+    const { env, bucket, membership } = this.options
+    const key = nodePrefix + id
+    const read = bucket.get(key).then((entry) => ({ entry }))
+    const answer = await within(env, membership.settings.attemptMs, read)
+    const entry = answer?.entry
     if (entry !== undefined) membership.view.observe(key, entry.value, entry.revision)
+    return answer !== undefined
   }
 }

@@ -225,6 +225,52 @@ describe('who is dead', () => {
     await cluster.until('taken over', () => cluster.settled(), 10_000)
   })
 
+  it('D3: whose process ended, as soon as any node is told; nobody waits for the lease', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const cluster = await clusterOf(4, seed)
+      // Every second time the coordinator itself: another takes the office without waiting, too.
+      const dead = cluster.nodes.find(
+        (each) => (each === cluster.coordinator) === (seed % 2 === 0),
+      )!
+      const { id } = dead.membership
+      const began = cluster.kernel.now
+      // A renewal is on its way, and comes through once the sender is gone.
+      dead.membership.tell({ capacity: 2 })
+      dead.kill()
+      const told = cluster.nodes.filter((each) => each !== cluster.coordinator).at(-1)!
+      await cluster.soon(told.coordinator.bury(id))
+      expect(entryOf(cluster, id)?.state).toBe('dead')
+      await cluster.until('taken over', () => cluster.settled(), 10_000)
+      expect(cluster.kernel.now - began).toBeLessThan(1_500)
+      expect(deaths(cluster)).toBe(1)
+    }
+  })
+
+  it('D3: is said on the renewal that the dead one had sent', async () => {
+    const cluster = await clusterOf(3)
+    const [dead, told] = cluster.nodes as [SimulatedNode, SimulatedNode]
+    const { id } = dead.membership
+    const bucket = cluster.service.bucket(bucketName)
+    dead.kill()
+    const buried = told.coordinator.bury(id)
+    const { value, revision } = bucket.get(nodePrefix + id)!
+    bucket.change(nodePrefix + id, value, revision, 0)
+    await cluster.soon(buried)
+    expect(entryOf(cluster, id)?.state).toBe('dead')
+  })
+
+  it('D3: nobody, when an id is told that no entry has, or that left', async () => {
+    const cluster = await clusterOf(3)
+    const [left, told] = cluster.nodes as [SimulatedNode, SimulatedNode]
+    const { id } = left.membership
+    await cluster.soon(left.retire())
+    const before = cluster.service.bucket(bucketName).get(nodePrefix + id)!.revision
+    await cluster.soon(Promise.all([told.coordinator.bury('x=y'), told.coordinator.bury(id)]))
+    expect(entryOf(cluster, 'x=y')).toBeUndefined()
+    expect(cluster.service.bucket(bucketName).get(nodePrefix + id)!.revision).toBe(before)
+    expect(told.reports.map(({ event }) => event)).not.toContain('member_ended')
+  })
+
   it('is swept away when nothing speaks of it any more, and its slot is free', async () => {
     const cluster = await clusterOf(3)
     const node = cluster.nodes.find((each) => each !== cluster.coordinator)!

@@ -32,6 +32,8 @@ export interface MembershipOptions {
   readonly name: string
   readonly facts: MemberFacts
   readonly lease?: Partial<LeaseSettings>
+  /** Told the id of each life, before anybody else can know it. */
+  readonly lifeBegins?: ((id: string) => void) | undefined
   /** Told what an operator should know. */
   readonly report?: (event: string, detail: Record<string, unknown>) => void
 }
@@ -183,6 +185,7 @@ export class Membership {
     const { env, bucket, name } = this.options
     const id = `${name}=${nonceOf(env)}`
     this.currentId = id
+    this.options.lifeBegins?.(id)
     this.slotHeld = undefined
     this.since = Math.max(0, Math.floor(env.clock.now()))
     const key = new LeasedKey({

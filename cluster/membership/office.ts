@@ -4,8 +4,9 @@
  *
  * O1. A term is held once. It is acted on only while its lease holds, counted from the sending of the
  *     renewal, and while the holder is a member with a valid lease of its own.
- * O2. The office is taken when nobody has it, when it was laid down, or when its key stood still for
- *     lease and margin while this node's own renewals came through.
+ * O2. The office is taken when nobody has it, when it was laid down, when its holder is dead – whose own
+ *     lease is over then, so that O1 keeps them from acting – or when its key stood still for lease and
+ *     margin while this node's own renewals came through.
  */
 import type { Env } from '../../runtime/index.js'
 import type { KeyBucket } from '../../transport/index.js'
@@ -104,7 +105,9 @@ export class Office {
     const { env, membership } = this.options
     const now = env.clock.monotonic()
     if (this.key !== undefined || !membership.valid || now < this.notBefore) return false
-    if (this.entry?.id === '') return true
+    const { holder } = this
+    if (this.entry?.id === '' || (holder !== undefined && membership.view.isDead(holder)))
+      return true
     // No entry may be no news yet; waiting as long costs a new cluster two seconds, once.
     if (this.entry === undefined && this.revision === 0) {
       return now - this.observedAt > membership.settings.renewMs

@@ -106,13 +106,14 @@ export class ClusterNode {
     this.env = env
     this.options = options
     this.identity = identity
-    const { cluster, name, lease, report } = options
+    const { cluster, name, lease, lifeBegins, report } = options
     const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
     this.membership = new Membership({
       env,
       bucket,
       name,
       facts,
+      lifeBegins,
       report,
       ...(lease === undefined ? {} : { lease }),
     })

@@ -51,6 +51,8 @@ export interface ClusterNodeOptions {
   /** Formats this program reads and can write. @default all it knows; others only to try upgrades */
   readonly formats?: FormatRange
   readonly lease?: Partial<LeaseSettings>
+  /** Told the id of each life of this node, so that whoever sees the process end can name the dead. */
+  readonly lifeBegins?: (id: string) => void
   /** What the process uses, for {@link ClusterNode.vitals}. */
   readonly processVitals?: () => ProcessVitals
   /** Money on its way in these shards, by currency. */

@@ -7,6 +7,7 @@ export const clusterBranches: readonly string[] = [
   'key known',
   'message applied',
   'reported member_dead',
+  'reported member_ended',
   'reported membership_lost',
   'reported serve_failed',
   'reported shard_lost',

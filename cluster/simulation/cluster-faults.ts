@@ -4,6 +4,7 @@ import type { NatsFaultKind } from '../../runtime/simulation/index.js'
 /** What each fault of a cluster is; those of NATS are counted beside them. */
 export const clusterFaultKinds = {
   kill: 'a process dies; another of its name starts after a while',
+  obituary: 'a sibling is told of a process that died',
   pause: 'a process stands still and does not know',
   zombie: 'a process stands still beyond its lease, and goes on',
   cut_both: 'a process and NATS do not hear each other',

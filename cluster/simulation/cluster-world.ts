@@ -17,6 +17,7 @@ import { controlSubject, encodeRequest, type ControlRequest } from '../membershi
 import type { ClusterFaultKind } from './cluster-faults.js'
 import { damageSnapshots } from './damage-snapshots.js'
 import { OwnershipWatch } from './ownership-watch.js'
+import { Parents } from './parents.js'
 import { clusterName, connections, NodeLife, type LifeOptions } from './simulated-node.js'
 import { Sleepers, type Asker } from './sleepers.js'
 import type { ClusterPlan } from './swarm.js'
@@ -44,6 +45,7 @@ export class ClusterWorld {
   private stormy = false
   private lastPid = 0
   private readonly ownership: OwnershipWatch
+  private readonly parents: Parents
   /** Starts that are to come. */
   private awaited = 0
 
@@ -61,9 +63,8 @@ export class ClusterWorld {
       counts: this.counts,
     })
     this.sleepers = new Sleepers(this.kernel, plan, this.counts, listener)
-    this.ownership = new OwnershipWatch(this.service, this.lives, (sentence) => {
-      listener.violation(sentence)
-    })
+    this.ownership = new OwnershipWatch(this.service, this.lives, (it) => listener.violation(it))
+    this.parents = new Parents(this.kernel, plan, this.counts, this.lives)
     this.operator = this.service.connect({ alive: true, paused: false, defer: () => undefined })
   }
 
@@ -229,6 +230,7 @@ export class ClusterWorld {
     this.counts.add('kill')
     this.kernel.say(`${life.name} is killed`)
     this.remove(life)
+    this.parents.saw(life)
     this.launchLater(life.name)
   }
 

@@ -37,6 +37,8 @@ export interface RareFaults {
   readonly cutApart: number
   /** A node falls asleep over a frame. */
   readonly sleeper: number
+  /** Mean ms until the parent of a killed process tells another node. */
+  readonly obituary: number
 }
 
 export const noRareFaults: RareFaults = {
@@ -46,6 +48,7 @@ export const noRareFaults: RareFaults = {
   worstMoment: Infinity,
   cutApart: Infinity,
   sleeper: Infinity,
+  obituary: Infinity,
 }
 
 /** One seed, drawn. */
@@ -153,6 +156,7 @@ function drawRareFaults(seed: number, leaseMs: number): RareFaults {
     worstMoment: every(0.3, 2, 5),
     cutApart: every(0.3, 1, 4),
     sleeper: every(0.4, 0.5, 2),
+    obituary: every(0.5, 0, 0.5),
   }
 }
 

@@ -87,6 +87,24 @@ describe('start --processes', () => {
     expect(ended.stdout.trim().split('\n').at(-1)).toBe('{"event":"stopped","clean":true}')
   })
 
+  it('S6: the others give the shards of a worker that is killed out at once, whoever it was', async () => {
+    const run = start()
+    await listening(run)
+    const idOf = (node: string): string =>
+      [...run.said.stdout.matchAll(/"event":"listening".*"node":"([^"]+)"/g)]
+        .map(([, id]) => id!)
+        .findLast((id) => id.startsWith(`${node}=`))!
+    for (const node of ['m-1', 'm-2']) {
+      const id = idOf(node)
+      const said = `{"event":"member_dead","id":"${id}"}`
+      process.kill(pidsOf(run, node).at(-1)!, 'SIGKILL')
+      await until('it to be declared dead', () => run.said.stderr.includes(said))
+      expect(run.said.stderr).toContain(`{"event":"member_ended","id":"${id}"}`)
+      expect(run.said.stderr).not.toContain(`{"event":"member_silent","id":"${id}"}`)
+      await until('another one to listen', () => idOf(node) !== id)
+    }
+  })
+
   it('S4: asked to end, every node leaves in good order', async () => {
     const run = start()
     const url = await listening(run)

@@ -7,9 +7,11 @@
  *     ends with it. While another one does, it is tried again: the refusal may be of today only.
  * S4. Asked to end, it asks every worker, waits for all, and tells the worst of their exit codes.
  * S5. No worker outlives it, not even one that stands still.
+ * S6. A worker's death is told to the others, who give its shards out at once (`obituaries.ts`).
  */
 import cluster, { type Worker } from 'node:cluster'
 import { exitCodes } from '../cli/exit-codes.js'
+import { Obituaries } from './obituaries.js'
 
 export interface SupervisorOptions {
   readonly processes: number
@@ -50,6 +52,7 @@ export class Supervisor {
   private readonly options: SupervisorOptions
   private readonly places: Place[]
   private readonly running = new Map<Worker, Place>()
+  private readonly obituaries = new Obituaries()
   private stopping = false
   private exitCode: number = exitCodes.done
   private end: (code: number) => void = () => undefined
@@ -80,6 +83,9 @@ export class Supervisor {
       const place = this.running.get(worker)
       if (place !== undefined) place.serves = true
     })
+    cluster.on('message', (worker, message) => {
+      if (this.running.has(worker)) this.obituaries.heard(worker, message)
+    })
     process.once('exit', () => {
       for (const worker of this.running.keys()) worker.process.kill('SIGKILL')
     })
@@ -107,6 +113,7 @@ export class Supervisor {
 
   private ends(worker: Worker, place: Place, code: number | null, signal: string | null): void {
     this.running.delete(worker)
+    this.obituaries.ended(worker, this.running.keys())
     place.worker = undefined
     place.serves = false
     const refused = code === workerRefused || code === exitCodes.usage

@@ -108,11 +108,12 @@ export class Witness {
     if (sent !== undefined) this.kept.set(key, sent)
   }
 
-  /** Whoever is declared dead has no lease any more, by the sending of its last kept renewal. */
+  /** Whoever is declared dead is, or has no lease any more by the sending of its last kept renewal. */
   private checkDeath(key: string, id: string): void {
     this.note('death')
     const last = this.kept.get(key)
-    if (last !== undefined && this.leaseHolds(last)) this.fail(`${id} was buried alive`)
+    if (last?.node.process.alive === true && this.leaseHolds(last))
+      this.fail(`${id} was buried alive`)
   }
 
   private leaseHolds({ node, at }: Sent): boolean {
