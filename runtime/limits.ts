@@ -64,6 +64,10 @@ export const limits = {
   snapshotChunkBytes: 512 * 1024,
   /** Snapshots kept of each shard; the journal reaches back to the older one. */
   snapshotsKept: 2,
+  /** Different refusals a shard lists for its keys; those beyond are kept with their keys, and leave with them. */
+  refusalsListedMax: 1_024,
+  /** Length of a refusal's detail that clients are told and keys remember: a long sentence or two. */
+  refusalDetailMax: 1_024,
   /** Disagreements a shard remembers for the operator. */
   disagreementsMax: 100,
 } as const

@@ -2,11 +2,15 @@
  * Refusals: the business "no" as a value with a stable code. Inside a turn a refusal is returned,
  * never thrown; a client's promise rejects with `Refused` (see `errors.ts`), everywhere the same.
  */
+import { limits } from '../limits.js'
 
 /** A refused command. Nothing of the turn that returned it remains, except what it emitted itself. */
 export interface Refusal<Code extends string = string> {
   readonly refused: Code
-  /** One sentence that says what to do; constant per code, so that a replayed refusal is identical. */
+  /**
+   * One sentence that says what to do; best constant per code: a key remembers each other one in full.
+   * Clients are told its first 1,024 characters.
+   */
   readonly detail: string
   /** Whether the idempotency key remembers it, so that a retry can never flip to done. @default true */
   readonly sticky: boolean
@@ -33,4 +37,13 @@ export function isRefusal(outcome: unknown): outcome is Refusal {
     outcome !== null &&
     (outcome as Partial<Refusal>).refused !== undefined
   )
+}
+
+/** A detail as clients are told it and keys remember it: no longer than it may be. */
+export function toldDetail(detail: string): string {
+  const max = limits.refusalDetailMax
+  if (typeof detail !== 'string' || detail.length <= max) return detail
+  // No half of a character that takes two units.
+  const end = (detail.charCodeAt(max - 1) & 0xfc00) === 0xd800 ? max - 1 : max
+  return detail.slice(0, end)
 }

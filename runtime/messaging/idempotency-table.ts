@@ -26,6 +26,8 @@ export const recordKinds = {
   refusal: 2,
   /** The answer's bytes are kept beside the table. */
   bytes: 3,
+  /** A refusal whose code and detail are kept beside the table. */
+  keptRefusal: 4,
 } as const
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds]
 
@@ -103,7 +105,7 @@ export class IdempotencyTable {
     }
   }
 
-  /** Answer bytes of a record of kind `bytes`. */
+  /** What is kept beside the table of a record of kind `bytes` or `keptRefusal`. */
   answerOf(number: number): Uint8Array | undefined {
     return this.chunkOf(number).answers.get(number)
   }

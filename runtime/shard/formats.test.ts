@@ -8,7 +8,7 @@ import { replayFrame } from './replay.js'
 import { ShardState } from './shard-state.js'
 
 const kinds = new Kinds({ definitions: [] })
-const newest = formatsRead[1]
+const [oldest, newest] = formatsRead
 
 function stateWith(formats: ShardFormats): ShardState {
   return new ShardState({ shard: 0, shards: 1, kinds, keyRetentionMs: 1_000, formats })
@@ -37,6 +37,7 @@ describe.each(['frame', 'snapshot'] as const)('F1: a %s carries its format', (wh
   const open = openings[what]
   it.each([
     [newest, formatsRead],
+    [oldest, formatsRead],
     [newest + 1, [newest, newest + 1]],
     [newest, [newest, newest + 1]],
   ] as const)('%i is read by who reads %j', (format, reads) => {
@@ -45,7 +46,7 @@ describe.each(['frame', 'snapshot'] as const)('F1: a %s carries its format', (wh
 
   it.each([
     [newest + 1, formatsRead, 'newer_format'],
-    [newest - 1, formatsRead, 'older_format'],
+    [oldest - 1, formatsRead, 'older_format'],
     [newest, [newest + 1, newest + 2], 'older_format'],
   ] as const)('%i is refused by who reads %j, by name', (format, reads, code) => {
     expect(() => open(format, reads)).toThrow(

@@ -2,6 +2,7 @@
  * The formats of what a shard keeps: one number for the bodies of its frames and its snapshots.
  *
  *   3  actors in snapshots as the packed store has them. 1 and 2 were never released, and are read no more.
+ *   4  the sentence of a refusal may stand with its key (`listed-refusals.ts`).
  *
  * F1. What is written is never newer than what everybody reads who may have to: a single program writes
  *     its newest, a cluster the format its operator has finalised.
@@ -10,7 +11,7 @@
 export type FormatRange = readonly [oldest: number, newest: number]
 
 /** The formats this program reads; it can write each of them. */
-export const formatsRead: FormatRange = [3, 3]
+export const formatsRead: FormatRange = [3, 4]
 
 /** What a shard may read, and what it writes now. Shared by the shards of a node. */
 export interface ShardFormats {

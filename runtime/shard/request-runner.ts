@@ -6,7 +6,7 @@
  * Q4. A request that waits holds nothing: when its token is woken it runs again from the start, and
  *     a key it left behind leads it to its answer.
  */
-import { isRefusal, type Refusal } from '../actor/refusal.js'
+import { isRefusal, toldDetail, type Refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { limits } from '../limits.js'
@@ -107,7 +107,7 @@ export class RequestRunner {
       if (disownPromise(outcome)) throw new Error(`${kind.name}.${request.name} is async`)
       if (isParked(outcome)) this.park({ request, note: undefined }, outcome.parkedOn)
       else if (isRefusal(outcome)) {
-        this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
+        this.answer(request, answerKinds.refused, toldOf(outcome), true)
       } else this.answer(request, answerKinds.value, outcome, true)
     } catch (error) {
       this.shard.services.report('actor_failed', {
@@ -162,25 +162,29 @@ export class RequestRunner {
       if (outcome.wakeOn !== undefined) this.park({ request, note }, outcome.wakeOn)
       else this.answerNote(request, note, true)
     } else if (isRefusal(outcome)) {
-      this.answer(request, answerKinds.refused, [outcome.refused, outcome.detail], true)
+      this.answer(request, answerKinds.refused, toldOf(outcome), true)
     } else this.answer(request, answerKinds.value, outcome, true)
   }
 
   /** @returns false when the request has no key, or one that binds nothing */
   private answerKnownKey(request: ShardRequest, gated: boolean): boolean {
     if (request.hashes === undefined) return false
-    const { keys, refusals } = this.shard.state
+    const { keys } = this.shard.state
     const record = keys.find(request.hashes)
     if (record === undefined) return false
     if (record.kind === recordKinds.note) return this.answerRecord(request, record, gated)
     if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
-    else if (record.kind === recordKinds.refusal) {
-      this.answer(request, answerKinds.refusedReplayed, refusals[record.note], gated)
-    } else {
+    else if (record.kind === recordKinds.bytes) {
       const kept = keptAnswer(keys.answerOf(record.number)!)
       this.answer(request, answerKinds.replayed, kept, gated)
-    }
+    } else this.answer(request, answerKinds.refusedReplayed, this.rememberedRefusal(record), gated)
     return true
+  }
+
+  /** Code and detail. */
+  private rememberedRefusal({ kind, note, number }: KeyRecord): unknown {
+    const { keys, refusals } = this.shard.state
+    return kind === recordKinds.refusal ? refusals.list[note] : keptAnswer(keys.answerOf(number)!)
   }
 
   private answerRecord(request: ShardRequest, record: KeyRecord, gated: boolean): boolean {
@@ -212,13 +216,13 @@ export class RequestRunner {
 
   private answerRefusal(
     request: ShardRequest,
-    { refused, detail }: Refusal,
+    refusal: Refusal,
     kind: AnswerKind,
     gated: boolean,
   ): void {
     // A bug of the kind, not a decision of its actor.
-    if (refused === 'actor_failed') this.fault(request, 'actor_failed')
-    else this.answer(request, kind, [refused, detail], gated)
+    if (refusal.refused === 'actor_failed') this.fault(request, 'actor_failed')
+    else this.answer(request, kind, toldOf(refusal), gated)
   }
 
   /** Builds the answer a note stands for. @throws what the kind's `replays` function throws */
@@ -255,8 +259,12 @@ export class RequestRunner {
     }
     if (isRefusal(outcome)) {
       if (!outcome.sticky) return undefined
-      const refused = [outcome.refused, outcome.detail] as const
-      return { hashes, kind: recordKinds.refusal, note: 0, refusal: refused }
+      const { refusals, formats } = this.shard.state
+      const refused = toldOf(outcome)
+      const kind = refusals.takes(...refused, formats)
+        ? recordKinds.refusal
+        : recordKinds.keptRefusal
+      return { hashes, kind, note: 0, refusal: refused }
     }
     this.kept.value(outcome)
     return { hashes, kind: recordKinds.bytes, note: 0, answer: this.kept.take([]) }
@@ -265,6 +273,11 @@ export class RequestRunner {
   private answer(request: ShardRequest, kind: AnswerKind, value: unknown, gated: boolean): void {
     this.shard.services.answer(request.id, kind, value, gated)
   }
+}
+
+/** Code and detail of a refusal, as clients are told it. */
+function toldOf({ refused, detail }: Refusal): readonly [string, string] {
+  return [refused, toldDetail(detail)]
 }
 
 function keptAnswer(bytes: Uint8Array): unknown {

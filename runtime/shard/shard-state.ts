@@ -15,7 +15,7 @@ import type { EventHandler, Kind, Kinds } from '../actor/kinds.js'
 import { assert } from '../assert.js'
 import { limits } from '../limits.js'
 import type { MakeMemory } from '../off-heap.js'
-import { IdempotencyTable } from '../messaging/idempotency-table.js'
+import { IdempotencyTable, recordKinds } from '../messaging/idempotency-table.js'
 import type { Message } from '../messaging/message.js'
 import { Outbox } from '../messaging/outbox.js'
 import { ShapedCodec } from '../../transport/index.js'
@@ -24,6 +24,7 @@ import type { CommittedTurn, KeyInsert } from './committed-turn.js'
 import { DurableTimers } from './durable-timers.js'
 import { formatsAlone, type ShardFormats } from './formats.js'
 import { HistoryLog, type HistoryHead } from './history-log.js'
+import { ListedRefusals } from './listed-refusals.js'
 import { PackedStore, type StoredActor } from './packed-store.js'
 import { Quarantine } from './quarantine.js'
 
@@ -129,8 +130,8 @@ export class ShardState {
   tally: unknown
   /** The actor stored last: whoever asked for the turn that ended it reads it once more. */
   lastStored: Activation | undefined = undefined
-  /** Codes and details of remembered refusals; a key record's note is a position in it. */
-  readonly refusals: (readonly [string, string])[] = []
+  /** Remembered refusals; a key record's note is the number of one. */
+  readonly refusals = new ListedRefusals()
   readonly disagreements: string[] = []
   /** Cuts whose states are not written yet: until they are, no state is changed in place. */
   openCuts = 0
@@ -285,14 +286,6 @@ export class ShardState {
     else activation.home = undefined
   }
 
-  /** Number of a refusal in the list key records point to. */
-  refusalNumber(code: string, detail: string): number {
-    const at = this.refusals.findIndex(([c, d]) => c === code && d === detail)
-    if (at >= 0) return at
-    this.refusals.push([code, detail])
-    return this.refusals.length - 1
-  }
-
   private consumeCause(cause: CommittedTurn['cause']): void {
     if (cause.type === 'message') {
       assert(this.cursors[cause.source] === cause.number - 1, 'a message was applied out of turn')
@@ -319,10 +312,11 @@ export class ShardState {
     else this.outbox.push(message, monotonic)
   }
 
-  private remember(key: KeyInsert, time: number): void {
-    const note =
-      key.refusal === undefined ? key.note : this.refusalNumber(key.refusal[0], key.refusal[1])
-    this.keys.insert(key.hashes, time, key.kind, note, key.answer)
+  private remember({ hashes, kind, note, refusal, answer }: KeyInsert, time: number): void {
+    if (refusal === undefined) this.keys.insert(hashes, time, kind, note, answer)
+    else if (kind === recordKinds.refusal) {
+      this.keys.insert(hashes, time, kind, this.refusals.numberOf(refusal[0], refusal[1]))
+    } else this.keys.insert(hashes, time, kind, note, this.refusals.packed(refusal))
   }
 
   /** Stores the actors of a turn that say they are finished; after those who wait have read them. */

@@ -14,7 +14,7 @@ const parts: Readonly<Record<string, (state: ShardState) => unknown>> = {
   sent: (state) => state.outbox.dump().lanes.map(([target, last]) => [target, last]),
   timers: (state) => [state.timers.next, state.timers.all()],
   quarantine: (state) => state.quarantine.all(),
-  refusals: (state) => state.refusals,
+  refusals: (state) => state.refusals.list,
   disagreements: (state) => state.disagreements,
   tally: (state) => state.tally,
   keys: (state) => [...state.keys.dump()],

@@ -11,6 +11,7 @@
  *     actors in memory tell by the time of their last turn. It gives what a whole one would.
  */
 import type { ArenaMark } from '../shard/arena.js'
+import type { ListedRefusal } from '../shard/listed-refusals.js'
 import type { ShardState } from '../shard/shard-state.js'
 import type { StoreMark } from '../shard/packed-store.js'
 import type { OutboxDump } from '../messaging/outbox.js'
@@ -36,7 +37,7 @@ export interface Meta {
   readonly timers: readonly DurableTimer[]
   readonly timersNext: number
   readonly quarantine: readonly QuarantineEntry[]
-  readonly refusals: readonly (readonly [string, string])[]
+  readonly refusals: readonly ListedRefusal[]
   readonly disagreements: readonly string[]
   readonly tally: unknown
   readonly historyShapes: Shapes
@@ -187,7 +188,7 @@ export function metaOf(state: ShardState, since?: SnapshotMark): Meta {
     timers: state.timers.all(),
     timersNext: state.timers.next,
     quarantine: state.quarantine.all(),
-    refusals: state.refusals,
+    refusals: state.refusals.list,
     disagreements: state.disagreements,
     tally: state.tally,
     historyShapes: state.history.codec.shapes,

@@ -128,7 +128,7 @@ export function restoreMeta(state: ShardState, meta: Meta): void {
   state.outbox.restore(meta.outbox)
   state.timers.restore(meta.timers, meta.timersNext)
   state.quarantine.restore(meta.quarantine)
-  state.refusals.splice(0, Infinity, ...meta.refusals)
+  state.refusals.restore(meta.refusals)
   state.disagreements.splice(0, Infinity, ...meta.disagreements)
   state.tally = meta.tally
   state.history = new HistoryLog(meta.historyShapes, state.history.arena)
