@@ -48,6 +48,13 @@ const counter = defineActor({
       turn.send(to, 'add', { by: 1 })
       return turn.canCall(to)
     },
+    /** Sends to one behind a look at another of the same shard, and calls that one all the same. */
+    lookSendCall(turn, input: { call: string; send: string }) {
+      const other = addressOf('counter', input.call)
+      if (!turn.canCall(other)) return 'no'
+      turn.send(addressOf('counter', input.send), 'add', { by: 1 })
+      return turn.call(other, 'add', { by: 10 })
+    },
     callUnasked(turn, input: { to: string }) {
       return turn.call(addressOf('counter', input.to), 'add', { by: 1 })
     },
@@ -185,6 +192,27 @@ describe('a near call', () => {
     shards.restart()
     await shards.settle()
     expect(await valuesOf(shards, other)).toEqual([2, 5])
+  })
+
+  it('X3: is none behind what was sent since it was found possible: that turn fails, and no other', async () => {
+    const shards = make()
+    const other = elsewhere(shards)
+    const b = addressOf('counter', other)
+    const shardOf = (key: string): number =>
+      shards.states[0]!.kinds.shardOf(addressOf('counter', key), shards.shards)
+    const beside = Array.from({ length: 64 }, (_, i) => `b${i}`).find(
+      (key) => shardOf(key) === shardOf(other),
+    )!
+    const answer = await shards.command(a, 'lookSendCall', { call: other, send: beside })
+    expect(answer).toMatchObject({ kind: 'fault', value: ['actor_failed', expect.anything()] })
+    expect(shards.failures).toEqual([])
+    expect(await valuesOf(shards, other)).toEqual([0, 0])
+    expect((await shards.command(b, 'add', { by: 1 }))?.value).toBe(1)
+    // What goes to a third shard is in nobody's way, but it is asked again.
+    const third = elsewhere(shards, other)
+    const apart = await shards.command(a, 'lookSendCall', { call: other, send: third })
+    expect(apart?.value).toBe(11)
+    expect(sums(shards)).toBe(0)
   })
 
   it('X3: is none where shards commit apart, and where it was switched off', async () => {

@@ -70,7 +70,7 @@ export class Transaction {
   nearCount = 0
   readonly services: TransactionServices
   private shard!: TurnShard
-  /** What {@link canCall} found last. */
+  /** What {@link canCall} found last; forgotten with whatever may make it untrue (X3). */
   private nearAddress: Address = ''
   private nearShard: TurnShard | undefined
   /** Actors that failed near calls once too often: set aside when the turn is over. */
@@ -163,6 +163,12 @@ export class Transaction {
     this.nearAddress = address
     this.nearShard = near
     return true
+  }
+
+  send(part: TurnPart, message: Message): void {
+    // It comes before a call into its shard that was found possible: that has to be asked again (X3).
+    this.nearAddress = ''
+    part.messages.push(message)
   }
 
   /** Undoes everything. */
@@ -330,7 +336,7 @@ class TurnContext implements Turn<unknown> {
       message.context = options.context
       if (options.then !== undefined) message.from = activation.address
     }
-    part.messages.push(message)
+    this.tx.send(part, message)
   }
 
   read<T>(address: Address): T {
