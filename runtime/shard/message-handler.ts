@@ -56,6 +56,25 @@ export class MessageHandler {
     shard.commit(shard.begin(), cause, undefined, changes)
   }
 
+  /**
+   * Runs what waits for a quarantined actor, in its order (Q2).
+   * @returns false when one can't be applied: it goes on waiting, and what is behind it too
+   */
+  applyWaiting(address: Address): boolean {
+    const { shard } = this
+    shard.causeDurable = false
+    for (;;) {
+      const waiting = shard.state.quarantine.firstWaiting(address)
+      if (waiting === undefined) return true
+      const tx = shard.begin()
+      const { outcome, threw } = shard.attempt(tx, address, waiting.command, waiting.input)
+      const isApplied = !threw && !isParked(outcome)
+      if (isApplied) shard.commit(tx, { type: 'waiting', address })
+      tx.setFailingAside()
+      if (!isApplied) return false
+    }
+  }
+
   /** Adds the answer of a refusable message to its turn. */
   answer(tx: Transaction, message: Message, outcome: unknown): void {
     const input = { outcome, context: message.context }

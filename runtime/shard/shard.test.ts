@@ -77,6 +77,12 @@ const purse = defineActor({
     fillLater(turn, input: { coins: number; ms: number }) {
       return turn.after(input.ms, 'fill', { coins: input.coins })
     },
+    /** Waits for a purse that holds something. */
+    fillFull(turn, input: { coins: number }) {
+      if (turn.state.coins === 0) return turn.park('full')
+      turn.emit('filled', { coins: input.coins })
+      return null
+    },
     sendMustApply(turn, input: { to: string; command: string }) {
       turn.send(addressOf('purse', input.to), input.command, { coins: 1 })
     },
@@ -332,6 +338,17 @@ describe('a shard', () => {
     const shard = shards.states[0]!.kinds.shardOf(a, shards.shards)
     expect(await releaseNow(shards, shard)).toBe(false)
     expect(shards.host.quarantined()).toMatchObject([{ parkedMessages: 2 }])
+  })
+
+  it('Q2: what can only be parked goes on waiting when its actor is to be released', async () => {
+    const shards = make()
+    const sender = addressOf('purse', neighbours(shards).other)
+    await shards.command(sender, 'sendMustApply', { to: 'a', command: 'fillFull' })
+    const shard = shards.states[0]!.kinds.shardOf(a, shards.shards)
+    expect(await releaseNow(shards, shard)).toBe(false)
+    expect(shards.host.quarantined()).toMatchObject([{ address: 'purse/a', parkedMessages: 1 }])
+    shards.restart()
+    expect(shards.host.quarantined()).toMatchObject([{ address: 'purse/a', parkedMessages: 1 }])
   })
 
   it('S3: sheds new work over the bound with a definite answer, and answers known keys all the same', async () => {

@@ -199,18 +199,10 @@ export class Shard implements TurnShard {
     return this.frameTime
   }
 
-  /** Runs the waiting commands of a quarantined actor and releases it. @returns false if one fails */
+  /** Runs the waiting commands of a quarantined actor and releases it. @returns false if one can't be applied */
   release(address: Address): boolean {
     this.checkInService()
-    for (;;) {
-      const waiting = this.state.quarantine.firstWaiting(address)
-      if (waiting === undefined) break
-      const tx = this.begin()
-      const { threw } = this.attempt(tx, address, waiting.command, waiting.input)
-      if (threw) return false
-      this.commit(tx, { type: 'waiting', address })
-    }
-    if (!this.state.quarantine.has(address)) return false
+    if (!this.state.quarantine.has(address) || !this.handler.applyWaiting(address)) return false
     this.commit(this.begin(), requested, undefined, [{ type: 'release', address }])
     return true
   }
