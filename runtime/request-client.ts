@@ -160,11 +160,13 @@ export class RequestClient {
         reject(new Fault('not_ready'))
         return
       }
+      const timeoutMs = options?.timeoutMs ?? this.options.requestTimeoutMs
       try {
         const key = options?.idempotencyKey
         const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
         const batch = (this.batches[place] ??= new RequestBatch())
-        batch.add(shard, new ShardRequest(id, type, address, name, input, hashes))
+        const seconds = Math.ceil(timeoutMs / 1_000)
+        batch.add(shard, new ShardRequest(id, type, address, name, input, hashes, seconds))
         if (batch.bytes >= limits.nodeBatchBytes) this.options.send(place, batch.take())
       } catch (error) {
         reject(new Fault('invalid_request', `The input is no plain data: ${String(error)}.`))
@@ -172,7 +174,6 @@ export class RequestClient {
       }
       this.scheduleFlush()
       this.scheduleSweep()
-      const timeoutMs = options?.timeoutMs ?? this.options.requestTimeoutMs
       this.pending.add(resolve, reject, this.moment + timeoutMs, shard)
     })
   }

@@ -9,29 +9,20 @@
 import { isRefusal, toldDetail, type Refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
-import { limits } from '../limits.js'
 import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
 import { disownPromise, openRow, RowWriter } from '../../transport/index.js'
 import { requested, type KeyInsert } from './committed-turn.js'
+import { ParkedRequests, type ParkedRequest } from './parked-requests.js'
 import { answerKinds, type AnswerKind, type QueuedRequest, type ShardRequest } from './requests.js'
 import { ActorView } from './shard-view.js'
 import type { Shard } from './shard.js'
 import type { Wake } from './turn-part.js'
 
-/** A request that waits to be woken. */
-interface Waiting {
-  readonly request: ShardRequest
-  /** What it remembers, when it has left its key behind and waits for its own answer. */
-  readonly note: number | undefined
-}
-
 export class RequestRunner {
   private readonly shard: Shard
-  private readonly waiting = new Map<string, Waiting[]>()
+  readonly parked = new ParkedRequests()
   /** Packs answers that are kept with their keys. */
   private readonly kept = new RowWriter()
-  /** Requests parked now; they count as the mailbox's. */
-  parked = 0
 
   constructor(shard: Shard) {
     this.shard = shard
@@ -62,28 +53,32 @@ export class RequestRunner {
 
   /** Runs again what waits for a token. */
   wake(wake: Wake): void {
-    const waiting = this.waiting.get(wake.token)
+    const waiting = this.parked.take(wake.token)
     if (waiting === undefined) return
-    this.waiting.delete(wake.token)
-    this.parked -= waiting.length
     // What the answer tells is durable at the message's sender, if the message itself is.
     const gated = !wake.settledElsewhere || !this.shard.causeDurable
     for (const one of waiting) {
       // A request that left its key is answered right here, in the state of this turn.
-      if (one.note !== undefined) this.answerNote(one.request, one.note, gated)
+      if (one.note !== undefined && !one.repeats) this.answerNote(one.request, one.note, gated)
       else this.shard.resubmit(one.request)
     }
   }
 
   /** Tells all that wait to ask the next owner, who knows by their keys what was done for them. */
   retire(): void {
-    for (const waiting of this.waiting.values()) {
-      for (const { request, note } of waiting) {
-        this.fault(request, note === undefined ? 'not_ready' : 'outcome_unknown')
-      }
+    for (const { request, note } of this.parked.takeAll()) {
+      this.fault(request, note === undefined ? 'not_ready' : 'outcome_unknown')
     }
-    this.waiting.clear()
-    this.parked = 0
+  }
+
+  /**
+   * Lets parked requests go whose clients have given up; who waits longer than he said hears what he would say
+   * himself. Their keys stay.
+   */
+  sweep(): void {
+    this.parked.sweep(({ request }) => {
+      this.fault(request, 'outcome_unknown')
+    })
   }
 
   fault(
@@ -105,7 +100,7 @@ export class RequestRunner {
     try {
       const outcome = run(new ActorView(state, request.address, this.shard.now()), request.input)
       if (disownPromise(outcome)) throw new Error(`${kind.name}.${request.name} is async`)
-      if (isParked(outcome)) this.park({ request, note: undefined }, outcome.parkedOn)
+      if (isParked(outcome)) this.park(request, undefined, outcome.parkedOn)
       else if (isRefusal(outcome)) {
         this.answer(request, answerKinds.refused, toldOf(outcome), true)
       } else this.answer(request, answerKinds.value, outcome, true)
@@ -146,7 +141,7 @@ export class RequestRunner {
       return
     }
     if (isParked(outcome)) {
-      this.park({ request, note: undefined }, outcome.parkedOn)
+      this.park(request, undefined, outcome.parkedOn)
       return
     }
     const key = hashes === undefined ? undefined : this.keyOf(hashes, outcome)
@@ -159,7 +154,7 @@ export class RequestRunner {
   private answerOutcome(request: ShardRequest, outcome: unknown): void {
     if (isRemembered(outcome)) {
       const note = outcome.rememberedNote
-      if (outcome.wakeOn !== undefined) this.park({ request, note }, outcome.wakeOn)
+      if (outcome.wakeOn !== undefined) this.park(request, note, outcome.wakeOn)
       else this.answerNote(request, note, true)
     } else if (isRefusal(outcome)) {
       this.answer(request, answerKinds.refused, toldOf(outcome), true)
@@ -192,7 +187,7 @@ export class RequestRunner {
       const answer = this.replay(request, record.note)
       if (isUnbound(answer)) return false
       if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
-      else if (isParked(answer)) this.park({ request, note: undefined }, answer.parkedOn)
+      else if (isParked(answer)) this.park(request, record.note, answer.parkedOn, true)
       else if (!isRefusal(answer)) this.answer(request, answerKinds.replayed, answer, gated)
       else this.answerRefusal(request, answer, answerKinds.refusedReplayed, gated)
     } catch (error) {
@@ -206,7 +201,7 @@ export class RequestRunner {
     try {
       const replayed = this.replay(request, note)
       const answer = isUnbound(replayed) ? replayed.unbound : replayed
-      if (isParked(answer)) this.park({ request, note }, answer.parkedOn)
+      if (isParked(answer)) this.park(request, note, answer.parkedOn)
       else if (!isRefusal(answer)) this.answer(request, answerKinds.value, answer, gated)
       else this.answerRefusal(request, answer, answerKinds.refused, gated)
     } catch (error) {
@@ -242,14 +237,16 @@ export class RequestRunner {
     this.fault(request, 'actor_failed')
   }
 
-  private park(waiting: Waiting, token: string): void {
-    const others = this.waiting.get(token)
-    if (others === undefined) this.waiting.set(token, [waiting])
-    else if (others.length >= limits.mailboxMessagesMax) {
-      this.fault(waiting.request, waiting.note === undefined ? 'overloaded' : 'outcome_unknown')
-      return
-    } else others.push(waiting)
-    this.parked++
+  /** @param note what its key remembers, or the key it repeats */
+  private park(
+    request: ShardRequest,
+    note: number | undefined,
+    token: string,
+    repeats = false,
+  ): void {
+    const parked: ParkedRequest = { request, note, repeats }
+    if (this.parked.add(parked, token, this.shard.bounds.mailboxMessagesMax)) return
+    this.fault(request, note === undefined ? 'overloaded' : 'outcome_unknown')
   }
 
   /** What a key remembers of an outcome; undefined when nothing: the request may be tried again. */

@@ -2,6 +2,10 @@
  * What clients ask of a shard, and what it answers: plain data both ways.
  */
 import type { Address } from '../actor/address.js'
+import { limits } from '../limits.js'
+
+/** Of clients of older nodes, which do not say how long they wait. */
+const secondsDefault = limits.requestTimeoutMsDefault / 1_000
 
 /** One request of a client. */
 export class ShardRequest {
@@ -13,6 +17,10 @@ export class ShardRequest {
   readonly input: unknown
   /** Hashes of key and meaning, as signed words; undefined without an idempotency key. */
   readonly hashes: readonly number[] | undefined
+  /** Seconds its client waits for the answer, rounded up. */
+  readonly seconds: number
+  /** The sweep of its shard that lets it go if it is parked then; 0 until it is parked. */
+  lastSweep = 0
 
   constructor(
     id: number,
@@ -21,6 +29,7 @@ export class ShardRequest {
     name: string,
     input: unknown,
     hashes: readonly number[] | undefined,
+    seconds = secondsDefault,
   ) {
     this.id = id
     this.type = type
@@ -28,6 +37,7 @@ export class ShardRequest {
     this.name = name
     this.input = input
     this.hashes = hashes
+    this.seconds = seconds
   }
 
   open(): this {

@@ -64,7 +64,7 @@ export class Shard implements TurnShard {
   readonly bounds: ShardBounds
   private readonly messages = new Deque<Message>()
   private readonly requests = new Deque<QueuedRequest>()
-  private readonly runner: RequestRunner
+  readonly runner: RequestRunner
   private readonly handler: MessageHandler
   private readonly body = new FrameBody()
   private readonly tx: Transaction
@@ -93,7 +93,7 @@ export class Shard implements TurnShard {
   }
 
   get mailboxLength(): number {
-    return this.requests.length + this.messages.length + this.runner.parked
+    return this.requests.length + this.messages.length + this.runner.parked.size
   }
 
   get hasRequests(): boolean {
@@ -135,11 +135,9 @@ export class Shard implements TurnShard {
    */
   retire(): void {
     this.retired = true
-    for (let message = this.messages.shift(); message !== undefined;)
-      message = this.messages.shift()
-    for (let request = this.requests.shift(); request !== undefined;) {
-      this.runner.fault(request.open(), 'not_ready', movedOn)
-      request = this.requests.shift()
+    while (this.messages.length > 0) this.messages.shift()
+    while (this.requests.length > 0) {
+      this.runner.fault(this.requests.shift()!.open(), 'not_ready', movedOn)
     }
     this.runner.retire()
   }
@@ -375,7 +373,7 @@ export class Shard implements TurnShard {
 
   private get overloaded(): boolean {
     return (
-      this.requests.length + this.runner.parked >= this.bounds.mailboxMessagesMax ||
+      this.requests.length + this.runner.parked.work >= this.bounds.mailboxMessagesMax ||
       this.state.outbox.size >= limits.outboxMessagesMax
     )
   }

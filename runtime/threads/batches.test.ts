@@ -16,7 +16,7 @@ describe('batches between threads', () => {
     const batch = new RequestBatch()
     const hashes = [1, -2, 3, -4, 5, -6, 7]
     const requests = [
-      new ShardRequest(1, 'command', 'purse/a', 'fill', { coins: 5, memo: '早餐' }, hashes),
+      new ShardRequest(1, 'command', 'purse/a', 'fill', { coins: 5, memo: '早餐' }, hashes, 7),
       new ShardRequest(2, 'query', 'purse/b', 'coins', undefined, undefined),
       new ShardRequest(4_294_967_295, 'command', 'purse/c', 'take', null, hashes),
     ]

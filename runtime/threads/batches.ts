@@ -11,9 +11,11 @@ import { readMessage, writeMessage } from '../shard/committed-turn.js'
 import type { Acknowledgement } from '../shard/lane.js'
 import { ShardRequest, type AnswerKind, type QueuedRequest } from '../shard/requests.js'
 
-/** Flags of a request. */
+/** Flags of a request; the bits above say how many seconds its client waits, 0 when it does not say. */
 const isQuery = 1
 const isKeyed = 2
+const secondsShift = 3
+const secondsMax = 0xff_ffff
 
 /** Gathers requests for one place. */
 export class RequestBatch {
@@ -36,7 +38,11 @@ export class RequestBatch {
     row.u32(0)
     row.u32(shard)
     row.u32(request.id)
-    row.u32((request.type === 'query' ? isQuery : 0) | (hashes === undefined ? 0 : isKeyed))
+    row.u32(
+      (request.type === 'query' ? isQuery : 0) |
+        (hashes === undefined ? 0 : isKeyed) |
+        (Math.min(request.seconds, secondsMax) << secondsShift),
+    )
     if (hashes !== undefined) for (let i = 0; i < hashWords; i++) row.u32(hashes[i]!)
     try {
       row.value(request.address)
@@ -91,7 +97,8 @@ class PackedRequest implements QueuedRequest {
     const name = values.value()
     if (typeof address !== 'string' || typeof name !== 'string')
       throw new RangeError('a request names its actor and what is asked')
-    return new ShardRequest(id, type, address, name, values.value(), hashes)
+    const seconds = flags >>> secondsShift || undefined
+    return new ShardRequest(id, type, address, name, values.value(), hashes, seconds)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Message } from '../messaging/message.js'
 import type { Acknowledgement } from '../shard/lane.js'
+import type { ShardState } from '../shard/shard-state.js'
 import type { PeerBatch } from './batches.js'
 
 interface Growing extends PeerBatch {
@@ -39,4 +40,13 @@ export class Outgoing {
       this.batches.set(place, (batch = { messages: [], acknowledgements: [] }))
     return batch
   }
+}
+
+/** How far a shard has the messages of the others. */
+export function greetingsOf({ shard, cursors }: ShardState): Acknowledgement[] {
+  const acknowledgements: Acknowledgement[] = []
+  cursors.forEach((number, source) => {
+    if (number > 0) acknowledgements.push({ source, target: shard, number })
+  })
+  return acknowledgements
 }

@@ -19,12 +19,13 @@ import { Shard } from '../shard/shard.js'
 import { Transaction } from '../shard/transaction.js'
 import { ReadyShards } from './ready-shards.js'
 import type { HostLinks, HostOptions } from './host-surroundings.js'
-import { Outgoing } from './outgoing.js'
+import { greetingsOf, Outgoing } from './outgoing.js'
 import { PairComparison } from './pair-comparison.js'
 import { AnswerBatch, AnswersByOrigin, type PeerBatch } from './batches.js'
 import type { StatusOrder } from './thread-protocol.js'
 
-const [tickMs, fenceTicks] = [50, 10] // ms of a tick; ticks between two looks at the fence
+// ms of a tick; ticks between two looks at the fence, and between two sweeps: a second at least
+const [tickMs, fenceTicks, sweepTicks] = [50, 10, 20]
 
 export class ShardHost {
   private readonly env: Env
@@ -147,13 +148,10 @@ export class ShardHost {
 
   /** Tells all peers how far their messages are durable here. */
   greet(shards: readonly Shard[] = this.shards): void {
-    const acknowledgements: Acknowledgement[] = []
-    for (const { state } of shards) {
-      state.cursors.forEach((number, source) => {
-        if (number > 0) acknowledgements.push({ source, target: state.shard, number })
-      })
-    }
-    this.send([], acknowledgements)
+    this.send(
+      [],
+      shards.flatMap(({ state }) => greetingsOf(state)),
+    )
   }
 
   /** Starts to serve: what is owed is sent again, timers run. */
@@ -344,6 +342,7 @@ export class ShardHost {
       for (const shard of this.shards) {
         if (!this.clock.jumped) this.fireTimers(shard)
         sweepIdleActors(shard.state, shard.now())
+        if (this.ticks % sweepTicks === 0) shard.runner.sweep()
       }
       for (const lane of this.lanes) lane.flush()
       this.onTick()
