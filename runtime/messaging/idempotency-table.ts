@@ -130,6 +130,11 @@ export class IdempotencyTable {
     this.link(number, chunk.words, row * hashWords)
   }
 
+  /** True when {@link forgetBefore} would forget one. */
+  hasBefore(timeMs: number): boolean {
+    return this.first < this.next && this.oldestSeconds < Math.floor(timeMs / 1000)
+  }
+
   /** Forgets keys older than a moment, a few at a time. */
   forgetBefore(timeMs: number, atMost: number): void {
     const seconds = Math.floor(timeMs / 1000)

@@ -121,7 +121,7 @@ export class RequestRunner {
       this.fault(request, 'quarantined')
       return
     }
-    if (hashes !== undefined && shard.state.keys.size >= shard.bounds.keysMax) {
+    if (hashes !== undefined && this.keysAreFull()) {
       this.fault(
         request,
         'overloaded',
@@ -149,6 +149,13 @@ export class RequestRunner {
       shard.commit(tx, requested, key)
     }
     this.answerOutcome(request, outcome)
+  }
+
+  /** A table whose oldest key is past its time is not: the commit that adds one forgets some. */
+  private keysAreFull(): boolean {
+    const { state, bounds } = this.shard
+    if (state.keys.size < bounds.keysMax) return false
+    return !state.keys.hasBefore(this.shard.now() - state.keyRetentionMs)
   }
 
   private answerOutcome(request: ShardRequest, outcome: unknown): void {

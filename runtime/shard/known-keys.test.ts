@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { defineActor } from '../actor/define-actor.js'
+import { ShardsInMemory, type TestOptions } from '../testing/shards-in-memory.js'
+
+/** A jar that takes coins; some are under way until they are said to have come. */
+const jar = defineActor({
+  kind: 'jar',
+  state: { coins: 0, come: false },
+  events: {
+    put: (state, data: { coins: number }) => ({ ...state, coins: state.coins + data.coins }),
+    came: (state) => ({ ...state, come: true }),
+  },
+  commands: {
+    put(turn, input: { coins: number }) {
+      turn.emit('put', input)
+      return turn.state.coins
+    },
+    order(turn, input: { coins: number }) {
+      turn.emit('put', input)
+      return turn.remember(turn.state.coins, 'coins')
+    },
+  },
+  replays: { order: (view, note) => (view.self.come ? { coins: note } : view.park('coins')) },
+  queries: { coins: (view) => view.self.coins },
+})
+
+const a = 'jar/a'
+const one = { coins: 1 }
+const make = (options: TestOptions = {}): ShardsInMemory =>
+  new ShardsInMemory({ definitions: [jar] }, { shards: 1, ...options })
+
+describe('a full table of keys', () => {
+  it('sheds new keys while the oldest is in its window, and takes them when it is past it', async () => {
+    const shards = make({ keysMax: 2 })
+    for (const key of ['k1', 'k2']) await shards.command(a, 'put', one, key)
+    expect((await shards.command(a, 'put', one, 'k3'))?.value).toContain('overloaded')
+    shards.env.wall += 86_400_000 - 1_000
+    shards.restart()
+    expect((await shards.command(a, 'put', one, 'k3'))?.value).toContain('overloaded')
+    shards.env.wall += 3_000
+    shards.restart()
+    for (const [i, key] of ['k3', 'k4'].entries()) {
+      expect(await shards.command(a, 'put', one, key)).toEqual({ kind: 'value', value: 3 + i })
+    }
+    expect((await shards.command(a, 'put', one, 'k5'))?.value).toContain('overloaded')
+  })
+})
