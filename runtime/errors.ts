@@ -4,7 +4,12 @@
  * Across threads and nodes only `code` is identity. Codes are never reused.
  */
 
-/** Whether a request may have taken effect. */
+/**
+ * Whether a request may have taken effect. `not_executed` speaks of the request it answers: nothing was done,
+ * or will be, because of it. Of earlier ones with its idempotency key it says nothing where the shard could not
+ * be asked (`not_ready`, `overloaded`, `closed`): what was `unknown` remains so until the key is answered. A shard
+ * that knows the key never says it.
+ */
 export type OutcomeKnown = 'not_executed' | 'unknown'
 
 interface CodeEntry {

@@ -45,3 +45,30 @@ describe('a full table of keys', () => {
     expect((await shards.command(a, 'put', one, 'k5'))?.value).toContain('overloaded')
   })
 })
+
+describe('a shard on its way to another owner', () => {
+  it('Q7: tells nobody whose key it knows that nothing was executed', async () => {
+    const shards = make()
+    const first = shards.submit('command', a, 'order', one, 'k')
+    await shards.settle()
+    const parked = shards.submit('command', a, 'order', one, 'k')
+    const fresh = shards.submit('command', a, 'order', one)
+    const reading = shards.submit('query', a, 'coins')
+    await shards.settle()
+    // In the mailbox, and behind the end.
+    const [lane] = shards.lanes
+    const waiting = shards.submit('command', a, 'order', one, 'k')
+    const waitingNew = shards.submit('command', a, 'put', one, 'new')
+    const retired = shards.host.retire(lane!)
+    const late = shards.submit('command', a, 'order', one, 'k')
+    const lateNew = shards.submit('command', a, 'put', one, 'new')
+    await shards.settle()
+    await retired
+    expect(shards.answerOf(reading)?.kind).toBe('value')
+    for (const id of [first, parked, fresh, waiting, late]) {
+      expect(shards.answerOf(id)?.value).toContain('outcome_unknown')
+    }
+    for (const id of [waitingNew, lateNew])
+      expect(shards.answerOf(id)?.value).toContain('not_ready')
+  })
+})

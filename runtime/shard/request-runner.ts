@@ -5,6 +5,8 @@
  *     are built by the same code from the same data, so they are the same.
  * Q4. A request that waits holds nothing: when its token is woken it runs again from the start, and
  *     a key it left behind leads it to its answer.
+ * Q7. Of a request whose key is known nobody is told that nothing was executed, but in answer to another
+ *     request with that key: what it asks for may stand in the journal.
  */
 import { isRefusal, toldDetail, type Refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound } from '../actor/turn.js'
@@ -47,8 +49,17 @@ export class RequestRunner {
   mustAccept(queued: QueuedRequest): boolean {
     const request = queued.open()
     const kind = this.shard.state.kinds.of(request.address)
-    if (kind?.neverShed.has(request.name) === true) return true
-    return request.hashes !== undefined && this.shard.state.keys.find(request.hashes) !== undefined
+    return kind?.neverShed.has(request.name) === true || this.isKnown(request)
+  }
+
+  /** Sends a request to the shard's next owner, unhandled. What its key is known for may have been done (Q7). */
+  turnAway(queued: QueuedRequest, detail: string): void {
+    const request = queued.open()
+    this.fault(request, this.isKnown(request) ? 'outcome_unknown' : 'not_ready', detail)
+  }
+
+  private isKnown({ hashes }: ShardRequest): boolean {
+    return hashes !== undefined && this.shard.state.keys.find(hashes) !== undefined
   }
 
   /** Runs again what waits for a token. */
@@ -241,7 +252,11 @@ export class RequestRunner {
   private replayFailed(request: ShardRequest, error: unknown): void {
     const { address, name: replay } = request
     this.shard.services.report('actor_failed', { address, replay, error })
-    this.fault(request, 'actor_failed')
+    this.fault(
+      request,
+      'outcome_unknown',
+      'What was remembered for this key does not read; report it.',
+    )
   }
 
   /** @param note what its key remembers, or the key it repeats */

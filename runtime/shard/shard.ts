@@ -112,7 +112,7 @@ export class Shard implements TurnShard {
 
   /** Takes a client's request in, or sheds it. */
   submit(request: QueuedRequest): void {
-    if (this.retired) this.runner.fault(request.open(), 'not_ready', movedOn)
+    if (this.retired) this.runner.turnAway(request, movedOn)
     else if (this.overloaded && !this.runner.mustAccept(request))
       this.runner.fault(request.open(), 'overloaded')
     else this.requests.push(request)
@@ -136,9 +136,7 @@ export class Shard implements TurnShard {
   retire(): void {
     this.retired = true
     while (this.messages.length > 0) this.messages.shift()
-    while (this.requests.length > 0) {
-      this.runner.fault(this.requests.shift()!.open(), 'not_ready', movedOn)
-    }
+    while (this.requests.length > 0) this.runner.turnAway(this.requests.shift()!, movedOn)
     this.runner.retire()
   }
 
@@ -384,6 +382,7 @@ function isOwed(message: Message): boolean {
   return !message.handled
 }
 
-const movedOn = 'The shard is on its way to another owner; try again shortly.'
+const movedOn =
+  'The shard is on its way to another owner; ask again shortly, with the same idempotency key.'
 const noChanges: readonly QuarantineChange[] = []
 const failed = refusal('actor_failed', runtimeCodes.actor_failed.advice, false)

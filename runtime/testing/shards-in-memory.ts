@@ -8,6 +8,7 @@ import type { ActorModule } from '../actor/define-actor.js'
 import { Fault } from '../errors.js'
 import type { Frame, FrameDraft, JournalLane } from '../journal/journal.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
+import type { Lane } from '../shard/lane.js'
 import { replayFrame } from '../shard/replay.js'
 import { answerKinds, ShardRequest } from '../shard/requests.js'
 import { ShardState } from '../shard/shard-state.js'
@@ -40,6 +41,7 @@ export class ShardsInMemory {
   readonly failures: unknown[] = []
   states: ShardState[] = []
   host!: ShardHost
+  lanes: Lane[] = []
   /** While true, appends wait: nothing becomes durable. */
   holdAppends = false
   /** While true, another process owns the journal. */
@@ -94,9 +96,9 @@ export class ShardsInMemory {
         fail: (error) => void this.failures.push(error),
       },
     )
-    if (this.options.lanePerShard === true) {
-      for (const state of this.states) this.host.addLane(this.lane(), [state])
-    } else this.host.addLane(this.lane(), this.states)
+    const states =
+      this.options.lanePerShard === true ? this.states.map((one) => [one]) : [this.states]
+    this.lanes = states.map((own) => this.host.addLane(this.lane(), own))
     this.host.greet()
     this.host.serve()
   }

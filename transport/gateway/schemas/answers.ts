@@ -198,7 +198,9 @@ export const problemSchema: Schema = {
     outcome: {
       type: 'string',
       enum: ['not_executed', 'unknown'],
-      description: '`unknown`: ask again with the same key to learn what happened.',
+      description:
+        'Of this request alone. `unknown`: ask again with the same key to learn what happened. ' +
+        '`not_executed` says nothing of an earlier request with the same key that ended as `unknown`.',
     },
     line: { type: 'integer', minimum: 1, description: 'In a batch: the line of the request.' },
     idempotentReplayed: {
