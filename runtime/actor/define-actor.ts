@@ -36,7 +36,11 @@ export interface Upcasters {
 export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C = any, Q = any> {
   /** Name of the kind, `[a-z][a-z0-9-]*`. */
   readonly kind: string
-  /** Version of this kind's events and state. A journal with a newer one is refused. @default 1 */
+  /**
+   * Version of this kind's events and state, a whole number from 1 to 65535. A journal with a newer one is
+   * refused.
+   * @default 1
+   */
   readonly version?: number
   /** State of an actor that never had an event: plain data. Frozen, shared by all. */
   readonly state: S
@@ -49,6 +53,7 @@ export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C =
    */
   readonly flat?: boolean
   /**
+   * Names of events, commands and queries have 1 to 255 characters, none of them a control character.
    * Evolve: pure functions from state and data to the next state, which is plain data; they must not change
    * `state`. A turn whose event gives anything else fails. What a state shares with the one before is not
    * looked at again, so a large one costs what the event changes of it.

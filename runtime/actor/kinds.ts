@@ -53,7 +53,8 @@ export class Kind {
    */
   constructor(definition: ActorDefinition, firstPlace: number) {
     this.name = definition.kind
-    this.version = definition.version ?? 1
+    this.version = versionOf(definition)
+    checkNames(definition)
     this.initial = initialOf(definition)
     this.definition = definition
     const tag = `${this.name}@${this.version}.`
@@ -215,6 +216,38 @@ function mapOf<F, T>(handlers: object, make: (handler: F, name: string) => T): M
   return new Map(
     Object.entries(handlers).map(([name, handler]) => [name, make(handler as F, name)]),
   )
+}
+
+/** Versions stand in two bytes of each packed actor. */
+const versionMax = 0xffff
+
+/** The version of a kind. @throws OpenRefused invalid_options for one that no journal could keep */
+function versionOf({ kind, version = 1 }: ActorDefinition): number {
+  if (Number.isInteger(version) && version >= 1 && version <= versionMax) return version
+  throw new OpenRefused(
+    'invalid_options',
+    `The version of the kind "${kind}" is to be a whole number from 1 to ${versionMax}; it is ${String(version)}.`,
+  )
+}
+
+/**
+ * A name that is written and read back as it is: an event stands by its name in the journal, and a command
+ * without a name is a comparison of shards. No more is asked of names than that.
+ */
+const soundName = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,255}$/u
+
+/** @throws OpenRefused invalid_options */
+function checkNames({ kind, events, commands, queries }: ActorDefinition): void {
+  const named = { event: events, command: commands as object, query: (queries ?? {}) as object }
+  for (const [what, handlers] of Object.entries(named)) {
+    for (const name of Object.keys(handlers)) {
+      if (soundName.test(name)) continue
+      throw new OpenRefused(
+        'invalid_options',
+        `The ${what} ${JSON.stringify(name.slice(0, 80))} of the kind "${kind}" needs another name: 1 to 255 characters, none of them a line break or another control character.`,
+      )
+    }
+  }
 }
 
 /** The state all actors of a kind begin with. @throws OpenRefused invalid_options when it is no plain data */

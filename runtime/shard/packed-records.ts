@@ -14,6 +14,7 @@ import {
   type ArenaMark,
   type Position,
 } from './arena.js'
+import { assert } from '../assert.js'
 import { grown, SpareBuffers } from '../spare-buffers.js'
 import type { ShapedCodec } from '../../transport/index.js'
 
@@ -34,6 +35,15 @@ export interface StoredActor {
 export type PackedActor = Omit<StoredActor, 'state'>
 
 export const headerBytes = 20
+
+/** @throws InvariantViolated for what two bytes would cut short: another actor, of another version */
+export function assertHeader(addressBytes: number, kindVersion: number): void {
+  assert(
+    addressBytes <= 0xffff,
+    'the address of a packed actor has more bytes than its record says',
+  )
+  assert((kindVersion & 0xffff) === kindVersion, 'a packed actor has a version no record can say')
+}
 
 export function readRecord(arena: Arena, position: Position): StoredActor {
   const chunk = arena.chunkOf(position)
@@ -111,6 +121,7 @@ export class RecordWriter {
     const stateBytes = codec.measure(state)
     const { address } = actor
     const addressBytes = isAscii(address) ? address.length : Buffer.byteLength(address, 'utf8')
+    assertHeader(addressBytes, actor.kindVersion)
     const end = this.used + ((headerBytes + addressBytes + stateBytes + 7) & ~7)
     if (end > pieceBytesMax && this.used > 0) return false
     if (end > this.piece.length) this.piece = grown(this.piece, 0, end)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { InvariantViolated } from '../errors.js'
 import { PackedStore } from './packed-store.js'
 
 const stored = (
@@ -51,6 +52,17 @@ describe('the packed store', () => {
       }),
       { numRuns: 50 },
     )
+  })
+
+  it('P1: an address or a version that two bytes would cut short is a bug, and not stored', () => {
+    const store = new PackedStore()
+    const odd = [
+      stored(`a/${'x'.repeat(65_534)}`, 1, 3),
+      { ...stored('a/b', 1, 3), kindVersion: 65_536 },
+    ]
+    for (const actor of odd) expect(() => store.put(actor)).toThrow(InvariantViolated)
+    store.put(stored(`a/${'x'.repeat(65_533)}`, 1, 3))
+    expect(store.size).toBe(1)
   })
 
   it('P2: a cut shows what was stored when it was taken', () => {

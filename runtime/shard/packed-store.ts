@@ -14,6 +14,7 @@ import { Arena, type ArenaMark, type MovedArena, type Position } from './arena.j
 import { assert } from '../assert.js'
 import { ordinaryMemory, type MakeMemory } from '../off-heap.js'
 import {
+  assertHeader,
   headerBytes,
   isAscii,
   isText,
@@ -224,6 +225,7 @@ export class PackedStore {
     const { address } = actor
     const hash = hashOf(address)
     const addressBytes = isAscii(address) ? address.length : Buffer.byteLength(address, 'utf8')
+    assertHeader(addressBytes, actor.kindVersion)
     const position = this.arena.allocate(headerBytes + addressBytes + stateBytes)
     const chunk = this.arena.chunkOf(position)
     const at = this.arena.offsetOf(position)
