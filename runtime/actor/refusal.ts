@@ -27,16 +27,19 @@ export function refusal<Code extends string>(
 ): Refusal<Code> {
   // Without a code it would pass for an answer.
   if (typeof code !== 'string' || code === '') throw new TypeError('a refusal has a code')
-  return { refused: code, detail, sticky }
+  return { refused: code, detail, sticky: Boolean(sticky) }
 }
 
-/** Tells a refusal from an output. */
+/**
+ * Tells a refusal from an output: it has the three fields that {@link refusal} gives it, and no others. It is
+ * plain data, so one that was kept in a state, or came in a message or out of a journal, still is one. An
+ * output that says `refused` among other things, or something else by it, was done.
+ */
 export function isRefusal(outcome: unknown): outcome is Refusal {
-  return (
-    typeof outcome === 'object' &&
-    outcome !== null &&
-    (outcome as Partial<Refusal>).refused !== undefined
-  )
+  if (typeof outcome !== 'object' || outcome === null) return false
+  const { refused, sticky } = outcome as Partial<Refusal>
+  if (typeof refused !== 'string' || refused === '' || typeof sticky !== 'boolean') return false
+  return 'detail' in outcome && Object.keys(outcome).length === 3
 }
 
 /** A detail as clients are told it and keys remember it: no longer than it may be. */
