@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createRuntime, defineActor, type Address, type Runtime } from './index.js'
+import { addressOf, createRuntime, defineActor, type Address, type Runtime } from './index.js'
 
 type Things = Record<string, () => unknown>
 
@@ -121,6 +121,33 @@ const box = defineActor({
   },
 })
 
+/** Actors whose `passivate.when` can't take every state. */
+const noItems: { readonly items: readonly number[] } = { items: [] }
+const cart = defineActor({
+  kind: 'cart',
+  state: noItems,
+  events: { put: (_state, data: { items: readonly number[] }) => ({ items: data.items }) },
+  commands: {
+    put(turn, input: { items: readonly number[] | null }) {
+      turn.emit('put', input as { items: readonly number[] })
+      return 1
+    },
+    putBoth(turn, input: { items: readonly number[] | null; other: string }) {
+      turn.emit('put', { items: [7] })
+      return turn.call(addressOf<Putting>('cart', input.other), 'put', input)
+    },
+  },
+  passivate: {
+    when: (state) =>
+      state.items[0] === 13
+        ? (Promise.reject(new Error('nobody waits for this')) as unknown as boolean)
+        : state.items.length > 3,
+  },
+  queries: { items: (view) => view.self.items },
+})
+
+type Putting = { put(input: { items: readonly number[] | null }): number }
+
 type Throwing = { throwOdd(input: { name: string }): void }
 
 let dataDir = ''
@@ -129,7 +156,7 @@ let runtime: Runtime
 async function open(): Promise<void> {
   runtime = await createRuntime({
     dataDir,
-    actors: { definitions: [box] },
+    actors: { definitions: [box, cart] },
     ...{ threads: 0, shards: 1 },
   })
 }
@@ -170,6 +197,27 @@ describe('a handler', () => {
       expect(await strange.fills()).toBe(1)
       await reopen()
       expect(await runtime.actor(box, 'strange').held()).toBe('remembered')
+    },
+  )
+
+  it.each([null, [13]])(
+    'whose passivate.when throws or is async over %j fails alone, each time it is asked',
+    async (odd) => {
+      for (let i = 0; i < 2; i++) {
+        const bad = runtime.actor(cart, 'bad')
+        const failed = { code: 'actor_failed', outcome: 'not_executed' }
+        await expect(bad.put({ items: odd }, { idempotencyKey: 'k' })).rejects.toMatchObject(failed)
+        for (const other of ['bad', 'good', 'far']) {
+          const both = runtime.actor(cart, `caller-of-${other}`).putBoth({ items: odd, other })
+          await expect(both).rejects.toMatchObject(failed)
+        }
+        expect(await bad.items()).toEqual([])
+        expect(await runtime.actor(cart, 'good').put({ items: [1, 2, 3, 4] })).toBe(1)
+        await runtime.snapshot()
+        await reopen()
+        expect(await runtime.actor(cart, 'good').items()).toEqual([1, 2, 3, 4])
+        expect(await runtime.actor(cart, 'caller-of-far').items()).toEqual([])
+      }
     },
   )
 

@@ -54,6 +54,7 @@ function evolve(state: ShardState, event: JournaledEvent, guests: Activation[]):
   change.set(activation, handler, data, handler.evolve(activation.state, data))
   change.row = kind.definition.history?.(change)
   activation.state = change.after
+  activation.finished = kind.passivateWhen?.(change.after) === true
   return change
 }
 

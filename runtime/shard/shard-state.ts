@@ -49,6 +49,8 @@ export class Activation implements HistoryHead {
   attached = false
   /** True while the shard's store has a record of it. */
   stored = false
+  /** Whether its newest event left it a state that is hardly needed again. */
+  finished = false
 
   constructor(address: Address, kind: Kind, state: unknown, version: number, history: Position) {
     this.address = address
@@ -271,7 +273,7 @@ export class ShardState {
   private keepChanged(changes: readonly AppliedChange[]): void {
     for (const { activation } of changes) {
       if (activation.attached) continue
-      if (!isFinished(activation)) this.attach(activation)
+      if (!activation.finished) this.attach(activation)
       else if (activation !== this.lastStored) this.passivate(activation)
     }
   }
@@ -322,11 +324,7 @@ export class ShardState {
   /** Stores the actors of a turn that say they are finished; after those who wait have read them. */
   passivateFinished(changes: readonly AppliedChange[]): void {
     for (const { activation } of changes) {
-      if (activation.attached && isFinished(activation)) this.passivate(activation)
+      if (activation.attached && activation.finished) this.passivate(activation)
     }
   }
-}
-
-function isFinished({ kind, state }: Activation): boolean {
-  return kind.passivateWhen?.(state) === true
 }

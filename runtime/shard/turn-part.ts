@@ -106,6 +106,7 @@ export class TurnPart {
     if (changes.length < spareChangesMax) spareChanges[changes.length] = change
     change.set(activation, handler, data, after)
     change.row = rowOf(kind, change)
+    activation.finished = isFinished(kind, after)
     activation.state = after
     changes.push(change)
   }
@@ -130,6 +131,16 @@ function rowOf(kind: Kind, change: AppliedChange): unknown {
   if (disownPromise(row)) throw new Error(`the history of ${kind.name} is async`)
   if (kind.flat === undefined) assertPlainBeside(row, undefined)
   return row
+}
+
+/** Whether a state ends its actor's time in memory: asked while the turn can still fail. */
+function isFinished({ name, passivateWhen }: Kind, state: unknown): boolean {
+  if (passivateWhen === undefined) return false
+  const finished: unknown = passivateWhen(state)
+  if (typeof finished === 'object' && disownPromise(finished)) {
+    throw new Error(`passivate.when of ${name} is async`)
+  }
+  return finished === true
 }
 
 /** Takes all items out. Popping: setting a length leaves compiled code, thousands of times a second. */
