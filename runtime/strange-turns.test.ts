@@ -108,6 +108,11 @@ const box = defineActor({
       return 0
     },
     refuseWithout: (turn) => turn.refuse(undefined as unknown as string, 'No code.'),
+    putInVain(turn, input: { thing: unknown }) {
+      turn.emit('put', input)
+      turn.send(addressOf('box', 'other'), 'put', input)
+      return turn.remember(turn.sequence())
+    },
     putAndRemember(turn, input: { note: number }) {
       turn.emit('put', { thing: 'remembered' })
       return turn.remember(input.note)
@@ -191,12 +196,32 @@ describe('a handler', () => {
     async (note) => {
       const strange = runtime.actor(box, 'strange')
       const asked = () => strange.putAndRemember({ note: Number(note) }, { idempotencyKey: 'once' })
-      // Not `actor_failed`, which says that nothing was done.
-      await expect(asked()).rejects.toMatchObject({ code: 'outcome_unknown' })
-      await expect(asked()).rejects.toMatchObject({ code: 'outcome_unknown' })
+      const unknown = { code: 'outcome_unknown', outcome: 'unknown' }
+      await expect(asked()).rejects.toMatchObject(unknown)
+      await expect(asked()).rejects.toMatchObject(unknown)
       expect(await strange.fills()).toBe(1)
       await reopen()
       expect(await runtime.actor(box, 'strange').held()).toBe('remembered')
+    },
+  )
+
+  it.each(['no replays', 'half a note', 'a text'])(
+    'that remembers with %s fails, and has done nothing',
+    async (what) => {
+      const strange = runtime.actor(box, 'strange')
+      await strange.put({ thing: 'before' })
+      const failed = { code: 'actor_failed', outcome: 'not_executed' }
+      for (const options of [{}, { idempotencyKey: 'k' }, { idempotencyKey: 'k' }]) {
+        const asked =
+          what === 'no replays'
+            ? strange.putInVain({ thing: 'lost' }, options)
+            : strange.putAndRemember({ note: (what === 'a text' ? '7' : 0.5) as number }, options)
+        await expect(asked).rejects.toMatchObject(failed)
+        expect(await strange.held()).toBe('before')
+      }
+      await reopen()
+      expect(await runtime.actor(box, 'strange').fills()).toBe(1)
+      expect(await runtime.actor(box, 'other').fills()).toBe(0)
     },
   )
 

@@ -70,7 +70,8 @@ export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C =
   readonly home?: (key: string) => Address | number
   /**
    * Builds the answer of a command that was remembered with a note (see `Turn.remember`), the first
-   * time and every later time. `view.unbound(answer)` says that the key binds nothing any more.
+   * time and every later time. A command without one here can't remember notes. One that throws leaves the client
+   * with `outcome_unknown`: what it would tell of was done. `view.unbound(answer)` says that the key binds nothing any more.
    */
   readonly replays?: Record<string, (view: QueryView<S>, note: number) => unknown>
   /** Commands that finish what was already begun: never shed under overload. */

@@ -9,7 +9,7 @@
  *     request with that key: what it asks for may stand in the journal.
  */
 import { isRefusal, toldDetail, type Refusal } from '../actor/refusal.js'
-import { isParked, isRemembered, isUnbound } from '../actor/turn.js'
+import { isParked, isRemembered, isUnbound, type Remembered } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
 import { disownPromise, openRow, RowWriter } from '../../transport/index.js'
@@ -155,6 +155,13 @@ export class RequestRunner {
       this.park(request, undefined, outcome.parkedOn)
       return
     }
+    if (isRemembered(outcome) && !this.canReplay(request, outcome)) {
+      tx.rollback()
+      shard.undraft()
+      this.fault(request, 'actor_failed')
+      shard.countFailure(address)
+      return
+    }
     const key = hashes === undefined ? undefined : this.keyOf(hashes, outcome)
     if (tx.dirty || key !== undefined) {
       shard.commit(tx, requested, key)
@@ -167,6 +174,18 @@ export class RequestRunner {
     const { state, bounds } = this.shard
     if (state.keys.size < bounds.keysMax) return false
     return !state.keys.hasBefore(this.shard.now() - state.keyRetentionMs)
+  }
+
+  /** What leaves a note that no `replays` function can read must not be committed: nobody could answer it. */
+  private canReplay(request: ShardRequest, { rememberedNote }: Remembered): boolean {
+    const { address, name: command } = request
+    const kind = this.shard.state.kinds.of(address)!
+    const hasReplays = kind.replays.has(command)
+    if (hasReplays && Number.isSafeInteger(rememberedNote)) return true
+    const what = hasReplays ? 'what is no safe integer' : 'a note, but has no replays'
+    const error = new Error(`${kind.name}.${command} remembers ${what}`)
+    this.shard.services.report('actor_failed', { address, command, error })
+    return false
   }
 
   private answerOutcome(request: ShardRequest, outcome: unknown): void {
@@ -242,21 +261,21 @@ export class RequestRunner {
   private replay(request: ShardRequest, note: number): unknown {
     const { state } = this.shard
     const replays = state.kinds.of(request.address)!.replays.get(request.name)
+    // Also where the journal is of a program that had them.
     if (replays === undefined) throw new Error(`${request.name} remembers notes but has no replays`)
     const answer = replays(new ActorView(state, request.address, this.shard.now()), note)
     if (disownPromise(answer)) throw new Error(`the replays of ${request.name} are async`)
     return answer
   }
 
-  /** A `replays` function that throws, or gives what is no plain data, is a bug of the kind. */
+  /**
+   * A `replays` function that throws, or gives what is no plain data, is a bug of the kind. What the answer
+   * would tell of was done: nobody may be told that it was not.
+   */
   private replayFailed(request: ShardRequest, error: unknown): void {
     const { address, name: replay } = request
     this.shard.services.report('actor_failed', { address, replay, error })
-    this.fault(
-      request,
-      'outcome_unknown',
-      'What was remembered for this key does not read; report it.',
-    )
+    this.fault(request, 'outcome_unknown', answerLost)
   }
 
   /** @param note what its key remembers, or the key it repeats */
@@ -298,6 +317,9 @@ export class RequestRunner {
 function toldOf({ refused, detail }: Refusal): readonly [string, string] {
   return [refused, toldDetail(detail)]
 }
+
+const answerLost =
+  'The command ran and its key is remembered, but its actor failed to build the answer. Report it; once the actor is mended, the same idempotency key gives the answer.'
 
 function keptAnswer(bytes: Uint8Array): unknown {
   return openRow(bytes).values.value()
