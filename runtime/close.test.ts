@@ -2,7 +2,9 @@
  * The end of a runtime: what was asked before is answered and kept, what is asked from then on is not
  * executed, however much is asked. And what a caller's callbacks do wrong ends nothing.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -92,6 +94,65 @@ describe('a runtime that closes', () => {
     }
     expect(kept).toBe(added)
     await again.close()
+  })
+})
+
+/** A program of its own: the folder of the epochs goes, `close` fails, and nothing is left to do. */
+const program = `
+import { renameSync } from 'node:fs'
+import { createRuntime } from ${JSON.stringify(import.meta.resolve('../dist/runtime/index.js'))}
+import { payments } from ${JSON.stringify(import.meta.resolve('../dist/actors/index.js'))}
+const [dataDir, threads] = process.argv.slice(2)
+const options = { dataDir, actors: payments.actors, threads: Number(threads), shards: 2 }
+const runtime = await createRuntime({ ...options, onFailure: () => undefined })
+renameSync(dataDir + '/epochs', dataDir + '/elsewhere')
+await runtime.close().catch(({ code }) => console.log(code))
+`
+
+describe('a close that fails', () => {
+  it.each([0, 1])('tells why and lets the process end, with %i threads', async (threads) => {
+    const file = join(dataDir, 'program.mjs')
+    writeFileSync(file, program)
+    const args = [file, join(dataDir, 'data'), String(threads)]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let told = ''
+    child.stdout.on('data', (bytes: Buffer) => (told += bytes.toString()))
+    const tooLong = setTimeout(() => child.kill('SIGKILL'), 60_000)
+    const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+    clearTimeout(tooLong)
+    expect([told, code, signal]).toEqual(['journal_failed\n', 0, null])
+  })
+
+  it('Z3: says that the folder is gone, which is then opened again where it is found', async () => {
+    const runtime = await open({ onFailure: () => undefined })
+    const visits = runtime.actor(counter, 'visits')
+    await visits.add(undefined)
+    renameSync(join(dataDir, 'epochs'), join(dataDir, 'elsewhere'))
+    const closing = runtime.close()
+    await expect(closing).rejects.toMatchObject({ code: 'journal_failed' })
+    await expect(closing).rejects.toThrow('is not there any more')
+    await expect(runtime.shardStatus()).rejects.toMatchObject(closed)
+    renameSync(join(dataDir, 'elsewhere'), join(dataDir, 'epochs'))
+    // What was let go could not be noted there.
+    const again = await open({ takeOver: true })
+    expect(await again.actor(counter, 'visits').value()).toBe(1)
+    await again.close()
+  })
+
+  it('Z1: says that another owns the folder, who goes on', async () => {
+    // It may notice before it is closed.
+    const told: unknown[] = []
+    const runtime = await open({ onFailure: (error) => told.push(error) })
+    await runtime.actor(counter, 'visits').add(undefined)
+    const successor = await open({ takeOver: true })
+    await runtime.close().catch((error: unknown) => told.push(error))
+    expect(told).toMatchObject([{ code: 'fenced' }])
+    expect(await successor.actor(counter, 'visits').add(undefined)).toBe(2)
+    await successor.close()
+    const third = await open()
+    expect(third.recovery.clean).toBe(true)
+    expect(await third.actor(counter, 'visits').value()).toBe(2)
+    await third.close()
   })
 })
 

@@ -57,7 +57,8 @@ export interface Runtime extends RuntimeClient {
   snapshot(): Promise<void>
   /**
    * Ends: answers what was asked before, makes everything durable, seals the journal, stops the threads. What is
-   * asked from the call on is rejected with `closed`.
+   * asked from the call on is rejected with `closed`. Rejects with the reason when the journal could not be sealed:
+   * the runtime has ended all the same, and the next start recovers.
    */
   close(): Promise<void>
 }
@@ -253,15 +254,27 @@ class EmbeddedRuntime implements Runtime {
 
   private async finish(): Promise<void> {
     if (this.state === 'failed') {
-      await Promise.all(this.handles.map((handle) => handle.stop()))
+      await this.stopThreads()
       await this.folder.abandon()
       return
     }
     this.state = 'closing'
-    await this.client.drain()
-    this.client.end(new Fault('closed'))
-    const ends = (await this.all({ type: 'seal' })) as LaneEnd[]
-    await this.folder.close(ends)
+    try {
+      await this.client.drain()
+      this.client.end(new Fault('closed'))
+      const ends = (await this.all({ type: 'seal' })) as LaneEnd[]
+      await this.folder.close(ends)
+    } catch (error) {
+      await this.stopThreads()
+      // The reason of the failure matters more than a note that could not be written.
+      await this.folder.abandon().catch(() => undefined)
+      throw error
+    }
+    await this.stopThreads()
+  }
+
+  /** Ends all that keeps the process alive, but for the heartbeat, which ends with the ownership. */
+  private async stopThreads(): Promise<void> {
     for (const link of this.links) link.close()
     await Promise.all(this.handles.map((handle) => handle.stop()))
     this.state = 'closed'

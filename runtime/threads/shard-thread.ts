@@ -65,6 +65,12 @@ export class ShardThread {
     return new ShardThread(host, snapshotter, lane)
   }
 
+  /** Ends at once; what is not durable is lost. */
+  stop(): Promise<void> {
+    this.host.stop()
+    return Promise.resolve()
+  }
+
   /** Obeys one order. */
   async obey(order: Order): Promise<unknown> {
     switch (order.type) {

@@ -50,7 +50,7 @@ export async function openInline(
     },
   }
   const thread = await ShardThread.open(env, start, actors, ports)
-  return { order: (order) => thread.obey(order), stop: () => Promise.resolve() }
+  return { order: (order) => thread.obey(order), stop: () => thread.stop() }
 }
 
 /** Young generation of a shard thread: batches of short-lived objects fit, so few are promoted. */

@@ -128,7 +128,7 @@ function isFenced(env: Env, claim: Claim): boolean {
     new Fence(env.disk, claim).check()
     return false
   } catch (error) {
-    return error instanceof Fault
+    return error instanceof Fault && error.code === 'fenced'
   }
 }
 
