@@ -5,6 +5,8 @@
  * N4. A snapshot gets its name only when the ordinal it was cut at is durable.
  * N7. A snapshot says whose it is: one that came from another data folder is no snapshot here.
  * N11. A file is synced little by little: a sync of megabytes would make those of the journal wait.
+ * N16. What an owner that was killed left half written goes before the next snapshot of its shard is
+ *      written. A paused one that wakes up over a file that is gone so has been succeeded.
  *
  *   magic "SUANSNP2", whose (16 bytes), then blocks: length u32, CRC u32, content
  *   The first version had the magic "SUANSNAP" and blocks at once; it is still read.
@@ -15,7 +17,7 @@ import { crc32 } from 'node:zlib'
 import { join } from 'node:path'
 import type { Disk, DiskFile } from '../env/env.js'
 import { removeIfThere } from '../env/remove-if-there.js'
-import { OpenRefused } from '../errors.js'
+import { Fault, OpenRefused } from '../errors.js'
 import { limits } from '../limits.js'
 import { grown, SpareBuffers } from '../spare-buffers.js'
 import { AheadReader } from './ahead-reader.js'
@@ -138,7 +140,7 @@ async function writeSnapshot(
   const path = join(folder, `${nameOf(cut)}${after}.snap`)
   const temporary = `${path}.${cut.epoch}.tmp`
   await disk.makeFolder(folder)
-  if (disk.existsNow(temporary)) await removeIfThere(disk, temporary)
+  await removeUnfinished(disk, folder, cut.epoch)
   const file = await disk.open(temporary, 'create')
   const writer = new GatheredWrites(file, head)
   try {
@@ -155,8 +157,21 @@ async function writeSnapshot(
     writer.end()
   }
   await durable()
-  await disk.rename(temporary, path)
+  await disk.rename(temporary, path).catch((error: unknown) => {
+    // Only a later owner removes it (N16), and it leaves the folder.
+    const removed = (error as { code?: unknown }).code === 'ENOENT' && disk.existsNow(folder)
+    throw removed ? new Fault('fenced', undefined, { cause: error }) : error
+  })
   await disk.syncFolder(folder)
+}
+
+/** Removes the temporary files of owners up to this one, which writes one at a time for a shard. */
+async function removeUnfinished(disk: Disk, folder: string, epoch: number): Promise<void> {
+  for (const name of await disk.list(folder)) {
+    const writer = /\.snap\.(\d+)\.tmp$/.exec(name)?.[1]
+    if (writer !== undefined && Number(writer) <= epoch)
+      await removeIfThere(disk, join(folder, name))
+  }
 }
 
 /** Blocks on their way into a file: gathered in memory that is used again, and synced as they come. */

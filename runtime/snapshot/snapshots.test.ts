@@ -25,6 +25,36 @@ snapshotContract('snapshots as files', () => {
   }
 })
 
+describe('snapshots as files', () => {
+  const folder = '/data/snapshots/00001'
+  const write = (env: JournalEnv, ordinal: number, epoch: number, until = durable) => {
+    const store = new FileSnapshots(env.disk, '/data/snapshots', Buffer.alloc(16, 7))
+    return store.write(1, { ordinal, epoch, blocks: blocksOf(ordinal) }, until)
+  }
+
+  it('N16: the next one removes what earlier owners left half written, and nothing of a later one', async () => {
+    const env = new JournalEnv()
+    await write(env, 10, 1)
+    for (const epoch of [1, 2, 3]) {
+      const killed = write(env, 20, epoch, () => Promise.reject(new Error('killed')))
+      await expect(killed).rejects.toThrow('killed')
+    }
+    await write(env, 30, 2)
+    expect(await env.disk.list(folder)).toEqual([
+      '0000000000000010-00000001.snap',
+      '0000000000000020-00000003.snap.3.tmp',
+      '0000000000000030-00000002.snap',
+    ])
+  })
+
+  it('N16: an owner that wakes up over a file that is gone has been succeeded', async () => {
+    const env = new JournalEnv()
+    const late = write(env, 10, 1, () => write(env, 20, 2))
+    await expect(late).rejects.toMatchObject({ code: 'fenced' })
+    expect(await env.disk.list(folder)).toEqual(['0000000000000020-00000002.snap'])
+  })
+})
+
 describe('in simulation', () => {
   const world = new SimulatedWorld(2)
   beforeAll(() => world.start())
