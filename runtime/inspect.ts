@@ -25,7 +25,8 @@ import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
 import { Fault, OpenRefused, Refused } from './errors.js'
 import { countingManifest, identityOf, scanLineage } from './journal/file/index.js'
-import { epochPaths, listEpochs, readOwner } from './journal/file/records.js'
+import { listenedTo, ownerInWords } from './journal/file/ownership.js'
+import { listEpochs } from './journal/file/records.js'
 import type { ChainedFrame } from './journal/frame.js'
 import type { RecoveryReport } from './journal/journal.js'
 import { limits } from './limits.js'
@@ -76,8 +77,12 @@ export interface InspectedFolder extends RuntimeClient {
  * @throws OpenRefused `damaged` with its place, `data_dir_in_use`, `newer_format`, `newer_version`;
  *   `invalid_options` when there is no data folder
  */
-export async function inspectDataFolder(options: InspectOptions): Promise<InspectedFolder> {
-  const env = nodeEnv()
+export function inspectDataFolder(options: InspectOptions): Promise<InspectedFolder> {
+  return inspectFolder(nodeEnv(), options)
+}
+
+/** As {@link inspectDataFolder}, in any environment. */
+export async function inspectFolder(env: Env, options: InspectOptions): Promise<InspectedFolder> {
   const dataDir = resolvePath(options.dataDir)
   const manifest = await countingManifest(env.disk, dataDir)
   if (manifest === undefined) {
@@ -117,17 +122,20 @@ export async function inspectDataFolder(options: InspectOptions): Promise<Inspec
 
 const framesPerReport = 1_024
 
-/** An owner that writes while we read would look like damage. */
+/**
+ * An owner that writes while we read would look like damage: one that is paused may go on any moment, and of
+ * one that nobody can see the heartbeat tells.
+ */
 async function refuseInUse(env: Env, dataDir: string): Promise<void> {
   const { owners } = await listEpochs(env.disk, dataDir)
   const last = owners[owners.length - 1]
-  if (last === undefined || env.disk.existsNow(epochPaths.closed(dataDir, last))) return
-  if (env.disk.existsNow(epochPaths.released(dataDir, last))) return
-  const owner = await readOwner(env.disk, epochPaths.owner(dataDir, last))
-  if (owner === undefined || env.processes.fate(owner) !== 'running') return
+  if (last === undefined) return
+  const owner = await listenedTo(env, dataDir, last)
+  if (owner.fate === 'none' || owner.fate === 'gone') return
+  const paused = owner.fate === 'paused' ? ', which is paused and may go on at any time' : ''
   throw new OpenRefused(
     'data_dir_in_use',
-    `The data folder ${dataDir} is in use by process ${owner.pid}; stop that process, then inspect it.`,
+    `The data folder ${dataDir} is in use by ${ownerInWords(env, owner)}${paused}; stop that process, then inspect it.`,
   )
 }
 

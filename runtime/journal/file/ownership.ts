@@ -70,6 +70,28 @@ export async function ownerOf(
   return { pid: owner.pid, fate: env.processes.fate(owner) }
 }
 
+/** As {@link ownerOf}; one that nobody can see is listened for, and is gone when it is silent. */
+export async function listenedTo(
+  env: Env,
+  dataDir: string,
+  epoch: number,
+): Promise<{ readonly pid: number | undefined; readonly fate: OwnerFate }> {
+  const owner = await ownerOf(env, dataDir, epoch)
+  if (owner.fate !== 'unknown') return owner
+  const silent = await isSilent(env, epochPaths.owner(dataDir, epoch))
+  return silent ? { ...owner, fate: 'gone' } : owner
+}
+
+/** An owner in words. */
+export function ownerInWords(
+  env: Env,
+  { pid, fate }: { readonly pid: number | undefined; readonly fate: OwnerFate },
+): string {
+  const who = pid === undefined ? 'another process' : `process ${pid}`
+  if (fate === 'unknown') return `${who} on another machine or in another container`
+  return pid === env.processes.self.pid && fate === 'running' ? `${who} (this one)` : who
+}
+
 export type OwnerFate = 'none' | 'running' | 'paused' | 'gone' | 'unknown'
 
 /** Ends ownership without a clean end: the next opener recovers. */
@@ -105,15 +127,11 @@ export class Heartbeat {
 }
 
 async function assertFree(env: Env, dataDir: string, epoch: number): Promise<void> {
-  const { pid, fate } = await ownerOf(env, dataDir, epoch)
-  if (fate === 'none' || fate === 'gone' || fate === 'paused') return
-  if (fate === 'unknown' && (await isSilent(env, epochPaths.owner(dataDir, epoch)))) return
-  const who = pid === undefined ? 'another process' : `process ${pid}`
-  const self = pid === env.processes.self.pid && fate === 'running' ? ' (this one)' : ''
-  const where = fate === 'unknown' ? ' on another machine or in another container' : ''
+  const owner = await listenedTo(env, dataDir, epoch)
+  if (owner.fate === 'none' || owner.fate === 'gone' || owner.fate === 'paused') return
   throw new OpenRefused(
     'data_dir_in_use',
-    `The data folder ${dataDir} is in use by ${who}${self}${where}. Stop it first, use another folder, or take over (takeOver, --take-over): it is then fenced off and stops.`,
+    `The data folder ${dataDir} is in use by ${ownerInWords(env, owner)}. Stop it first, use another folder, or take over (takeOver, --take-over): it is then fenced off and stops.`,
   )
 }
 
