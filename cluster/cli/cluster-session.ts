@@ -59,12 +59,13 @@ export class ClusterSession {
     return status
   }
 
-  /** How a node is; undefined when it does not answer in time. */
+  /** How a node is; undefined when it does not answer in time, or can't. */
   async vitalsOf(node: string): Promise<NodeVitals | undefined> {
     const subject = nodeSubject(this.cluster, node, 'vitals')
     try {
       const bytes = await this.nats.bus.request(subject, new Uint8Array(0), vitalsTimeoutMs)
-      return unpack(bytes) as NodeVitals
+      const vitals = unpack(bytes) as NodeVitals | { readonly error: unknown }
+      return 'error' in vitals ? undefined : vitals
     } catch {
       return undefined
     }

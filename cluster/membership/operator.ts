@@ -59,10 +59,10 @@ export function answerOperators(options: OperatorOptions, office: Office): () =>
       return
     }
     if (!onlyStatus) report?.('operator_request', { ...request })
-    answers.to(request).then(
-      (given) => respond(encodeAnswer(given)),
-      (error: unknown) => report?.('coordinator_trouble', { error: String(error) }),
-    )
+    answers
+      .to(request)
+      .then((given) => respond(encodeAnswer(given)))
+      .catch((error: unknown) => report?.('coordinator_trouble', { error: String(error) }))
   }
   const stops = [
     bus.subscribe(controlSubject(cluster), (message) => {

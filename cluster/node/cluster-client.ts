@@ -29,6 +29,8 @@ export interface Members {
   call(member: string, name: string, input?: unknown): Promise<unknown>
 }
 
+/** Shards a member is asked for at once: to copy all tallies would hold up what else it does. */
+const talliesAtOnce = 4
 const gatherPauseMs = 50
 const gatherTimeoutMs = 10_000
 
@@ -70,7 +72,7 @@ export class ClusterClient implements RuntimeClient {
   /** @throws Fault not_ready when a shard has no owner for too long */
   async shardStatus(): Promise<ShardStatus[]> {
     return this.untilComplete(async () => {
-      const statuses = await this.gather<ShardStatus>('status')
+      const statuses = await this.statuses()
       const missing = Array.from({ length: this.shards }, (_, shard) => shard).filter(
         (shard) => statuses.filter((status) => status.shard === shard).length !== 1,
       )
@@ -79,6 +81,29 @@ export class ClusterClient implements RuntimeClient {
       }
       return statuses.sort((a, b) => a.shard - b.shard)
     })
+  }
+
+  private async statuses(): Promise<ShardStatus[]> {
+    const owned = new Map<string, number[]>()
+    for (let shard = 0; shard < this.shards; shard++) {
+      const owner = this.members.ownerOf(shard)
+      const those = owner === undefined ? undefined : owned.get(owner)
+      if (those !== undefined) those.push(shard)
+      else if (owner !== undefined) owned.set(owner, [shard])
+    }
+    const asked = [...owned].map(([member, shards]) => this.statusesOf(member, shards))
+    return (await Promise.all(asked)).flat()
+  }
+
+  private async statusesOf(member: string, shards: readonly number[]): Promise<ShardStatus[]> {
+    const statuses: ShardStatus[] = []
+    for (let at = 0; at < shards.length; at += talliesAtOnce) {
+      const some = shards.slice(at, at + talliesAtOnce)
+      const answer = (await this.members.call(member, 'status', some)) as ShardStatus[]
+      // One of an earlier release answers with all it serves.
+      statuses.push(...answer.filter(({ shard }) => some.includes(shard)))
+    }
+    return statuses
   }
 
   async comparePairs(options?: { timeoutMs?: number }): Promise<SilentPair[]> {

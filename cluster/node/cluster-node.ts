@@ -167,8 +167,8 @@ export class ClusterNode {
   }
 
   /** Status of the shards served here. */
-  localStatus(): Promise<ShardStatus[]> {
-    return this.node.status()
+  localStatus(asked?: { tallies?: boolean }): Promise<ShardStatus[]> {
+    return this.node.status(asked)
   }
 
   /** How this node is. */
@@ -373,13 +373,14 @@ export class ClusterNode {
         else if (channel === 'peers') this.node.takePeers(bytes)
         else this.node.openedElsewhere(Buffer.from(bytes).readUInt16LE(0))
       },
-      newerMap: () => {
-        this.store.lookUp()
-      },
+      newerMap: () => this.store.lookUp(),
       call: (name, input) => answerCall(this.node, name, input),
       vitals: () => this.vitals(),
       unreadable: (channel, sender, why, more) => {
         this.options.report('batch_unreadable', { channel, sender, why, more })
+      },
+      unsent: (to, why) => {
+        this.options.report('message_unsent', { to, why })
       },
     }
   }

@@ -7,7 +7,7 @@ export function clusterOps(node: ClusterNode): OpsView {
   return {
     ...runtimeOps({
       ready: () => Promise.resolve(node.ready),
-      shardStatus: () => node.localStatus(),
+      shardStatus: (asked) => node.localStatus(asked),
       quarantined: () => client.quarantined(),
       release: (address) => client.release(address),
     }),

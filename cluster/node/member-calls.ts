@@ -5,7 +5,7 @@ import { Fault, type Address, type ShardNode } from '../../runtime/index.js'
 export async function answerCall(node: ShardNode, name: string, input: unknown): Promise<unknown> {
   switch (name) {
     case 'status':
-      return node.status()
+      return node.status(statusOrder(input))
     case 'quarantined':
       return node.quarantined()
     case 'release':
@@ -21,4 +21,9 @@ export async function answerCall(node: ShardNode, name: string, input: unknown):
     default:
       throw new Fault('unknown_command', `Members do not know the call "${name}".`)
   }
+}
+
+/** A member of an earlier release asks for all. */
+function statusOrder(input: unknown): { readonly shards?: readonly number[] } {
+  return Array.isArray(input) ? { shards: input as number[] } : {}
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { bucketName, Process, SimulatedCluster } from '../membership/testing/simulated-cluster.js'
-import type { KeyBucket } from '../../transport/index.js'
+import { NatsRefused, type KeyBucket } from '../../transport/index.js'
 import { MapStore } from './map-store.js'
 import { decodeMap, emptyMap, encodeMap, mapKey, type ShardMap } from './shard-map.js'
 import { changeMap } from './transitions.js'
@@ -93,6 +93,19 @@ describe('the shard map of a node', () => {
     writes(encodeMap(drained(emptyMap(4, 1), 'repaired')!))
     await cluster.pass(1_000)
     expect(store.map?.draining).toEqual(['repaired'])
+  })
+
+  it('tells what NATS refuses a look of its own, once, and looks again later', async () => {
+    const refused = new NatsRefused('nats_permission', 'You may not read this.')
+    const refusing = { ...bucket, get: () => Promise.reject(refused) }
+    const report = (event: string): void => void reports.push(event)
+    const other = new MapStore({ env: process.env, bucket: refusing, attemptMs: 800, report })
+    for (const looks of [1, 2]) {
+      other.lookUp()
+      other.lookUp()
+      await cluster.pass(1_000)
+      expect(reports).toEqual(Array.from({ length: looks }, () => 'map_trouble'))
+    }
   })
 
   it('gives up when it is told to', async () => {

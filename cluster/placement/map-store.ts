@@ -87,9 +87,17 @@ export class MapStore {
   lookUp(): void {
     if (this.lookingUp) return
     this.lookingUp = true
-    void this.refresh().finally(() => {
-      this.lookingUp = false
-    })
+    void this.look()
+  }
+
+  /** Nobody waits for it: what NATS refuses is told, and the watch goes on. */
+  private async look(): Promise<void> {
+    try {
+      await this.refresh()
+    } catch (error) {
+      this.options.report?.('map_trouble', { error: String(error) })
+    }
+    this.lookingUp = false
   }
 
   private async refresh(): Promise<void> {

@@ -31,6 +31,7 @@ import { ShardState } from '../shard/shard-state.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import { AnswerBatch, PeerWriter, readPeers, readRequests } from '../threads/batches.js'
 import { ShardHost } from '../threads/shard-host.js'
+import type { StatusOrder } from '../threads/thread-protocol.js'
 import { startDueSnapshot } from './due-snapshots.js'
 import { ShardReading } from './shard-reading.js'
 import { peerPieces } from './peer-pieces.js'
@@ -306,8 +307,8 @@ export class ShardNode {
     this.host.receive(readPeers(bytes))
   }
 
-  status(): Promise<ShardStatus[]> {
-    return this.host.status()
+  status(asked?: StatusOrder): Promise<ShardStatus[]> {
+    return this.host.status(asked)
   }
 
   quarantined(): QuarantinedActor[] {

@@ -179,13 +179,14 @@ export class ShardHost {
     this.schedulePump()
   }
 
-  /** @param asked which shards, with their tallies or without; all of both when it is absent */
+  /** @param asked which shards, with their tallies or without; all of both when it is absent; of shards that are not here nothing is said */
   async status({ shards, tallies = true }: StatusOrder = {}): Promise<ShardStatus[]> {
     // The tally shows turns that are not durable yet; copy it now, wait, then hand it out.
     const state = this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering'
-    const asked = shards?.map((number) => this.byNumber[number]!) ?? this.shards
+    const asked = shards?.flatMap((number) => this.byNumber[number] ?? []) ?? this.shards
     const statuses = asked.map((shard) => statusOf(shard, this.options.thread, state, tallies))
-    for (const lane of this.lanes) await lane.quiet()
+    for (const lane of this.lanes)
+      if (lane.shards.some((shard) => asked.includes(shard))) await lane.quiet()
     return statuses
   }
 

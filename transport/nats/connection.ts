@@ -31,6 +31,8 @@ export class NobodyListens extends NatsUnreachable {}
 const unsentBytesMax = 32 * 1024 * 1024
 /** Bytes sent after which the connection asks whether they have left: asking costs a message each way. */
 const askedAfterBytes = 1024 * 1024
+/** What servers take in one message unless they are told otherwise. */
+const payloadBytesDefault = 1024 * 1024
 /** A closing connection waits this long for what it has said to arrive. */
 const closingMs = 1_000
 
@@ -49,6 +51,11 @@ export class Connection {
     this.options = options
     this.requestTimeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault
     void this.follow()
+  }
+
+  /** What the server this connection is at takes in one message. */
+  get payloadBytesMax(): number {
+    return this.client.info?.max_payload ?? payloadBytesDefault
   }
 
   onConnection(listener: (connected: boolean) => void): void {

@@ -12,6 +12,10 @@ export class NatsBus implements Bus {
     this.connection = connection
   }
 
+  get payloadBytesMax(): number {
+    return this.connection.payloadBytesMax
+  }
+
   publish(subject: string, bytes: Uint8Array): void {
     this.connection.publish(subject, bytes)
   }

@@ -88,6 +88,8 @@ export interface KeyChange {
 
 /** The bus: messages to whoever listens, at most once. */
 export interface Bus {
+  /** Bytes of the longest message the servers take now; what is longer is refused by a throw. */
+  readonly payloadBytesMax: number
   publish(subject: string, bytes: Uint8Array): void
   /** @returns a function that stops listening */
   subscribe(subject: string, onMessage: (message: BusMessage) => void): () => void

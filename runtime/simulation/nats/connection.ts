@@ -54,6 +54,7 @@ export class SimulatedNats implements Nats {
     this.service = service
     this.owner = owner
     this.bus = {
+      payloadBytesMax: service.facts.maxPayloadBytes,
       publish: (subject, bytes) => this.publish(subject, bytes),
       subscribe: (subject, onMessage) => this.subscribe(subject, onMessage),
       request: (subject, bytes, timeoutMs) => this.request(subject, bytes, timeoutMs),
