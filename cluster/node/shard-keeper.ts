@@ -94,14 +94,15 @@ export class ShardKeeper implements ShardDuties {
   private work(shard: number): void {
     if (this.busy.has(shard) || this.stopped) return
     this.busy.add(shard)
-    void this.untilDone(shard).finally(() => this.busy.delete(shard))
+    void this.untilDone(shard)
   }
 
+  /** Busy ends in the very step that finds nothing more to do: a wish of the next one begins anew (K1). */
   private async untilDone(shard: number): Promise<void> {
     let pauseMs = firstPauseMs
     let done: Wish | undefined
     for (let wish = this.wishOf(shard); wish !== done; wish = this.wishOf(shard)) {
-      if (wish === undefined) return
+      if (wish === undefined) break
       try {
         await this.fulfil(shard, wish)
         done = wish
@@ -112,6 +113,7 @@ export class ShardKeeper implements ShardDuties {
         pauseMs = Math.min(pauseMs * 2, longestPauseMs)
       }
     }
+    this.busy.delete(shard)
   }
 
   private async fulfil(shard: number, wish: Wish): Promise<void> {
