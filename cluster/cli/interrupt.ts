@@ -8,6 +8,8 @@ import { exitCodes } from './exit-codes.js'
 export interface Interrupt {
   /** Resolves at the first signal. */
   readonly requested: Promise<NodeJS.Signals>
+  /** Whether it has come. */
+  readonly asked: boolean
   /** Calls `run` at the first signal, or now when it has come already. */
   onRequest(run: () => void): void
   /** Stops listening; signals end the process again. */
@@ -36,6 +38,9 @@ export function listenForInterrupt(output: Output): Interrupt {
   process.on('SIGTERM', listen)
   return {
     requested,
+    get asked() {
+      return first !== undefined
+    },
     onRequest(run) {
       runs.push(run)
       if (first !== undefined) run()

@@ -37,3 +37,19 @@ describe('what an operator is told while a command runs', () => {
     })
   })
 })
+
+describe('what was said last', () => {
+  it('has left before a process ends, and nobody who does not read holds it up for long', async () => {
+    const left: (() => void)[] = []
+    const slow = (_: string, done?: () => void) => done !== undefined && left.push(done)
+    const streams = { stdout: { write: slow }, stderr: { write: slow } }
+    let over = false
+    const flushed = new Output(true, streams).flushed().then(() => (over = true))
+    left[0]?.()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(over).toBe(false)
+    left[1]?.()
+    await flushed
+    await new Output(true, streams).flushed()
+  })
+})

@@ -8,9 +8,18 @@ import { problemOf, type Problem } from './problem.js'
 
 /** The streams of a process, as far as a command needs them. */
 export interface Streams {
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean }
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean }
+  readonly stdout: Stream
+  readonly stderr: Stream
 }
+
+interface Stream {
+  /** @param left called when the text has left this process, or can't */
+  write(text: string, left?: () => void): unknown
+  readonly isTTY?: boolean
+}
+
+/** ms that a reader who does not read holds the end of a process up. */
+const flushMs = 1_000
 
 export class Output {
   readonly json: boolean
@@ -29,6 +38,20 @@ export class Output {
   /** A line for programs; nothing without `--json`. */
   emit(value: unknown): void {
     if (this.json) this.streams.stdout.write(`${JSON.stringify(value)}\n`)
+  }
+
+  /** Resolves when all that was said has left this process, as far as anybody takes it. */
+  async flushed(): Promise<void> {
+    const { stdout, stderr } = this.streams
+    let late: NodeJS.Timeout | undefined
+    const tooLate = new Promise<void>((resolve) => {
+      late = setTimeout(resolve, flushMs)
+    })
+    const left = [stdout, stderr].map(
+      (stream) => new Promise<void>((resolve) => void stream.write('', resolve)),
+    )
+    await Promise.race([Promise.all(left), tooLate])
+    clearTimeout(late)
   }
 
   /** A result in the form that was asked for. */

@@ -5,6 +5,7 @@
  * S1. It says where it listens only when it is a member that serves what it was given.
  * S6. A worker that refuses to start says why, and tells its supervisor whether that passes by itself.
  * S2. Asked to end, it first gives its shards to others; what clients ask meanwhile is forwarded.
+ * S7. When it has said that it stopped it ends, whatever still waits for something in it.
  */
 import cluster from 'node:cluster'
 import { payments, transitOf } from '../../actors/index.js'
@@ -54,8 +55,8 @@ export async function startCluster(
 ): Promise<void> {
   if (cluster.isPrimary && (options.processes ?? 1) > 1) await supervise(options, output, interrupt)
   else await serveNode(options, apiKeys, output, interrupt)
-  // The channel to the supervisor would keep a worker alive.
-  if (cluster.isWorker) process.disconnect()
+  await output.flushed()
+  process.exit()
 }
 
 async function supervise(
@@ -107,7 +108,7 @@ async function serveNode(
   const { node, gateway, failed } = running
   try {
     const asked = interrupt.requested
-    const signal = await Promise.race([whenReady(node), asked, failed])
+    const signal = await Promise.race([whenReady(node, interrupt), asked, failed])
     if (signal === undefined) {
       const { id } = node.membership
       const event = { event: 'listening', url: gateway.address, pid: process.pid, node: id }
@@ -283,8 +284,9 @@ const cleanWords = 'Stopped cleanly; all is durable.'
 const uncleanWords =
   'Stopped, but NATS did not take what was under way: payments without an answer may be done; ask again with the same keys.'
 
-async function whenReady(node: ClusterNode): Promise<undefined> {
-  while (!node.ready || !node.complete)
+/** Waits until the node serves, or is asked to end: one on its way out gets ready no more. */
+async function whenReady(node: ClusterNode, interrupt: Interrupt): Promise<undefined> {
+  while (!interrupt.asked && !(node.ready && node.complete))
     await new Promise((resolve) => setTimeout(resolve, readyPauseMs))
   return undefined
 }

@@ -60,6 +60,7 @@ export class JetStreamStorages implements ShardStorages {
   private readonly logs = new Map<number, StreamLog>()
   /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
   private readonly reached = new WeakMap<ShardState, JournalPosition>()
+  private closed = false
 
   constructor(env: Env, nats: Nats, options: JetStreamStorageOptions) {
     this.env = env
@@ -79,22 +80,31 @@ export class JetStreamStorages implements ShardStorages {
     const found = { shard, log, begun, mayAnswer }
     return {
       snapshots: this.snapshots,
-      read: (state, nextPiece) => this.read(found, state, nextPiece),
+      read: (state, wanted, nextPiece) => this.read(found, state, wanted, nextPiece),
       open: (state, wanted, nextPiece) => this.open(found, state, wanted, nextPiece),
     }
   }
 
   close(): void {
+    this.closed = true
     this.snapshots.stop()
+  }
+
+  /** Waits for what is still wanted, and for nothing once all is closed. */
+  private patience(wanted: () => boolean, listener: WaitListener): Patience {
+    return new Patience(this.env, () => !this.closed && wanted(), listener)
   }
 
   private async read(
     { shard, log }: FoundJournal,
     state: ShardState,
+    wanted: () => boolean,
     nextPiece: NextPiece,
   ): Promise<void> {
     const after = this.reached.get(state) ?? state.ordinal
-    const end = await readShardJournal(this.env, log, { shard, after, nextPiece }, (frame) => {
+    const patience = this.patience(wanted, this.listenerOf(log.name))
+    const scope = { shard, after, patience, nextPiece }
+    const end = await readShardJournal(this.env, log, scope, (frame) => {
       replayFrame(state, frame)
     })
     this.reached.set(state, end)
@@ -111,7 +121,7 @@ export class JetStreamStorages implements ShardStorages {
     const listener = this.listenerOf(log.name)
     const scope = {
       ...{ shard, after, owner: options.owner, begun, mayAnswer, nextPiece, listener },
-      patience: new Patience(env, wanted, listener),
+      patience: this.patience(wanted, listener),
       onProblem: (sentence: string) => options.report('journal_not_cut', { shard, sentence }),
     }
     const lane = await openShardJournal(env, log, scope, (frame) => {

@@ -48,6 +48,8 @@ class Pair {
   notes = true
   /** Name of the stream that takes nothing. */
   refused = ''
+  /** Name of the stream that has no leader. */
+  leaderless = ''
   readonly nodes: readonly [ShardNode, ShardNode]
   readonly processes: readonly SimulatedProcess[]
   readonly mayAnswer = [true, true]
@@ -121,7 +123,7 @@ class Pair {
     for (const node of this.nodes) node.ownerChanged(shard, true)
   }
 
-  /** NATS, with no room in the stream that is {@link refused}. */
+  /** NATS, with no room in the stream that is {@link refused}, and no leader of one that is {@link leaderless}. */
   private limited(nats: Nats): Nats {
     const stream = nats.stream.bind(nats)
     nats.stream = async (...words) => {
@@ -131,6 +133,9 @@ class Pair {
         log.name === this.refused
           ? Promise.resolve({ outcome: 'unknown', reason: 'no space left' })
           : append(bytes, after)
+      const bounds = log.bounds.bind(log)
+      log.bounds = () =>
+        log.name === this.leaderless ? Promise.reject(new NatsUnreachable('no leader')) : bounds()
       return log
     }
     return nats
@@ -269,6 +274,20 @@ describe('a node of a cluster', () => {
     const read = pair.nodes[0].query(address, 'coins', null, { timeoutMs: 500 })
     expect((await pair.soon(filled)).value).toBe(2)
     await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
+  })
+
+  it('N16: reads nothing ahead any more when it is closed, or the shard goes elsewhere', async () => {
+    pair.leaderless = 'SHARD_pair_1'
+    const [, node] = pair.nodes
+    const ends = [(): void => node.forget(1), (): void => node.close()]
+    for (const end of ends) {
+      const reading = node.prepare(1)
+      reading.catch(() => undefined)
+      await pair.soon(pair.kernel.wait(3_000))
+      end()
+      const late = pair.kernel.wait(3_000).then(() => 'still reads')
+      await expect(pair.soon(Promise.race([reading, late]))).rejects.toThrow('Nobody waits')
+    }
   })
 
   it('N8: fences nobody while its lease does not hold', async () => {

@@ -36,6 +36,8 @@ export class ShardReading {
   private readonly turns: ReadingTurns
   /** States read ahead of their hand-over, by shard. */
   private readonly prepared = new Map<number, ShardState>()
+  /** How often what was read ahead of a shard was forgotten: a reading begun before that is not wanted. */
+  private readonly forgotten = new Map<number, number>()
 
   constructor(env: Env, links: ShardReadingLinks) {
     this.env = env
@@ -43,8 +45,10 @@ export class ShardReading {
     this.turns = new ReadingTurns(env)
   }
 
-  /** Reads a shard ahead. @throws OpenRefused, NatsUnreachable */
+  /** Reads a shard ahead. @throws OpenRefused, NatsUnreachable when it was forgotten while NATS was waited for */
   async prepare(shard: number): Promise<void> {
+    const times = this.forgotten.get(shard)
+    const wanted = (): boolean => this.forgotten.get(shard) === times
     const storage = await this.links.storageOf(shard)
     const read = this.turns.take(false, async (nextPiece) => {
       const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, nextPiece))
@@ -54,15 +58,16 @@ export class ShardReading {
       for (let rounds = 0, before = -Infinity; rounds < roundsMax; rounds++) {
         if (state.ordinal - before <= shortTail) break
         before = state.ordinal
-        await storage.read(state, nextPiece)
+        await storage.read(state, wanted, nextPiece)
       }
       return state
     })
     this.prepared.set(shard, await read)
   }
 
-  /** Forgets what was read ahead. */
+  /** Forgets what was read ahead; a reading that is under way waits for NATS no more. */
   forget(shard: number): void {
+    this.forgotten.set(shard, (this.forgotten.get(shard) ?? 0) + 1)
     this.prepared.delete(shard)
   }
 

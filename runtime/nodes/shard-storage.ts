@@ -5,6 +5,7 @@
  * N1. `read` owns nothing and may be repeated: it goes on where the state ends.
  * N2. After `open` no earlier owner appends anything any more, and the state holds everything ever
  *     acknowledged.
+ * N16. Nothing waits for NATS that nobody wants any more: a node that has ended has nothing under way.
  */
 import type { NextPiece } from '../../transport/index.js'
 import type { JournalLane } from '../journal/journal.js'
@@ -21,8 +22,12 @@ export interface OwnedJournal {
 
 export interface ShardStorage {
   readonly snapshots: SnapshotStore
-  /** Applies what the journal holds after the state's ordinal, up to its present end. @throws OpenRefused */
-  read(state: ShardState, nextPiece: NextPiece): Promise<void>
+  /**
+   * Applies what the journal holds after the state's ordinal, up to its present end.
+   * @param wanted false once nobody wants it read: then it gives up
+   * @throws OpenRefused, NatsUnreachable when it gave up
+   */
+  read(state: ShardState, wanted: () => boolean, nextPiece: NextPiece): Promise<void>
   /**
    * Becomes the owner, then applies the rest of the journal.
    * @param wanted false once the shard is to be served elsewhere: then it gives up

@@ -81,6 +81,17 @@ describe.concurrent('a cluster', () => {
     await expect(infoOf('SHARD_shardless_1')).rejects.toThrow('not found')
   }, 120_000)
 
+  it('S7: has nodes that end when they are asked to before they serve', async ({ expect }) => {
+    // Its shards are given out a second after it took the office.
+    const node = start('early')
+    await node.until(/office_taken/)
+    node.kill('SIGTERM')
+    const ended = await node.ended
+    expect(lastJson(ended)).toEqual({ event: 'stopped', clean: true })
+    expect(ended).toMatchObject({ code: 0, signal: null })
+    expect(ended.stdout).not.toContain('listening')
+  }, 30_000)
+
   it('without NATS has nodes that end within the half minute they are given, and say what they do not know', async ({
     expect,
   }) => {
