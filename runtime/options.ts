@@ -23,7 +23,10 @@ export interface RuntimeOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   /** ms of shard time an idempotency key is remembered. @default 24 h */
   readonly idempotencyRetentionMs?: number
-  /** Format of keys that carry their own time; older ones than the retention are refused. @default 'none' */
+  /**
+   * Format of keys that carry their own time: one that may have been forgotten, by shard time, is refused. A minute
+   * of the retention is kept for clocks that are ahead. @default 'none'
+   */
   readonly idempotencyKeyTime?: KeyTimeFormat
   /** Keys a shard remembers; beyond it new keys are shed. @default 16,777,216 */
   readonly idempotencyKeysPerShard?: number

@@ -62,6 +62,8 @@ export class RequestClient {
   private flushing = false
   /** Monotonic time at which the batch was begun that is being filled, ms. */
   private moment = 0
+  /** Time that the key carries that was looked at last; 0 where keys carry none. */
+  private keyTime = 0
   private sweep: TimerHandle | undefined
   private ended: Fault | undefined
   /** Why nothing more is taken, while what was taken before may still be answered. */
@@ -166,7 +168,8 @@ export class RequestClient {
         const hashes = key === undefined ? undefined : this.hashesOf(address, name, key, input)
         const batch = (this.batches[place] ??= new RequestBatch())
         const seconds = Math.ceil(timeoutMs / 1_000)
-        batch.add(shard, new ShardRequest(id, type, address, name, input, hashes, seconds))
+        const { keyTime } = this
+        batch.add(shard, new ShardRequest(id, type, address, name, input, hashes, seconds, keyTime))
         if (batch.bytes >= limits.nodeBatchBytes) this.options.send(place, batch.take())
       } catch (error) {
         reject(new Fault('invalid_request', `The input is no plain data: ${String(error)}.`))
@@ -194,7 +197,10 @@ export class RequestClient {
       )
     }
     const key = options?.idempotencyKey
-    if (key === undefined) return undefined
+    if (key === undefined) {
+      this.keyTime = 0
+      return undefined
+    }
     if (typeof key !== 'string' || !isKey(key)) {
       return new Fault(
         'invalid_request',
@@ -204,12 +210,14 @@ export class RequestClient {
     return this.problemWithKeyTime(key)
   }
 
+  /** An early no: what may have been forgotten is told for certain by the shard, by its own time. */
   private problemWithKeyTime(key: string): Fault | undefined {
     if (this.options.keyTime === 'none') return undefined
     const time = keyTimeOf(key, this.options.keyTime)
     if (time === undefined) {
       return new Fault('invalid_request', `Idempotency keys are ${this.options.keyTime} here.`)
     }
+    this.keyTime = time
     const oldest = this.env.clock.now() - this.options.keyRetentionMs
     return time < oldest ? new Fault('idempotency_key_expired') : undefined
   }

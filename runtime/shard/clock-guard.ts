@@ -44,3 +44,15 @@ export function clockOff(before: number, stamp: number, after: number): number {
   const off = ahead > 0 ? ahead : Math.min(0, after - stamp)
   return Math.abs(off) > limits.clockStepMsMax ? off : 0
 }
+
+/** What an operator is told about that. */
+export const behindAdvice =
+  'The clock is behind the time of the journal: it is wrong now, or was when the journal was written. Shard time ' +
+  'stands still until it is reached: timers wait, and keys that carry a time before the window are refused.'
+
+/** ms a clock is behind the time that shards have reached; 0 when it is no more than a step. */
+export function clockBehind(now: number, states: readonly { readonly time: number }[]): number {
+  let behind = 0
+  for (const { time } of states) behind = Math.max(behind, time - now)
+  return behind > limits.clockStepMsMax ? behind : 0
+}

@@ -72,3 +72,50 @@ describe('a shard on its way to another owner', () => {
       expect(shards.answerOf(id)?.value).toContain('not_ready')
   })
 })
+
+describe('a key that carries its time', () => {
+  const day = 86_400_000
+
+  it('Q8: is executed once, though a start with a wrong clock moved shard time ahead', async () => {
+    const shards = make()
+    const { env } = shards
+    const made = env.wall
+    expect((await shards.command(a, 'put', one, 'k', made))?.value).toBe(1)
+    env.wall += day + 3_600_000
+    shards.restart()
+    // Its commits forget the key.
+    await shards.command(a, 'put', one)
+    env.wall -= day + 3_600_000
+    expect(shards.reports).toEqual([])
+    shards.restart()
+    expect(shards.reports).toMatchObject([
+      { event: 'clock_behind', detail: { behindMs: expect.any(Number) } },
+    ])
+    const again = await shards.command(a, 'put', one, 'k', made)
+    expect(again?.value).toContain('idempotency_key_expired')
+    // One that was never asked is refused as well: nobody can tell.
+    const other = await shards.command(a, 'put', one, 'other', env.wall)
+    expect(other?.value).toContain('idempotency_key_expired')
+    expect((await shards.query(a, 'coins'))?.value).toBe(2)
+  })
+
+  it('Q8: made by a clock ahead is not executed again when it is forgotten before its own time is over', async () => {
+    const shards = make()
+    const made = shards.env.wall + 50_000
+    await shards.command(a, 'put', one, 'k', made)
+    shards.env.wall += day + 5_000
+    shards.restart()
+    await shards.command(a, 'put', one)
+    const again = await shards.command(a, 'put', one, 'k', made)
+    expect(again?.value).toContain('idempotency_key_expired')
+  })
+
+  it('is answered as long as it is known, and taken when it is new', async () => {
+    const shards = make()
+    const made = shards.env.wall - day + 120_000
+    expect((await shards.command(a, 'put', one, 'k', made))?.value).toBe(1)
+    shards.env.wall += 3_600_000
+    shards.restart()
+    expect((await shards.command(a, 'put', one, 'k', made))?.kind).toBe('replayed')
+  })
+})

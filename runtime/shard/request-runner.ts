@@ -7,10 +7,12 @@
  *     a key it left behind leads it to its answer.
  * Q7. Of a request whose key is known nobody is told that nothing was executed, but in answer to another
  *     request with that key: what it asks for may stand in the journal.
+ * Q8. A key that carries its time and may have been forgotten is refused: it may have been executed.
  */
 import { isRefusal, toldDetail, type Refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound, type Remembered } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
+import { limits } from '../limits.js'
 import { recordKinds, type KeyRecord } from '../messaging/idempotency-table.js'
 import { disownPromise, openRow, RowWriter } from '../../transport/index.js'
 import { requested, type KeyInsert } from './committed-turn.js'
@@ -128,6 +130,10 @@ export class RequestRunner {
   private command(request: ShardRequest): void {
     const { shard } = this
     const { address, hashes } = request
+    if (request.keyTime !== 0 && this.mayBeForgotten(request.keyTime)) {
+      this.fault(request, 'idempotency_key_expired')
+      return
+    }
     if (shard.state.quarantine.has(address)) {
       this.fault(request, 'quarantined')
       return
@@ -167,6 +173,16 @@ export class RequestRunner {
       shard.commit(tx, requested, key)
     }
     this.answerOutcome(request, outcome)
+  }
+
+  /**
+   * Whether a key of this time, which is not known, may have been: by shard time, as keys are forgotten.
+   * Whoever made the key may be ahead of the shard by a little; it then came before its own time.
+   */
+  private mayBeForgotten(keyTime: number): boolean {
+    const { keyRetentionMs } = this.shard.state
+    const ahead = Math.min(limits.clockStepMsMax, keyRetentionMs / 2)
+    return keyTime - ahead < this.shard.now() - keyRetentionMs
   }
 
   /** A table whose oldest key is past its time is not: the commit that adds one forgets some. */

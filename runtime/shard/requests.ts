@@ -19,6 +19,8 @@ export class ShardRequest {
   readonly hashes: readonly number[] | undefined
   /** Seconds its client waits for the answer, rounded up. */
   readonly seconds: number
+  /** Time its key carries itself, ms since 1970; 0 when keys carry none. */
+  readonly keyTime: number
   /** The sweep of its shard that lets it go if it is parked then; 0 until it is parked. */
   lastSweep = 0
 
@@ -30,6 +32,7 @@ export class ShardRequest {
     input: unknown,
     hashes: readonly number[] | undefined,
     seconds = secondsDefault,
+    keyTime = 0,
   ) {
     this.id = id
     this.type = type
@@ -38,6 +41,7 @@ export class ShardRequest {
     this.input = input
     this.hashes = hashes
     this.seconds = seconds
+    this.keyTime = keyTime
   }
 
   open(): this {

@@ -110,6 +110,7 @@ export class ShardsInMemory {
     name: string,
     input?: unknown,
     key?: string,
+    keyTime?: number,
   ): number {
     const id = this.nextId++
     const shard = this.states[0]!.kinds.shardOf(address, this.shards)
@@ -120,7 +121,10 @@ export class ShardsInMemory {
       this.hash.meaning(input, hashes)
       hashes.pop()
     }
-    this.host.submit(shard, new ShardRequest(id, type, address, name, input, hashes))
+    this.host.submit(
+      shard,
+      new ShardRequest(id, type, address, name, input, hashes, undefined, keyTime),
+    )
     return id
   }
 
@@ -134,8 +138,9 @@ export class ShardsInMemory {
     name: string,
     input?: unknown,
     key?: string,
+    keyTime?: number,
   ): Promise<TestAnswer | undefined> {
-    const id = this.submit('command', address, name, input, key)
+    const id = this.submit('command', address, name, input, key, keyTime)
     await this.settle()
     return this.answerOf(id)
   }

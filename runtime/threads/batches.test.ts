@@ -18,7 +18,7 @@ describe('batches between threads', () => {
     const requests = [
       new ShardRequest(1, 'command', 'purse/a', 'fill', { coins: 5, memo: '早餐' }, hashes, 7),
       new ShardRequest(2, 'query', 'purse/b', 'coins', undefined, undefined),
-      new ShardRequest(4_294_967_295, 'command', 'purse/c', 'take', null, hashes),
+      new ShardRequest(4_294_967_295, 'command', 'purse/c', 'take', null, hashes, 7, 1.7e12),
     ]
     requests.forEach((request, i) => {
       batch.add(i * 7, request)

@@ -14,6 +14,7 @@ import { ShardRequest, type AnswerKind, type QueuedRequest } from '../shard/requ
 /** Flags of a request; the bits above say how many seconds its client waits, 0 when it does not say. */
 const isQuery = 1
 const isKeyed = 2
+const isTimed = 4
 const secondsShift = 3
 const secondsMax = 0xff_ffff
 
@@ -41,6 +42,7 @@ export class RequestBatch {
     row.u32(
       (request.type === 'query' ? isQuery : 0) |
         (hashes === undefined ? 0 : isKeyed) |
+        (request.keyTime === 0 ? 0 : isTimed) |
         (Math.min(request.seconds, secondsMax) << secondsShift),
     )
     if (hashes !== undefined) for (let i = 0; i < hashWords; i++) row.u32(hashes[i]!)
@@ -48,6 +50,8 @@ export class RequestBatch {
       row.value(request.address)
       row.value(request.name)
       row.value(request.input)
+      // Behind all that older nodes read.
+      if (request.keyTime !== 0) row.value(request.keyTime)
     } catch (error) {
       row.backTo(start)
       throw error
@@ -98,7 +102,9 @@ class PackedRequest implements QueuedRequest {
     if (typeof address !== 'string' || typeof name !== 'string')
       throw new RangeError('a request names its actor and what is asked')
     const seconds = flags >>> secondsShift || undefined
-    return new ShardRequest(id, type, address, name, values.value(), hashes, seconds)
+    const input = values.value()
+    const keyTime = (flags & isTimed) === 0 ? 0 : (values.value() as number)
+    return new ShardRequest(id, type, address, name, input, hashes, seconds, keyTime)
   }
 }
 

@@ -9,7 +9,7 @@ import { OpenRefused } from '../errors.js'
 import type { JournalLane } from '../journal/journal.js'
 import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
-import { ClockGuard } from '../shard/clock-guard.js'
+import { behindAdvice, clockBehind, ClockGuard } from '../shard/clock-guard.js'
 import { Lane, type Acknowledgement, type Released } from '../shard/lane.js'
 import { quarantinedOf, statusOf } from '../shard/shard-status.js'
 import { sweepIdleActors } from '../shard/passivation.js'
@@ -92,6 +92,8 @@ export class ShardHost {
       this.laneOf[state.shard] = lane
     }
     this.lanes.push(lane)
+    const behindMs = clockBehind(this.env.clock.now(), states)
+    if (behindMs > 0) this.links.report('clock_behind', { behindMs, advice: behindAdvice })
     return lane
   }
 
