@@ -242,25 +242,30 @@ describe('the online auditor', () => {
   function watched(audit: () => Promise<AuditView>) {
     const alarms: Alarm[] = []
     let now = 0
-    let due: { at: number; run: () => void } | undefined
+    const timers = new Set<{ at: number; run: () => void }>()
     const auditor = new OnlineAuditor(audit, {
       onAlarm: (alarm) => alarms.push(alarm),
       time: {
         now: () => now,
         after: (delayMs, run) => {
-          due = { at: now + delayMs, run }
-          return { cancel: () => (due = undefined) }
+          const timer = { at: now + delayMs, run }
+          timers.add(timer)
+          return { cancel: () => timers.delete(timer) }
         },
       },
     })
     const pass = async (ms: number): Promise<void> => {
       const until = now + ms
-      while (due !== undefined && due.at <= until) {
-        now = due.at
-        const { run } = due
-        due = undefined
-        run()
-        for (let i = 0; i < 50; i++) await Promise.resolve()
+      const earliest = (): number => Math.min(...[...timers].map(({ at }) => at))
+      await new Promise((resolve) => setImmediate(resolve))
+      while (earliest() <= until) {
+        now = earliest()
+        for (const timer of [...timers]) {
+          if (timer.at > now) continue
+          timers.delete(timer)
+          timer.run()
+        }
+        await new Promise((resolve) => setImmediate(resolve))
       }
       now = until
     }
@@ -301,5 +306,74 @@ describe('the online auditor', () => {
     await auditor.runOnce()
     expect(alarms[1]).toMatchObject({ type: 'audit_failed' })
     expect(auditor.latest?.conserved).toBe(true)
+  })
+
+  it('O2: has one schedule, however often it is stopped and started while it audits', async () => {
+    const clean = await audited(trading().bank)
+    let audits = 0
+    let end = (): void => undefined
+    const { auditor, pass } = watched(() => {
+      audits++
+      return new Promise((resolve) => {
+        end = () => {
+          resolve(clean)
+        }
+      })
+    })
+    auditor.start()
+    await pass(20_000)
+    for (let i = 0; i < 3; i++) {
+      auditor.stop()
+      auditor.start()
+    }
+    // One that takes longer than the pause between two is not made twice.
+    await pass(20_000)
+    expect(audits).toBe(1)
+    for (let i = 0; i < 10; i++) {
+      end()
+      await pass(0)
+      await pass(20_000)
+    }
+    expect(audits).toBe(11)
+    auditor.stop()
+    end()
+    await pass(60_000)
+    expect(audits).toBe(11)
+  })
+
+  it('O2: who is stopped does not say that an audit could not be ended', async () => {
+    let fail = (): void => undefined
+    const { auditor, alarms, pass } = watched(
+      () =>
+        new Promise((_, reject) => {
+          fail = () => {
+            reject(new Error('closed'))
+          }
+        }),
+    )
+    auditor.start()
+    await pass(20_000)
+    auditor.stop()
+    fail()
+    await pass(1)
+    expect(alarms).toEqual([])
+  })
+
+  it('O3: goes on when whoever is told of an alarm throws', async () => {
+    let audits = 0
+    let due = (): void => undefined
+    const auditor = new OnlineAuditor(() => Promise.reject(new Error(`no ${++audits}`)), {
+      onAlarm: () => {
+        throw new Error('the pager is down')
+      },
+      time: { now: () => 0, after: (_, run) => ((due = run), { cancel: () => undefined }) },
+    })
+    auditor.start()
+    for (let i = 0; i < 3; i++) {
+      due()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect([audits, auditor.alarms.audit_failed]).toEqual([3, 3])
+    auditor.stop()
   })
 })

@@ -4,6 +4,9 @@
  *
  * O1. With the defaults a loss between two shards is found within 20 s plus the time of one audit,
  *     and a pair of shards that doesn't answer within 35 s.
+ * O2. One audit at a time and one schedule, however often it is stopped and started. Who is stopped says
+ *     of an audit that was under way what it found, and not that it could not be ended.
+ * O3. What is told of an alarm and throws stops no audit.
  */
 import { nodeEnv } from '../../runtime/index.js'
 import type { AuditView } from '../bank.js'
@@ -43,7 +46,15 @@ export class OnlineAuditor {
   private readonly time: AuditorTime
   private timer: { cancel(): void } | undefined
   private running = false
+  /** Times it was stopped: an audit that was begun before belongs to no schedule. */
+  private stops = 0
+  private underWay: Promise<void> | undefined
   private newest: AuditView | undefined
+  private readonly raised: Record<Alarm['type'], number> = {
+    not_conserved: 0,
+    in_flight_too_long: 0,
+    audit_failed: 0,
+  }
 
   constructor(audit: () => Promise<AuditView>, options: OnlineAuditorOptions) {
     this.audit = audit
@@ -58,6 +69,17 @@ export class OnlineAuditor {
     return this.newest
   }
 
+  /** ms since the newest audit that could be made. */
+  get ageMs(): number | undefined {
+    if (this.newest === undefined) return undefined
+    return Math.max(0, this.time.now() - this.newest.checkedAt)
+  }
+
+  /** Alarms raised so far, by type. */
+  get alarms(): Readonly<Record<Alarm['type'], number>> {
+    return this.raised
+  }
+
   start(): void {
     if (this.running) return
     this.running = true
@@ -66,11 +88,18 @@ export class OnlineAuditor {
 
   stop(): void {
     this.running = false
+    this.stops++
     this.timer?.cancel()
   }
 
-  /** Makes one audit now and raises its alarms. */
-  async runOnce(): Promise<void> {
+  /** Makes one audit now and raises its alarms; one that is under way is not made twice. */
+  runOnce(): Promise<void> {
+    this.underWay ??= this.run().finally(() => (this.underWay = undefined))
+    return this.underWay
+  }
+
+  private async run(): Promise<void> {
+    const { stops } = this
     try {
       this.newest = await this.audit()
       for (const sentence of this.newest.findings) this.raise('not_conserved', sentence)
@@ -82,21 +111,28 @@ export class OnlineAuditor {
         )
       }
     } catch (error) {
+      if (stops !== this.stops) return
       const reason = error instanceof Error ? error.message : String(error)
       this.raise('audit_failed', `The audit could not be made: ${reason}`)
     }
   }
 
   private schedule(): void {
+    const { stops } = this
     this.timer = this.time.after(this.everyMs, () => {
       void this.runOnce().then(() => {
-        if (this.running) this.schedule()
+        if (stops === this.stops) this.schedule()
       })
     })
   }
 
   private raise(type: Alarm['type'], sentence: string): void {
-    this.onAlarm({ type, sentence, at: this.time.now() })
+    this.raised[type]++
+    try {
+      this.onAlarm({ type, sentence, at: this.time.now() })
+    } catch {
+      // A pager that is down is no reason to stop looking (O3).
+    }
   }
 }
 
