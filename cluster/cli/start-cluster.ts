@@ -9,18 +9,14 @@
  */
 import cluster from 'node:cluster'
 import { payments, transitOf } from '../../actors/index.js'
-import {
-  durabilityFindings,
-  nodeEnv,
-  type FormatRange,
-  type OpenedStream,
-} from '../../runtime/index.js'
-import type { Nats, NatsFacts } from '../../transport/index.js'
+import { nodeEnv, type FormatRange } from '../../runtime/index.js'
+import type { Nats } from '../../transport/index.js'
 import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
 import { clusterOps } from '../node/cluster-ops.js'
 import { Supervised } from '../supervisor/obituaries.js'
 import { nodeNameVariable, Supervisor, workerRefused } from '../supervisor/supervisor.js'
+import { DurabilityCheck } from './durability.js'
 import { exitCodes } from './exit-codes.js'
 import type { Interrupt } from './interrupt.js'
 import { natsOptions, nodeNameDefault, type NatsWords } from './nats-options.js'
@@ -148,6 +144,12 @@ function endWith(error: unknown, output: Output): never {
   process.exit(cluster.isWorker && error instanceof CommandFailed ? workerRefused : code)
 }
 
+/** The two connections of a node. */
+interface Connections {
+  readonly nats: Nats
+  readonly control: Nats
+}
+
 /** @throws NatsUnreachable, NatsRefused, OpenRefused, CommandFailed */
 async function open(
   name: string,
@@ -156,7 +158,6 @@ async function open(
   output: Output,
 ): Promise<Running> {
   const { connectNats } = await import('../../transport/nats/index.js')
-  const { createGateway } = await import('../../transport/gateway/index.js')
   const onProblem = (sentence: string): void => {
     output.tell('nats', { sentence }, sentence)
   }
@@ -169,35 +170,68 @@ async function open(
   const failed = new Promise<never>((_, reject) => {
     fail = reject
   })
-  /** The node, once there is one: it knows how much is to be said. */
-  const levels: { node?: ClusterNode } = {}
   // Whoever waits for it sees it; nobody has to.
   failed.catch(() => undefined)
   try {
-    const facts = await nats.facts()
-    checkDurability(facts, [], options, output)
-    const meter = new ProcessMeter()
-    const supervised = new Supervised()
-    const node: ClusterNode = await ClusterNode.join(nodeEnv(), {
-      ...nodeOptions(name, options),
-      nats,
-      control,
-      processVitals: () => meter.read(),
-      answered: (ms) => {
-        meter.answered(ms)
-      },
-      transitOf,
-      lifeBegins: (id) => supervised.lifeBegins(id),
-      opened: (stream) => {
-        checkDurability(facts, [stream], options, output)
-      },
-      report: reporter(output, () => levels.node?.configuration.get('log.level') ?? 'info'),
-      fail: (error) => {
-        fail(error instanceof Error ? error : new Error(String(error)))
-      },
+    const node = await join(name, options, output, { nats, control }, (error) => {
+      fail(error instanceof Error ? error : new Error(String(error)))
     })
-    levels.node = node
-    supervised.joined((id) => node.coordinator.bury(id))
+    const gateway = await listen(node, options, apiKeys, output)
+    return { node, gateway, connections: [nats, control], failed }
+  } catch (error) {
+    await Promise.all([nats.close(), control.close()])
+    throw error
+  }
+}
+
+/** @throws as {@link open} */
+async function join(
+  name: string,
+  options: ClusterStartOptions,
+  output: Output,
+  connections: Connections,
+  fail: (error: unknown) => void,
+): Promise<ClusterNode> {
+  const { nats } = connections
+  const { replicas = replicasDefault, allowUnsafeDurability: allowUnsafe = false } = options
+  const asked = { replicas, allowUnsafe }
+  const durability = new DurabilityCheck(asked, output, await nats.facts())
+  nats.onConnection((connected) => {
+    if (connected) void nats.facts().then((facts) => durability.again(facts))
+  })
+  const meter = new ProcessMeter()
+  const supervised = new Supervised()
+  /** The node, once there is one: it knows how much is to be said. */
+  const levels: { node?: ClusterNode } = {}
+  const node: ClusterNode = await ClusterNode.join(nodeEnv(), {
+    ...nodeOptions(name, options),
+    ...connections,
+    processVitals: () => meter.read(),
+    answered: (ms) => {
+      meter.answered(ms)
+    },
+    transitOf,
+    lifeBegins: (id) => supervised.lifeBegins(id),
+    opened: (stream) => {
+      durability.opened(stream)
+    },
+    report: reporter(output, () => levels.node?.configuration.get('log.level') ?? 'info'),
+    fail,
+  })
+  levels.node = node
+  supervised.joined((id) => node.coordinator.bury(id))
+  return node
+}
+
+/** Serves the HTTP API. @throws GatewayConfigError */
+async function listen(
+  node: ClusterNode,
+  options: ClusterStartOptions,
+  apiKeys: ApiKeys,
+  output: Output,
+): Promise<Gateway> {
+  const { createGateway } = await import('../../transport/gateway/index.js')
+  try {
     const gateway = createGateway({
       bank: payments.client(node.client),
       ops: clusterOps(node),
@@ -212,9 +246,9 @@ async function open(
     })
     await gateway.listen()
     node.tellAddress(gateway.address)
-    return { node, gateway, connections: [nats, control], failed }
+    return gateway
   } catch (error) {
-    await Promise.all([nats.close(), control.close()])
+    node.stop()
     throw error
   }
 }
@@ -244,31 +278,6 @@ function nodeOptions(
 function formatsTried(): { formats?: FormatRange } {
   const [oldest, newest] = (process.env['SUANPAN_TEST_FORMATS'] ?? '').split('-').map(Number)
   return oldest === undefined || newest === undefined ? {} : { formats: [oldest, newest] }
-}
-
-/**
- * Says what an operator must know of the servers, and refuses those that lose payments.
- * @param opened streams; without any all that the servers say of themselves
- * @throws CommandFailed
- */
-function checkDurability(
-  facts: NatsFacts,
-  opened: readonly OpenedStream[],
-  options: ClusterStartOptions,
-  output: Output,
-): void {
-  const replicas = options.replicas ?? replicasDefault
-  for (const finding of durabilityFindings(facts, { replicas }, opened)) {
-    if (opened.length > 0 && finding.code !== 'too_few_replicas') continue
-    if (finding.severity === 'refuse' && options.allowUnsafeDurability !== true) {
-      throw new CommandFailed(
-        finding.code,
-        `${finding.sentence} On a laptop, where payments may be lost, give --allow-unsafe-durability.`,
-      )
-    }
-    const { code, sentence } = finding
-    output.tell('warning', { code, sentence }, `WARNING ${code}: ${sentence}`)
-  }
 }
 
 /** In this order: no shard is dropped before another node serves it, no connection before its answers. */

@@ -5,6 +5,7 @@
  *     fails at once, and those in flight fail when the loss is noticed, not at their time-out.
  * C14. A login that is refused is said once the servers that were named have refused it.
  * C3. What waits in memory to be sent is bounded; beyond it the bus loses.
+ * C18. What the bus can't send is lost, and told of once: whoever sends from a timer has nobody to throw to.
  */
 import {
   AuthorizationError,
@@ -45,6 +46,7 @@ export class Connection {
   private readonly inFlight = new Set<(error: Error) => void>()
   private unsentBytes = 0
   private flushing = false
+  private toldOfLost = false
 
   constructor(client: NatsConnection, options: NatsOptions) {
     this.client = client
@@ -85,23 +87,40 @@ export class Connection {
     })
   }
 
-  /** Sends without a promise. */
+  /** Sends without a promise (A3, C18). */
   publish(subject: string, bytes: Uint8Array): void {
+    this.send(subject, bytes)
+  }
+
+  /** Asks for any number of answers to a subject; lost when the connection is down. */
+  ask(subject: string, bytes: Uint8Array, reply: string): void {
+    this.send(subject, bytes, { reply })
+  }
+
+  private send(subject: string, bytes: Uint8Array, options?: { reply: string }): void {
     if (!this.connected || this.unsentBytes > unsentBytesMax) return
     try {
-      this.client.publish(subject, bytes)
+      this.client.publish(subject, bytes, options)
     } catch (error) {
-      // Too large or a wrong subject: a mistake of ours, not of the network.
-      if (!this.client.isClosed()) throw error
+      if (!this.client.isClosed()) this.lost(subject, bytes, error)
       return
     }
     this.unsentBytes += bytes.length
     if (!this.flushing && this.unsentBytes > askedAfterBytes) void this.flush()
   }
 
-  /** Asks for any number of answers to a subject; lost when the connection is down. */
-  ask(subject: string, bytes: Uint8Array, reply: string): void {
-    if (this.connected) this.client.publish(subject, bytes, { reply })
+  /** C18 */
+  private lost(subject: string, bytes: Uint8Array, error: unknown): void {
+    if (this.toldOfLost) return
+    this.toldOfLost = true
+    const max = this.client.info?.max_payload ?? Infinity
+    const why =
+      bytes.length > max
+        ? tooLarge(bytes.length, max)
+        : error instanceof Error
+          ? error.message
+          : String(error)
+    this.problem(`A message to ${subject} is dropped, and so are others like it: ${why}`)
   }
 
   async close(): Promise<void> {
@@ -145,6 +164,7 @@ export class Connection {
         break
       case 'reconnect':
         this.unsentBytes = 0
+        this.toldOfLost = false
         this.turn(true)
         break
       case 'error':
@@ -248,6 +268,11 @@ export function notPermitted(violation: PermissionViolationError): NatsRefused {
     `NATS does not let this user ${verb} "${violation.subject}"; give the user that permission, or use another user.`,
     { cause: violation },
   )
+}
+
+/** @param max bytes that the servers accept */
+export function tooLarge(length: number, max: number): string {
+  return `A message of ${length} bytes is larger than the servers accept (${max}); raise max_payload in their configuration.`
 }
 
 function unreachable(subject: string, reason: string, cause?: unknown): NatsUnreachable {

@@ -12,7 +12,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
-import { NobodyListens, type Connection } from './connection.js'
+import { NobodyListens, tooLarge, type Connection } from './connection.js'
 import { NatsRefused, NatsUnreachable, type Appended } from './port.js'
 
 /** Answers that are none of the library's codes. */
@@ -152,10 +152,7 @@ export class JetStreamApi {
   private checkSize(bytes: Uint8Array): void {
     const max = this.connection.client.info?.max_payload ?? Infinity
     if (bytes.length + headerBytes <= max) return
-    throw new NatsRefused(
-      'nats_payload',
-      `A message of ${bytes.length} bytes is larger than the servers accept (${max}); raise max_payload in their configuration.`,
-    )
+    throw new NatsRefused('nats_payload', tooLarge(bytes.length, max))
   }
 }
 

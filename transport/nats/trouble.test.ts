@@ -143,6 +143,34 @@ describe('a server that dies and comes back', () => {
   })
 })
 
+describe('C18: what the bus can not send', () => {
+  it('is dropped and told of once, with how large it may be, and nothing else is', async () => {
+    const small = await NatsServers.start({ maxPayloadBytes: 64 * 1024 })
+    const said: string[] = []
+    const node = await connectNats({
+      servers: small.addresses,
+      onProblem: (sentence) => said.push(sentence),
+    })
+    const heard: number[] = []
+    node.bus.subscribe('sp.batch', ({ bytes: batch }) => heard.push(batch.length))
+    node.bus.subscribe('sp.large', ({ respond }) => respond(Buffer.alloc(128 * 1024)))
+    for (const length of [128 * 1024, 1, 128 * 1024, 2]) {
+      node.bus.publish('sp.batch', Buffer.alloc(length))
+    }
+    await until('what was small enough', () => heard.length === 2)
+    expect(heard).toEqual([1, 2])
+    const asked = node.bus.request('sp.large', bytes('?'), 200)
+    await expect(asked).rejects.toMatchObject({ code: 'nats_unreachable' })
+    const large = node.bus.request('sp.batch', Buffer.alloc(128 * 1024), 200)
+    await expect(large).rejects.toMatchObject({ code: 'nats_unreachable' })
+    expect(said).toEqual([
+      expect.stringMatching(/131072 bytes .* accept \(65536\); raise max_payload/) as string,
+    ])
+    await node.close()
+    await small.stop()
+  })
+})
+
 describe('C17: answers go to inboxes only', () => {
   it('a question that wants its answer in a journal or a key is dropped, and told of once', async () => {
     const said: string[] = []
