@@ -46,7 +46,11 @@ export function pay(turn: Turn<AccountState, AccountEvents>, input: PayCommand) 
     day,
     memo: input.memo,
   }
-  if (!manual && turn.canCall(payee)) return payHere(turn, opening, id, sequence)
+  if (!manual) {
+    if (turn.canCall(payee)) return payHere(turn, opening, id, sequence)
+    // In this shard, but quarantined: as one elsewhere would answer (P2).
+    if (turn.shardOf(payee) === turn.shard) return refusalFor('quarantined')
+  }
 
   turn.emit('held', { reference: id, counterparty: payee, amount, day })
   if (manual) {

@@ -5,13 +5,14 @@
  * C2. A payee that refuses ends that capture only; an automatic payment has no other and fails.
  * C3. The answer need not wait for the frame that posts a credit, durable at the payee. What gives
  *     money back to the payer is durable before it is told: after a crash the hold would be there again.
+ * C4. A quarantined account is asked for nothing new: the capture is refused, wherever the payee lives.
  */
 import { assert, isRefusal, type Outcome, type Turn } from '../../runtime/index.js'
 import type { Moved } from '../account/account-protocol.js'
 import { isAmount } from '../money/minor-units.js'
 import { refusalFor, refuse } from '../refusals.js'
 import { expireIfDue } from './expiry.js'
-import { accountOf, endedRefusals, releaseRest, stepFor } from './payment-sides.js'
+import { accountOf, endedRefusals, releaseRest, stepFor, tellPayer } from './payment-sides.js'
 import { stepsMax, type PaymentEvents, type PaymentState } from './payment-state.js'
 
 type PaymentTurn = Turn<PaymentState, PaymentEvents>
@@ -29,12 +30,14 @@ export function capture(turn: PaymentTurn, input: { amount?: number; final?: boo
 
   const final = amount === left || input.final === true
   const number = state.steps.length
+  if (!turn.canCall(state.payer)) return refusalFor('quarantined')
   if (turn.canCall(state.payee)) {
     const outcome = turn.call(accountOf(state.payee), 'credit', stepFor(turn, 'payee', amount))
     if (isRefusal(outcome)) return refusalFor(outcome.refused)
     finish(turn, amount, final, turn.now)
     return turn.remember(number)
   }
+  if (turn.shardOf(state.payee) === turn.shard) return refusalFor('quarantined')
   turn.emit('captureStarted', { amount, final })
   sendCredit(turn, amount)
   return turn.remember(number, turn.key)
@@ -70,7 +73,7 @@ function hasReleased({ progress, amount, captured }: PaymentState): boolean {
 /** The credit is done: post it, and release what a final capture leaves. */
 function finish(turn: PaymentTurn, amount: number, final: boolean, at: number): void {
   turn.emit('captured', { amount, final, at })
-  turn.call(accountOf(turn.state.payer), 'post', stepFor(turn, 'payer', amount))
+  tellPayer(turn, 'post', amount)
   if (!final) return
   releaseRest(turn)
   if (turn.state.timer !== 0) turn.cancel(turn.state.timer)

@@ -24,12 +24,30 @@ export function stepFor(turn: PaymentTurn, side: 'payer' | 'payee', amount: numb
   }
 }
 
+/**
+ * Does at the payer what must be done there. While it is quarantined it waits with it; only money that stays
+ * in this shard moves in the frame of its other side, or not at all.
+ */
+export function tellPayer(
+  turn: PaymentTurn,
+  command: 'post' | 'dropRefund' | 'creditRefund',
+  amount: number,
+): void {
+  const payer = accountOf(turn.state.payer)
+  const step = stepFor(turn, 'payer', amount)
+  if (step.peer === turn.shard || turn.canCall(payer)) turn.call(payer, command, step)
+  else turn.send(payer, command, step)
+}
+
 /** Gives what is not captured back to the payer. */
 export function releaseRest(turn: PaymentTurn): void {
   const { payer, payee, day } = turn.state
   const amount = turn.state.amount - turn.state.captured
   if (amount === 0) return
-  turn.call(accountOf(payer), 'release', { payment: turn.key, other: payee, amount, day })
+  const account = accountOf(payer)
+  const rest = { payment: turn.key, other: payee, amount, day }
+  if (turn.canCall(account)) turn.call(account, 'release', rest)
+  else turn.send(account, 'release', rest)
 }
 
 /** Why a payment that has ended can't be captured or voided. */

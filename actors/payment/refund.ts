@@ -12,7 +12,7 @@ import type { AccountState } from '../account/account-state.js'
 import { isAmount } from '../money/minor-units.js'
 import { refusalFor, refuse } from '../refusals.js'
 import { expireIfDue } from './expiry.js'
-import { accountOf, endedRefusals, stepFor } from './payment-sides.js'
+import { accountOf, endedRefusals, stepFor, tellPayer } from './payment-sides.js'
 import { stepsMax, type PaymentEvents, type PaymentState } from './payment-state.js'
 
 type PaymentTurn = Turn<PaymentState, PaymentEvents>
@@ -33,7 +33,9 @@ export function refund(turn: PaymentTurn, input: { amount?: number }) {
   if (refused !== undefined) return refused
 
   const number = state.steps.length
+  if (!turn.canCall(state.payer)) return refusalFor('quarantined')
   if (turn.canCall(state.payee)) return refundHere(turn, amount, number)
+  if (turn.shardOf(state.payee) === turn.shard) return refusalFor('quarantined')
   turn.emit('refundStarted', { amount })
   turn.call(accountOf(state.payer), 'expectRefund', stepFor(turn, 'payer', amount))
   turn.send(accountOf(state.payee), 'debit', stepFor(turn, 'payee', amount), { then: 'debited' })
@@ -58,7 +60,7 @@ export function debited(turn: PaymentTurn, input: { outcome: Outcome<Moved> }): 
   const { outcome } = input
   if (isRefusal(outcome)) {
     turn.emit('refundRefused', { code: outcome.refused })
-    turn.call(accountOf(turn.state.payer), 'dropRefund', stepFor(turn, 'payer', pending.amount))
+    tellPayer(turn, 'dropRefund', pending.amount)
   } else {
     assert(outcome[1] === pending.amount, 'the payee was debited another amount than asked')
     finish(turn, pending.amount)
@@ -69,5 +71,5 @@ export function debited(turn: PaymentTurn, input: { outcome: Outcome<Moved> }): 
 
 function finish(turn: PaymentTurn, amount: number): void {
   turn.emit('refunded', { amount })
-  turn.call(accountOf(turn.state.payer), 'creditRefund', stepFor(turn, 'payer', amount))
+  tellPayer(turn, 'creditRefund', amount)
 }

@@ -39,6 +39,11 @@ function isHere(turn: TransferTurn, address: Address): boolean {
   return turn.shardOf(address) === turn.shard
 }
 
+/** False also for a quarantined account: what must be done there waits with it. */
+function canCallHere(turn: TransferTurn, address: Address): boolean {
+  return isHere(turn, address) && turn.canCall(address)
+}
+
 function stepFor(turn: TransferTurn, leg: Leg, side: Side): LegStep {
   const other = side === 'payer' ? leg.payee : leg.payer
   return { transfer: turn.key, other, amount: leg.amount, currency: leg.currency }
@@ -71,7 +76,10 @@ function prepare(turn: TransferTurn, leg: Leg, number: number, side: Side, here:
   const account = accountOf(leg, side)
   const step = stepFor(turn, leg, side)
   const command = side === 'payer' ? 'transferHold' : 'transferReserve'
-  if (!here) {
+  if (here && !turn.canCall(account)) {
+    // As it would answer from elsewhere.
+    turn.emit('legRefused', { leg: number, code: 'quarantined' })
+  } else if (!here) {
     const then = side === 'payer' ? 'held' : 'reserved'
     turn.send(account, command, step, { then, context: number })
   } else if (side === 'payer') {
@@ -107,12 +115,13 @@ function undo(turn: TransferTurn): void {
     const leg = legAt(turn, number)
     if (progress.heldOn !== 0) {
       const step = { ...stepFor(turn, leg, 'payer'), day: progress.heldOn }
-      if (isHere(turn, leg.payer)) turn.call(accountOf(leg, 'payer'), 'transferRelease', step)
+      if (canCallHere(turn, leg.payer)) turn.call(accountOf(leg, 'payer'), 'transferRelease', step)
       else turn.send(accountOf(leg, 'payer'), 'transferRelease', step)
     }
     if (progress.reserved) {
       const step = stepFor(turn, leg, 'payee')
-      if (isHere(turn, leg.payee)) turn.call(accountOf(leg, 'payee'), 'transferUnreserve', step)
+      if (canCallHere(turn, leg.payee))
+        turn.call(accountOf(leg, 'payee'), 'transferUnreserve', step)
       else turn.send(accountOf(leg, 'payee'), 'transferUnreserve', step)
     }
   })

@@ -140,14 +140,15 @@ export interface Turn<S, E extends Events<S> = Events<S>> {
   ): Refusal<Code>
   /**
    * Whether {@link call} reaches an actor: it lives in this shard, or in one that commits in the same
-   * atomic group and has handled all that was sent to it from here. Each such other shard takes one call
+   * atomic group and has handled all that was sent to it from here; and it is not quarantined. Each such other shard takes one call
    * a turn that changes anything, behind any number that change nothing; where this says no, `send`.
    */
   canCall(address: Address): boolean
   /**
    * Runs another actor inside this turn: both are committed together, or not at all. One of another
    * shard that throws is undone alone and answers the refusal `actor_failed`.
-   * @throws when it is not where {@link canCall} says yes
+   * @throws when it is not where {@link canCall} says yes. A turn that calls a quarantined actor of its shard
+   *   fails as if its own were: `quarantined`, and what must be applied waits
    */
   call<P extends Protocol, N extends keyof P & string>(
     address: Address<P>,

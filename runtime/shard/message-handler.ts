@@ -39,6 +39,7 @@ export class MessageHandler {
   mustApply(cause: Cause, address: Address, command: string, input: unknown): void {
     const { shard } = this
     const isQuarantined = shard.state.quarantine.has(address)
+    let why = ''
     if (!isQuarantined) {
       const tx = shard.begin()
       const { outcome, threw } = shard.attempt(tx, address, command, input)
@@ -46,10 +47,11 @@ export class MessageHandler {
         shard.commit(tx, cause)
         return
       }
+      if (isRefusal(outcome) && outcome.refused === 'quarantined') why = `: ${outcome.detail}`
     }
     const changes: QuarantineChange[] = [{ type: 'park', address, command, input }]
     if (!isQuarantined) {
-      const reason = `failed on "${command}", which must be applied`
+      const reason = `failed on "${command}", which must be applied${why}`
       shard.services.report('quarantined', { address, reason })
       changes.unshift({ type: 'add', address, reason })
     }

@@ -3,7 +3,7 @@
  * turns until an operator releases it. Messages it must take wait here durably; nothing is lost.
  *
  * Q1. A quarantined key blocks no other key.
- * Q2. Its waiting messages are handled in their order, before anything new.
+ * Q2. Its waiting messages are handled in their order, before anything new; calls are new (X5).
  */
 import type { Address } from '../actor/address.js'
 import { limits } from '../limits.js'

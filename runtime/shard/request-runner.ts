@@ -149,12 +149,7 @@ export class RequestRunner {
     const tx = shard.begin()
     const { outcome, threw } = shard.attempt(tx, address, request.name, request.input)
     if (threw) {
-      if (isRefusal(outcome) && outcome.refused === 'unknown_command') {
-        this.fault(request, 'unknown_command', outcome.detail)
-        return
-      }
-      this.fault(request, 'actor_failed')
-      shard.countFailure(address)
+      this.failed(request, outcome)
       return
     }
     if (isParked(outcome)) {
@@ -164,8 +159,7 @@ export class RequestRunner {
     if (isRemembered(outcome) && !this.canReplay(request, outcome)) {
       tx.rollback()
       shard.undraft()
-      this.fault(request, 'actor_failed')
-      shard.countFailure(address)
+      this.failed(request, undefined)
       return
     }
     const key = hashes === undefined ? undefined : this.keyOf(hashes, outcome)
@@ -202,6 +196,17 @@ export class RequestRunner {
     const error = new Error(`${kind.name}.${command} remembers ${what}`)
     this.shard.services.report('actor_failed', { address, command, error })
     return false
+  }
+
+  /** The command threw: nothing of it was done. */
+  private failed(request: ShardRequest, outcome: unknown): void {
+    const code = isRefusal(outcome) ? outcome.refused : ''
+    if (code === 'unknown_command' || code === 'quarantined') {
+      this.fault(request, code, (outcome as Refusal).detail)
+      return
+    }
+    this.fault(request, 'actor_failed')
+    this.shard.countFailure(request.address)
   }
 
   private answerOutcome(request: ShardRequest, outcome: unknown): void {

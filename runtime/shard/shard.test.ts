@@ -55,6 +55,13 @@ const purse = defineActor({
       turn.emit('taken', { coins: input.coins })
       throw new Error('a hole in the purse')
     },
+    /** Fills another purse of this shard, and says before whether it could. */
+    fillOther(turn, input: { other: string; coins: number }) {
+      turn.emit('filled', { coins: input.coins })
+      turn.call(addressOf('purse', input.other), 'fill', { coins: input.coins })
+      return turn.state.coins
+    },
+    canFill: (turn, input: { other: string }) => turn.canCall(addressOf('purse', input.other)),
     takeBoth(turn, input: { other: string; coins: number; thenBreak?: boolean }) {
       turn.call(addressOf('purse', input.other), 'take', { coins: input.coins })
       turn.emit('taken', { coins: input.coins })
@@ -83,8 +90,8 @@ const purse = defineActor({
       turn.emit('filled', { coins: input.coins })
       return null
     },
-    sendMustApply(turn, input: { to: string; command: string }) {
-      turn.send(addressOf('purse', input.to), input.command, { coins: 1 })
+    sendMustApply(turn, input: { to: string; command: string; input?: unknown }) {
+      turn.send(addressOf('purse', input.to), input.command, input.input ?? { coins: 1 })
     },
   },
   replays: { give: (_view, note) => ({ gift: note }) },
@@ -326,6 +333,32 @@ describe('a shard', () => {
     expect((await shards.command(a, 'fill', { coins: 1 }))?.kind).toBe('value')
   })
 
+  it('X5: calls no quarantined actor, and is not counted for the attempt', async () => {
+    const shards = make()
+    const { same, other } = neighbours(shards)
+    const near = addressOf('purse', same)
+    for (let i = 0; i < 3; i++) await shards.command(a, 'breakAfterTaking', { coins: 1 })
+    expect((await shards.command(near, 'canFill', { other: 'a' }))?.value).toBe(false)
+    for (let i = 0; i < 4; i++) {
+      const answer = await shards.command(near, 'fillOther', { other: 'a', coins: 1 }, 'key')
+      expect(answer).toMatchObject({ kind: 'fault', value: ['quarantined', expect.anything()] })
+    }
+    expect(shards.host.quarantined()).toMatchObject([{ address: 'purse/a' }])
+    // What must be applied waits with the actor it was sent to.
+    const input = { to: same, command: 'fillOther', input: { other: 'a', coins: 1 } }
+    await shards.command(addressOf('purse', other), 'sendMustApply', input)
+    const waiting = { address: near, reason: expect.stringContaining('purse/a is quarantined') }
+    expect(shards.host.quarantined()[1]).toMatchObject({ ...waiting, parkedMessages: 1 })
+    const shard = shards.states[0]!.kinds.shardOf(a, shards.shards)
+    expect(await releaseNow(shards, shard, near)).toBe(false)
+    expect(await releaseNow(shards, shard)).toBe(true)
+    expect(await releaseNow(shards, shard, near)).toBe(true)
+    expect((await shards.query(a, 'coins'))?.value).toBe(1)
+    expect((await shards.query(near, 'coins'))?.value).toBe(1)
+    const { value } = (await shards.command(near, 'fillOther', { other: 'a', coins: 1 }, 'key'))!
+    expect(value).toBe(2)
+  })
+
   it('Q2: keeps what must be applied with the quarantined key and applies it on release', async () => {
     const shards = make()
     const sender = addressOf('purse', neighbours(shards).other)
@@ -390,9 +423,9 @@ describe('a shard', () => {
   })
 })
 
-/** Releases purse/a while time passes. */
-async function releaseNow(shards: ShardsInMemory, shard: number): Promise<boolean> {
-  const released = shards.host.releaseActor(shard, a)
+/** Releases an actor while time passes. */
+async function releaseNow(shards: ShardsInMemory, shard: number, who = a): Promise<boolean> {
+  const released = shards.host.releaseActor(shard, who)
   await shards.settle()
   return released
 }

@@ -27,7 +27,7 @@ import { RequestRunner } from './request-runner.js'
 import type { AnswerSink, QueuedRequest } from './requests.js'
 import type { ShardState } from './shard-state.js'
 import type { Transaction, TurnShard } from './transaction.js'
-import { UnknownCommand, type TurnPart } from './turn-part.js'
+import { CalleeSetAside, UnknownCommand, type TurnPart } from './turn-part.js'
 
 /** What a shard needs from its host. */
 export interface ShardServices extends AnswerSink {
@@ -310,6 +310,9 @@ export class Shard implements TurnShard {
       tx.rollback()
       if (UnknownCommand.is(error)) {
         return { outcome: refusal('unknown_command', error.message, false), threw: true }
+      }
+      if (CalleeSetAside.is(error)) {
+        return { outcome: refusal('quarantined', error.message, false), threw: true }
       }
       this.services.report('actor_failed', { address, command, error })
       return { outcome: failed, threw: true }

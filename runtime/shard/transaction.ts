@@ -4,9 +4,11 @@
  * X2. A turn may call into another shard that commits in the same atomic group (a *near* shard): what
  *     is called is a message there, numbered and journaled as any other, whose turn is run at once.
  *     Both sides are committed together or not at all, and the group makes them durable together.
- * X3. A near call comes after all that was sent to its shard before: where anything still waits, or
- *     the actor is quarantined, there is none, and the caller has to send.
+ * X3. A near call comes after all that was sent to its shard before: where anything still waits there is
+ *     none, and the caller has to send.
  * X4. A near call that throws fails alone, as the message would: its caller gets `actor_failed`.
+ * X5. A quarantined actor is not called, wherever it lives: what waits for it would be overtaken (Q2). A turn
+ *     that calls one all the same fails as if its own actor were quarantined, and is not counted.
  */
 import type { Address, Protocol } from '../actor/address.js'
 import { refusal, type Refusal } from '../actor/refusal.js'
@@ -16,7 +18,7 @@ import { limits } from '../limits.js'
 import { Message } from '../messaging/message.js'
 import { disownPromise } from '../../transport/index.js'
 import type { Activation, ShardState } from './shard-state.js'
-import { TurnPart, UnknownCommand } from './turn-part.js'
+import { CalleeSetAside, TurnPart, UnknownCommand } from './turn-part.js'
 
 /** What a transaction needs from outside. */
 export interface TransactionServices {
@@ -144,16 +146,19 @@ export class Transaction {
       return this.callNear(this.nearShard!, address, command, input)
     }
     const activation = part.visit(address)
-    if (activation !== undefined) return this.runOn(part, activation, command, input)
+    if (activation !== undefined) {
+      if (part.state.quarantine.has(address)) throw new CalleeSetAside(address)
+      return this.runOn(part, activation, command, input)
+    }
     if (!this.canCall(part, address)) throw livesElsewhere(address)
     return this.callNear(this.nearShard!, address, command, input)
   }
 
-  /** Whether `call` reaches an actor: in the part's own shard, or in a near one (X3). */
+  /** Whether `call` reaches an actor: in the part's own shard, or in a near one (X3, X5). */
   canCall(part: TurnPart, address: Address): boolean {
     const number = this.shardOf(address)
     const { shard } = part.state
-    if (number === shard) return true
+    if (number === shard) return !part.state.quarantine.has(address)
     // From a near shard no further one is reached: one step out of the turn's own shard.
     if (part !== this.main) return false
     const near = this.shard.nearShard(number)
@@ -230,6 +235,7 @@ export class Transaction {
       this.hasFailed = hasFailed
       this.failure = failure
       if (UnknownCommand.is(error)) return refusal('unknown_command', error.message, false)
+      if (CalleeSetAside.is(error)) return refusal('quarantined', error.message, false)
       const { shard } = part
       if (shard.callFailed(address, command, error)) this.failing.push({ shard, address })
       return refusal('actor_failed', runtimeCodes.actor_failed.advice, false)

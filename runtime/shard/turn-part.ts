@@ -6,6 +6,7 @@
  */
 import type { Address } from '../actor/address.js'
 import type { Kind } from '../actor/kinds.js'
+import { runtimeCodes } from '../errors.js'
 import type { Message } from '../messaging/message.js'
 import { assertPlainBeside, disownPromise } from '../../transport/index.js'
 import type { TimerChange, TurnDraft } from './committed-turn.js'
@@ -24,6 +25,21 @@ export class UnknownCommand extends Error {
 
   /** Tells it from whatever else a handler may throw. */
   static is(thrown: unknown): thrown is UnknownCommand {
+    return typeof thrown === 'object' && thrown !== null && #isOne in thrown
+  }
+}
+
+/** A call to an actor that is quarantined: an error neither of the caller nor of what it called now. */
+export class CalleeSetAside extends Error {
+  // Private, as above.
+  readonly #isOne = true
+
+  constructor(address: Address) {
+    super(`${address} is quarantined: ${runtimeCodes.quarantined.advice}`)
+  }
+
+  /** Tells it from whatever else a handler may throw. */
+  static is(thrown: unknown): thrown is CalleeSetAside {
     return typeof thrown === 'object' && thrown !== null && #isOne in thrown
   }
 }

@@ -101,7 +101,7 @@ export const paymentMutants: readonly Mutant[] = [
     name: 'refused_refund_still_expected',
     breaks: 'A refund the payee refused stays expected at the payer.',
     file: 'actors/payment/refund.ts',
-    find: "    turn.call(accountOf(turn.state.payer), 'dropRefund', stepFor(turn, 'payer', pending.amount))\n",
+    find: "    tellPayer(turn, 'dropRefund', pending.amount)\n",
     replace: '',
     oracle: 'convergence',
   },
@@ -109,9 +109,9 @@ export const paymentMutants: readonly Mutant[] = [
     name: 'refund_lost_in_transit',
     breaks: 'A refund is debited from the payee and never credited to the payer.',
     file: 'actors/payment/refund.ts',
-    find: "  turn.emit('refunded', { amount })\n  turn.call(accountOf(turn.state.payer), 'creditRefund', stepFor(turn, 'payer', amount))",
+    find: "  turn.emit('refunded', { amount })\n  tellPayer(turn, 'creditRefund', amount)",
     replace:
-      "  turn.emit('refunded', { amount })\n  if (turn.shardOf(turn.state.payee) === turn.shard) turn.call(accountOf(turn.state.payer), 'creditRefund', stepFor(turn, 'payer', amount))",
+      "  turn.emit('refunded', { amount })\n  if (turn.shardOf(turn.state.payee) === turn.shard) tellPayer(turn, 'creditRefund', amount)",
     oracle: 'convergence',
   },
   {
