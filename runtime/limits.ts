@@ -17,6 +17,8 @@ export const limits = {
   clientRequestsMax: 524_288,
   /** Bytes an open frame may reach before its shard waits for the frame in flight, where frames are bounded. */
   openFrameBytes: 192 * 1024,
+  /** The same on file, where a group takes any size: what waits for the disk is bounded all the same. */
+  openFrameBytesOnFile: 8 * 1024 * 1024,
   /** Bytes of a batch to another node: a few fit what NATS carries in one message. */
   nodeBatchBytes: 256 * 1024,
   /** Turns a thread runs before it lets I/O callbacks in. */
@@ -26,6 +28,8 @@ export const limits = {
    * together however small they are: shorter slices would pay for it with throughput.
    */
   sliceMsMax: 8,
+  /** Messages of one shard handled before others have their turn: more than batches have, so those stay whole. */
+  messagesAtOnce: 1_024,
   /** Requests of one shard handled before others have their turn: no longer than a slice. */
   requestsAtOnce: 256,
   /** The same where a shard has a lane of its own: as many as fill a slice. */

@@ -145,17 +145,16 @@ export class Shard implements TurnShard {
     if (this.retired) throw new Fault('not_ready', movedOn)
   }
 
-  /** Handles waiting messages, as far as the frame has room. @returns how many */
-  runMessages(): number {
+  /** Handles waiting messages, those they bring about too, as far as the frame has room. @returns how many */
+  runMessages(atMost: number): number {
     let ran = 0
-    for (;;) {
-      if (this.full) return ran
+    for (; ran < atMost && !this.full; ran++) {
       const message = this.messages.shift()
-      if (message === undefined) return ran
+      if (message === undefined) break
       this.handler.handle(message)
       this.tx.setFailingAside()
-      ran++
     }
+    return ran
   }
 
   /** Handles up to `atMost` waiting requests. @returns how many */

@@ -52,12 +52,14 @@ export class ReadyShards {
 
   /** Turns the shard that ran last took. */
   ran = 0
+  /** True when messages took all they may at once, and more may be waiting: requests have their turn. */
+  private requestsFirst = false
 
   /**
-   * Runs the next shard. One that shares its lane runs all its messages, or a few requests, so that the
+   * Runs the next shard. One that shares its lane runs its messages, or a few requests, so that the
    * messages these cause come next, while what they touch is still in the cache. One with a lane of its
    * own runs all it has: what it causes leaves with its frame only, and a frame costs the same however
-   * much is in it.
+   * much is in it. No batch is without end: messages may bring about others for ever.
    * @returns undefined when nothing waits
    */
   runNext(): Shard | undefined {
@@ -66,13 +68,18 @@ export class ReadyShards {
   }
 
   private runFrom({ messages, requests }: Waiting): Shard | undefined {
-    const urgent = messages.next()
-    const shard = urgent ?? requests.next()
+    const first = this.requestsFirst ? requests.next() : undefined
+    this.requestsFirst = false
+    const urgent = first === undefined ? messages.next() : undefined
+    const shard = first ?? urgent ?? requests.next()
     if (shard === undefined) return undefined
     if (this.laneOf(shard)?.isOfOne === true) {
-      this.ran = shard.runMessages() + shard.runRequests(limits.requestsAtOnceAlone)
-    } else if (urgent !== undefined) this.ran = shard.runMessages()
-    else this.ran = shard.runRequests(limits.requestsAtOnce)
+      this.ran =
+        shard.runMessages(limits.messagesAtOnce) + shard.runRequests(limits.requestsAtOnceAlone)
+    } else if (urgent !== undefined) {
+      this.ran = shard.runMessages(limits.messagesAtOnce)
+      this.requestsFirst = this.ran >= limits.messagesAtOnce
+    } else this.ran = shard.runRequests(limits.requestsAtOnce)
     return shard
   }
 }

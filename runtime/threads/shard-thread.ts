@@ -8,6 +8,7 @@ import type { ActorModule } from '../actor/define-actor.js'
 import type { Env } from '../env/env.js'
 import { openerError, openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
+import { limits } from '../limits.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { FileSnapshots } from '../snapshot/file-snapshots.js'
 import { putTogether, type MovedState } from '../snapshot/moved-state.js'
@@ -152,7 +153,11 @@ async function setAside(
 }
 
 function makeHost(env: Env, start: ThreadStart, kinds: Kinds, ports: ShardThreadPorts): ShardHost {
-  const bounds = { mailboxMessagesMax: start.mailboxMessagesMax, keysMax: start.keysMax }
+  const bounds = {
+    mailboxMessagesMax: start.mailboxMessagesMax,
+    keysMax: start.keysMax,
+    openFrameBytes: limits.openFrameBytesOnFile,
+  }
   const peers = new PeerWriter()
   return new ShardHost(
     env,
