@@ -36,6 +36,15 @@ export const limits = {
   requestsAtOnceAlone: 256,
   /** Length of an address: a key of any reasonable scheme fits. */
   addressBytesMax: 1_024,
+  /**
+   * Length of the longest address a turn may name, in characters: keys that actors derive from others' are longer
+   * than clients' are, and in the packed store an address has two bytes for its number of bytes.
+   */
+  addressOfTurnMax: 16_384,
+  /** Version of a kind: the packed store has two bytes for it. */
+  kindVersionMax: 65_535,
+  /** Actors whose failures in a row are counted: of those beyond, the one that failed first is forgotten. */
+  failingActorsMax: 4_096,
   /** Nested `call`s in one turn: deeper is a loop. */
   callDepthMax: 16,
   /** Throws in a row after which a key is quarantined. */
@@ -80,6 +89,9 @@ export const limits = {
 const bounds: Readonly<Record<keyof typeof limits, number>> = limits
 if (bounds.outboxMessagesMax < 2 * bounds.mailboxMessagesMax) {
   throw new Error('limits: the outbox must hold the follow-ups of a full mailbox')
+}
+if (3 * bounds.addressOfTurnMax > 0xffff || bounds.kindVersionMax > 0xffff) {
+  throw new Error('limits: an address and a version must fit the head of a packed actor')
 }
 if (bounds.snapshotsKept < 2) {
   throw new Error('limits: an unreadable snapshot needs an older one behind it')

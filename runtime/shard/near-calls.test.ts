@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { addressOf } from '../actor/address.js'
 import { defineActor, type ActorModule } from '../actor/define-actor.js'
+import { limits } from '../limits.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
 
 /** Counters that add to one another: by a call where it reaches, else by a message. */
@@ -214,6 +215,22 @@ describe('a near call', () => {
     expect(apart?.value).toBe(11)
     expect(sums(shards)).toBe(0)
   })
+
+  it.each([
+    ['called', 'callUnasked'],
+    ['sent to', 'sendThenLook'],
+  ])(
+    'fails, and its turn with it, when an address too long to be kept is %s',
+    async (_, command) => {
+      const shards = make()
+      const kept = 'é'.repeat(limits.addressOfTurnMax - 'counter/'.length)
+      expect((await shards.command(a, command, { to: kept }))?.kind).toBe('value')
+      expect((await shards.query(addressOf('counter', kept), 'value'))?.value).toBe(1)
+      expect((await shards.command(a, command, { to: `${kept}k` }))?.kind).toBe('fault')
+      expect(shards.reports.at(-1)?.detail['error']).toMatchObject({ name: 'RangeError' })
+      expect(shards.failures).toEqual([])
+    },
+  )
 
   it('X3: is none where shards commit apart, and where it was switched off', async () => {
     for (const options of [{ lanePerShard: true }, { nearCalls: false }]) {

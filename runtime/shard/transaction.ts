@@ -18,7 +18,7 @@ import { limits } from '../limits.js'
 import { Message } from '../messaging/message.js'
 import { disownPromise } from '../../transport/index.js'
 import type { Activation, ShardState } from './shard-state.js'
-import { CalleeSetAside, TurnPart, UnknownCommand } from './turn-part.js'
+import { CalleeSetAside, checkAddress, TurnPart, UnknownCommand } from './turn-part.js'
 
 /** What a transaction needs from outside. */
 export interface TransactionServices {
@@ -173,6 +173,7 @@ export class Transaction {
   send(part: TurnPart, message: Message): void {
     // It comes before a call into its shard that was found possible: that has to be asked again (X3).
     this.nearAddress = ''
+    checkAddress(message.address)
     part.messages.push(message)
   }
 

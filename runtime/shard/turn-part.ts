@@ -7,6 +7,7 @@
 import type { Address } from '../actor/address.js'
 import type { Kind } from '../actor/kinds.js'
 import { runtimeCodes } from '../errors.js'
+import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
 import { assertPlainBeside, disownPromise } from '../../transport/index.js'
 import type { TimerChange, TurnDraft } from './committed-turn.js'
@@ -98,6 +99,7 @@ export class TurnPart {
     const live = this.state.actors.get(address)
     if (live !== undefined) return live
     for (const visitor of this.visitors) if (visitor.address === address) return visitor
+    checkAddress(address)
     const { kinds, shard, shards } = this.state
     const kind = kinds.of(address)
     if (kind === undefined) throw new UnknownCommand(`no kind is defined for ${address}`)
@@ -157,6 +159,14 @@ function isFinished({ name, passivateWhen }: Kind, state: unknown): boolean {
     throw new Error(`passivate.when of ${name} is async`)
   }
   return finished === true
+}
+
+/** @throws RangeError for one that no store could hold: the turn fails, where the actor's state would be lost */
+export function checkAddress(address: Address): void {
+  if (address.length <= limits.addressOfTurnMax) return
+  throw new RangeError(
+    `an address of ${address.length} characters; at most ${limits.addressOfTurnMax} are taken`,
+  )
 }
 
 /** Takes all items out. Popping: setting a length leaves compiled code, thousands of times a second. */
