@@ -23,7 +23,7 @@ export interface QuarantineEntry {
 
 export class Quarantine {
   private readonly entries = new Map<Address, QuarantineEntry>()
-  /** Throws in a row by address; forgotten on success and on restart. */
+  /** Throws in a row by address, the latest last; forgotten on success and on restart. */
   private readonly failures = new Map<Address, number>()
 
   get size(): number {
@@ -37,7 +37,14 @@ export class Quarantine {
   /** @returns true when this failure is one too many */
   failed(address: Address): boolean {
     const count = (this.failures.get(address) ?? 0) + 1
+    this.failures.delete(address)
     this.failures.set(address, count)
+    if (this.failures.size > limits.failingActorsMax) {
+      for (const longest of this.failures.keys()) {
+        this.failures.delete(longest)
+        break
+      }
+    }
     return count >= limits.failuresBeforeQuarantine
   }
 
@@ -46,6 +53,7 @@ export class Quarantine {
   }
 
   add(address: Address, since: number, reason: string): void {
+    this.failures.delete(address)
     const entry = this.entries.get(address)
     this.entries.set(address, { address, since, reason, waiting: entry?.waiting ?? [] })
   }
@@ -66,7 +74,6 @@ export class Quarantine {
 
   release(address: Address): void {
     this.entries.delete(address)
-    this.failures.delete(address)
   }
 
   all(): QuarantineEntry[] {
