@@ -25,7 +25,10 @@ export interface Change<S = any> {
   readonly after: S
 }
 
-/** Migrations from older versions; `upcast.state[3]` turns a version 3 state into a version 4 one. */
+/**
+ * Migrations from older versions; `upcast.state[3]` turns a version 3 state into a version 4 one. What has to be
+ * read of an older version needs one for each step, also where nothing changed: `(old) => old`.
+ */
 export interface Upcasters {
   readonly state?: Record<number, (old: any) => any>
   /** By event name, then by the version the event was written with. */

@@ -6,12 +6,14 @@ import type { ActorDefinition, ActorModule, TallyDefinition } from './define-act
 import type { QueryView, ShardView, Turn } from './turn.js'
 import { OpenRefused } from '../errors.js'
 import { assertPlainBeside } from '../../transport/index.js'
+import { limits } from '../limits.js'
 import { FlatStates } from './flat-states.js'
 
 type CommandHandler = (turn: Turn<unknown>, input: unknown) => unknown
 type QueryHandler = (view: QueryView<unknown>, input: unknown) => unknown
 type Evolve = (state: unknown, data: unknown) => unknown
 type Replays = (view: ShardView, note: number) => unknown
+type Upcaster = (old: unknown) => unknown
 
 /** One event of a kind. */
 export interface EventHandler {
@@ -78,24 +80,55 @@ export class Kind {
     this.passivateWhen = definition.passivate?.when
     this.passivateAfterIdleMs = definition.passivate?.afterIdleMs
     this.flat = definition.flat === true ? new FlatStates() : undefined
+    this.checkUpcasters()
   }
 
-  /** Brings a state of an older version up to this one. */
+  /** What can be known before anything is read. @throws OpenRefused invalid_options */
+  private checkUpcasters(): void {
+    const { state = {}, events = {} } = this.definition.upcast ?? {}
+    checkVersions(`states of the kind "${this.name}"`, state, this.version)
+    for (const [event, upcasters] of Object.entries(events)) {
+      const what = `the event "${this.name}.${event}"`
+      if (!this.events.has(event)) {
+        throw new OpenRefused(
+          'invalid_options',
+          `There are upcasters of ${what}, which is not defined.`,
+        )
+      }
+      checkVersions(what, upcasters, this.version)
+    }
+  }
+
+  /**
+   * Brings a state of an older version up to this one.
+   * @throws OpenRefused invalid_options for an upcaster that is missing, or gives nothing
+   */
   upcastState(state: unknown, version: number): unknown {
-    let upcast = state
-    for (let v = version; v < this.version; v++) {
-      upcast = this.definition.upcast?.state?.[v]?.(upcast) ?? upcast
-    }
-    return upcast
+    if (version === this.version) return state
+    return upcast(
+      `a state of the kind "${this.name}"`,
+      this.stateUpcasters(version),
+      state,
+      version,
+    )
   }
 
-  /** Brings the data of an older event up to this version. */
+  /** Brings the data of an older event up to this version. @throws OpenRefused as {@link upcastState} */
   upcastEvent(event: string, data: unknown, version: number): unknown {
-    let upcast = data
-    for (let v = version; v < this.version; v++) {
-      upcast = this.definition.upcast?.events?.[event]?.[v]?.(upcast) ?? upcast
-    }
-    return upcast
+    const upcasters = this.eventUpcasters(event, version)
+    return upcast(`the event "${this.name}.${event}"`, upcasters, data, version)
+  }
+
+  /** Those from a version on, in order. @throws OpenRefused invalid_options when one is missing */
+  stateUpcasters(version: number): readonly Upcaster[] {
+    const what = `states of the kind "${this.name}"`
+    return upcastersOf(what, this.definition.upcast?.state, version, this.version)
+  }
+
+  /** The same for the data of an event. */
+  eventUpcasters(event: string, version: number): readonly Upcaster[] {
+    const what = `the event "${this.name}.${event}"`
+    return upcastersOf(what, this.definition.upcast?.events?.[event], version, this.version)
   }
 }
 
@@ -218,15 +251,12 @@ function mapOf<F, T>(handlers: object, make: (handler: F, name: string) => T): M
   )
 }
 
-/** Versions stand in two bytes of each packed actor. */
-const versionMax = 0xffff
-
 /** The version of a kind. @throws OpenRefused invalid_options for one that no journal could keep */
 function versionOf({ kind, version = 1 }: ActorDefinition): number {
-  if (Number.isInteger(version) && version >= 1 && version <= versionMax) return version
+  if (Number.isInteger(version) && version >= 1 && version <= limits.kindVersionMax) return version
   throw new OpenRefused(
     'invalid_options',
-    `The version of the kind "${kind}" is to be a whole number from 1 to ${versionMax}; it is ${String(version)}.`,
+    `The version of the kind "${kind}" is to be a whole number from 1 to ${limits.kindVersionMax}; it is ${String(version)}.`,
   )
 }
 
@@ -248,6 +278,60 @@ function checkNames({ kind, events, commands, queries }: ActorDefinition): void 
       )
     }
   }
+}
+
+/** @throws OpenRefused invalid_options for an upcaster that is none, or that nothing would ever be given to */
+function checkVersions(what: string, upcasters: object, newest: number): void {
+  for (const [version, upcaster] of Object.entries(upcasters)) {
+    const from = Number(version)
+    if (typeof upcaster === 'function' && Number.isInteger(from) && from >= 1 && from < newest)
+      continue
+    throw new OpenRefused(
+      'invalid_options',
+      `The upcaster of ${what} from version ${version} is no function, or is not from an older version than ${newest}.`,
+    )
+  }
+}
+
+/** @throws OpenRefused invalid_options when one is missing */
+function upcastersOf(
+  what: string,
+  upcasters: Readonly<Record<number, Upcaster>> | undefined,
+  oldest: number,
+  newest: number,
+): readonly Upcaster[] {
+  const found: Upcaster[] = []
+  for (let version = oldest; version < newest; version++) {
+    const upcaster = upcasters?.[version]
+    if (upcaster === undefined) {
+      throw new OpenRefused(
+        'invalid_options',
+        `There are ${what} of version ${version}, and no upcaster to version ${version + 1}. Define one; what did not change is handed on: (old) => old.`,
+      )
+    }
+    found.push(upcaster)
+  }
+  return found
+}
+
+/** @throws OpenRefused invalid_options when one gives nothing */
+function upcast(
+  what: string,
+  upcasters: readonly Upcaster[],
+  old: unknown,
+  oldest: number,
+): unknown {
+  let value = old
+  for (const [i, upcaster] of upcasters.entries()) {
+    const given = value
+    value = upcaster(given)
+    if (value !== undefined || given === undefined) continue
+    throw new OpenRefused(
+      'invalid_options',
+      `The upcaster of ${what} from version ${oldest + i} returned nothing.`,
+    )
+  }
+  return value
 }
 
 /** The state all actors of a kind begin with. @throws OpenRefused invalid_options when it is no plain data */

@@ -87,6 +87,8 @@ function findHandler(kinds: Kinds, event: JournaledEvent): JournaledHandler {
       `The journal has the event "${name}.${eventName}", which this program does not define.`,
     )
   }
+  // That one is missing is said before anything is read with it.
+  kind.eventUpcasters(eventName, version)
   const found = { kind, handler, version }
   kinds.journaled.set(event.tag, found)
   return found

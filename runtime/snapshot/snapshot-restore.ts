@@ -97,10 +97,13 @@ export class SnapshotRestore {
     )
   }
 
-  /** @throws OpenRefused newer_version (N2) */
+  /** @throws OpenRefused newer_version (N2), invalid_options for a missing upcaster */
   private readonly check = (bytes: Buffer, from: number, to: number, version: number): void => {
     const kind = this.state.kinds.ofBytes(bytes, from, to)
-    if (kind !== undefined && version <= kind.version) return
+    if (kind !== undefined && version <= kind.version) {
+      if (version < kind.version) kind.stateUpcasters(version)
+      return
+    }
     const known =
       kind === undefined ? 'does not define it' : `knows it up to version ${kind.version}`
     throw new OpenRefused(
