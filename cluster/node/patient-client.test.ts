@@ -89,13 +89,30 @@ describe('a patient client', () => {
     await expect(refused).rejects.toMatchObject({ code: 'not_ready', outcome: 'not_executed' })
   })
 
-  it('gives each attempt more time, and none more than is left', async () => {
-    const attempts = new Scripted(new Fault('outcome_unknown'))
+  it('gives each attempt more time when the one before met silence, and none more than is left', async () => {
+    const env = waitingEnv()
+    const timeouts: number[] = []
+    const silence: Attempts['command'] = (_address, _name, _input, options) => {
+      timeouts.push(options.timeoutMs!)
+      return new Promise((_, reject) =>
+        env.timers.after(options.timeoutMs!, () => {
+          reject(new Fault('outcome_unknown'))
+        }),
+      )
+    }
+    const asked = new PatientClient(env, { command: silence, query: silence as never }, 30_000)
     await expect(
-      client(attempts).command('account/a', 'pay', {}, { ...key, timeoutMs: 10_000 }),
+      asked.command('account/a', 'pay', {}, { ...key, timeoutMs: 10_000 }),
     ).rejects.toThrow()
-    expect(attempts.timeouts.slice(0, 2)).toEqual([2_000, 4_000])
-    expect(Math.max(...attempts.timeouts)).toBeLessThan(10_000)
+    expect(timeouts.slice(0, 2)).toEqual([2_000, 4_000])
+    expect(timeouts).toHaveLength(3)
+    expect(timeouts[2]).toBeLessThan(4_000)
+  })
+
+  it('gives no attempt more time for answers that came at once', async () => {
+    const attempts = new Scripted(...Array.from({ length: 20 }, () => new Fault('not_ready')), done)
+    await expect(client(attempts).command('account/a', 'pay', {}, key)).resolves.toEqual(done)
+    expect(attempts.timeouts).toEqual(Array.from({ length: 21 }, () => 2_000))
   })
 
   it('hands refusals and other trouble on at once', async () => {

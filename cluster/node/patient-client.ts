@@ -30,7 +30,7 @@ export interface Attempts {
   ): Promise<Answered<unknown>>
 }
 
-/** ms an attempt may take before it is repeated; each takes twice as long as the one before. */
+/** ms an attempt may take before it is repeated; twice as long after each that was met with silence. */
 const firstAttemptMs = 2_000
 /** ms between two attempts: the first, and the longest. */
 const firstPauseMs = 10
@@ -90,9 +90,10 @@ export class PatientClient {
     let pauseMs = firstPauseMs
     let executed = false
     for (;;) {
-      const left = deadline - clock.monotonic()
+      const asked = clock.monotonic()
+      const waitMs = Math.max(1, Math.min(attemptMs, deadline - asked))
       try {
-        const answer = await attempt(Math.max(1, Math.min(attemptMs, left)))
+        const answer = await attempt(waitMs)
         this.answered?.(clock.monotonic() - begun)
         return answer
       } catch (error) {
@@ -103,9 +104,10 @@ export class PatientClient {
           throw executed ? new Fault('outcome_unknown') : error
         }
       }
+      // An answer that came at once, such as that there is no owner yet, says nothing of how long one takes.
+      if (clock.monotonic() - asked >= waitMs / 2) attemptMs *= 2
       await new Promise<void>((resolve) => timers.after(pauseMs, resolve))
       pauseMs = Math.min(pauseMs * 2, longestPauseMs)
-      attemptMs *= 2
     }
   }
 }
