@@ -52,3 +52,38 @@ it('tells the shard how long it waits, and the time its key carries', async () =
     { seconds: 1, keyTime: 0 },
   ])
 })
+
+it('refuses a time to wait that is none: such a request would never end', async () => {
+  const { client, sent } = make()
+  for (const timeoutMs of [NaN, Infinity, -1, '5' as unknown as number]) {
+    await expect(client.command('box/a', 'put', null, { timeoutMs })).rejects.toMatchObject({
+      code: 'invalid_request',
+    })
+  }
+  expect(client.unanswered).toBe(0)
+  expect(sent).toEqual([])
+})
+
+it('L1: a batch that can not be sent is lost, whatever made it leave: its requests end as unknown', async () => {
+  const lost: unknown[] = []
+  const { env, client } = make({
+    send: () => {
+      throw new TypeError('no way there')
+    },
+    lost: (place, error) => lost.push([place, String(error)]),
+  })
+  const big = 'x'.repeat(limits.nodeBatchBytes)
+  const ends = Promise.allSettled([
+    client.command('box/a', 'put', 'small'),
+    client.command('box/a', 'put', big),
+    client.command('box/a', 'put', 'alone'),
+  ])
+  await env.advance(2_000)
+  for (const end of await ends) {
+    expect(end).toMatchObject({ status: 'rejected', reason: { code: 'outcome_unknown' } })
+  }
+  expect(lost).toEqual([
+    [0, 'TypeError: no way there'],
+    [0, 'TypeError: no way there'],
+  ])
+})

@@ -30,6 +30,8 @@ export interface RequestClientOptions {
   readonly placeOf: (shard: number) => number | undefined
   /** Sends a batch to a place. */
   readonly send: (place: number, bytes: Uint8Array) => void
+  /** A batch could not be sent. */
+  readonly lost?: (place: number, error: unknown) => void
 }
 
 const sweepMs = 100
@@ -170,7 +172,6 @@ export class RequestClient {
         const seconds = Math.ceil(timeoutMs / 1_000)
         const { keyTime } = this
         batch.add(shard, new ShardRequest(id, type, address, name, input, hashes, seconds, keyTime))
-        if (batch.bytes >= limits.nodeBatchBytes) this.options.send(place, batch.take())
       } catch (error) {
         reject(new Fault('invalid_request', `The input is no plain data: ${String(error)}.`))
         return
@@ -178,6 +179,8 @@ export class RequestClient {
       this.scheduleFlush()
       this.scheduleSweep()
       this.pending.add(resolve, reject, this.moment + timeoutMs, shard)
+      const batch = this.batches[place]!
+      if (batch.bytes >= limits.nodeBatchBytes) this.sendBatch(place, batch)
     })
   }
 
@@ -194,6 +197,13 @@ export class RequestClient {
       return new Fault(
         'invalid_request',
         `"${String(text).slice(0, 64)}" is no address of the form kind/key.`,
+      )
+    }
+    const timeoutMs = options?.timeoutMs
+    if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs >= 0)) {
+      return new Fault(
+        'invalid_request',
+        `timeoutMs is a number of ms; it is ${String(timeoutMs)}.`,
       )
     }
     const key = options?.idempotencyKey
@@ -239,9 +249,19 @@ export class RequestClient {
     this.env.timers.soon(() => {
       this.flushing = false
       this.batches.forEach((batch, place) => {
-        if (batch?.empty === false) this.options.send(place, batch.take())
+        if (batch?.empty === false) this.sendBatch(place, batch)
       })
     })
+  }
+
+  /** What can't be sent is lost as on any way: its requests may have got there, and end by their time (L1). */
+  private sendBatch(place: number, batch: RequestBatch): void {
+    const bytes = batch.take()
+    try {
+      this.options.send(place, bytes)
+    } catch (error) {
+      this.options.lost?.(place, error)
+    }
   }
 
   private scheduleSweep(): void {

@@ -138,6 +138,9 @@ class EmbeddedRuntime implements Runtime {
       send: (thread, bytes) => {
         this.links[thread]!.send(bytes)
       },
+      lost: (thread, error) => {
+        this.report('requests_lost', { thread, error })
+      },
     })
   }
 

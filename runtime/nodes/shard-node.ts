@@ -100,6 +100,7 @@ export class ShardNode {
         if (place === here) this.takeRequests(here, bytes)
         else links.requests(place, bytes)
       },
+      lost: (place, error) => links.report('requests_lost', { place, error }),
     })
     this.host.onTick = () => {
       startDueSnapshot([...this.served.values()].map(({ snapshotter }) => snapshotter))
