@@ -61,6 +61,10 @@ export const limits = {
   keysPerShardMax: 16_777_216,
   /** ms until a client's promise rejects with `outcome_unknown`. */
   requestTimeoutMsDefault: 30_000,
+  /** Bytes of answers a lane keeps until it is certain of its ownership again; beyond, who asks hears that at once. */
+  withheldBytesMax: 1024 * 1024,
+  /** Looks at the ownership, half a second apart, for which it keeps them: who asked has given up by then. */
+  withheldLooksMax: 60,
   /** ms answers of a shard's last owner may be on their way after the shard was handed over. */
   answersOnTheirWayMs: 1_000,
   /** Journal bytes of a thread after which its shards are snapshotted: about a second of a replay; twice as often costs a tenth of the rate. */

@@ -179,7 +179,7 @@ export class RequestClient {
       this.scheduleFlush()
       this.scheduleSweep()
       this.pending.add(resolve, reject, this.moment + timeoutMs, shard)
-      const batch = this.batches[place]!
+      const batch = this.batches[place]
       if (batch.bytes >= limits.nodeBatchBytes) this.sendBatch(place, batch)
     })
   }

@@ -100,7 +100,7 @@ describe('a patient client', () => {
         }),
       )
     }
-    const asked = new PatientClient(env, { command: silence, query: silence as never }, 30_000)
+    const asked = new PatientClient(env, { command: silence, query: silence }, 30_000)
     await expect(
       asked.command('account/a', 'pay', {}, { ...key, timeoutMs: 10_000 }),
     ).rejects.toThrow()

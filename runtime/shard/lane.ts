@@ -8,10 +8,14 @@
  * G3. When an append fails, nothing leaves any more, for good.
  * G4. What no append was begun for after it was asked leaves behind a look at the ownership that was
  *     taken after it was asked: an append proves the ownership of its own moment only.
+ * G5. What waits for such a look is bounded, in bytes and in time. Beyond that nothing is kept: who asks is
+ *     told so, in words that say nothing of any state, and asks elsewhere.
  */
+import { runtimeCodes } from '../errors.js'
 import type { FrameDraft, JournalLane } from '../journal/journal.js'
 import type { Message } from '../messaging/message.js'
-import type { AnswerKind } from './requests.js'
+import { limits } from '../limits.js'
+import { answerKinds, type AnswerKind } from './requests.js'
 import type { Shard } from './shard.js'
 
 /** An acknowledgement: `target` has everything of `source` up to this number, durably. */
@@ -24,6 +28,8 @@ export interface Acknowledgement {
 /** Answers on their way out, packed as they come. */
 export interface AnswerBatch {
   readonly empty: boolean
+  /** Bytes gathered so far. */
+  readonly bytes: number
   add(id: number, kind: AnswerKind, value: unknown): void
   /** Sends the answers as bytes, to whom they belong; the batch is empty again afterwards. */
   leave(send: (origin: number, bytes: Uint8Array) => void): void
@@ -65,6 +71,12 @@ export class Lane {
    * say that nobody took over before they were asked for (G4).
    */
   private late: AnswerBatch
+  /** Answers that say nothing of any state, and wait for nothing. */
+  private plain: AnswerBatch
+  /** True since a look at the ownership gave no certainty, until one does. */
+  private withheld = false
+  /** Looks since then, of those that come by the clock. */
+  private withheldLooks = 0
   /** An empty batch to fill next. */
   private spare: AnswerBatch | undefined
   private failed = false
@@ -79,6 +91,7 @@ export class Lane {
     this.open = services.answerBatch()
     this.free = services.answerBatch()
     this.late = services.answerBatch()
+    this.plain = services.answerBatch()
   }
 
   /** True when it has one shard: what others do takes no part in its groups. */
@@ -90,8 +103,19 @@ export class Lane {
     return this.inFlight !== undefined
   }
 
+  /**
+   * Takes an answer of a shard in, to leave when it may.
+   * @throws TypeError when the value is no plain data; nothing is taken in then
+   */
+  answer(shard: Shard, gated: boolean, id: number, kind: AnswerKind, value: unknown): void {
+    const answers = this.answersOf(shard, gated)
+    if (this.withheld && answers.bytes >= limits.withheldBytesMax)
+      this.plain.add(id, answerKinds.fault, uncertain)
+    else answers.add(id, kind, value)
+  }
+
   /** Where an answer waits as long as it depends on anything that is not durable. */
-  answersOf(shard: Shard, gated: boolean): AnswerBatch {
+  private answersOf(shard: Shard, gated: boolean): AnswerBatch {
     if (!gated) return this.free
     if (shard.openTurns > 0) return this.open
     return this.inFlight === undefined ? this.free : this.late
@@ -112,6 +136,7 @@ export class Lane {
   private releaseWaiting(): void {
     if (this.failed) return
     try {
+      if (!this.plain.empty) this.releaseAnswers(this.plain)
       if (!this.free.empty) this.releaseFree(this.free)
       if (!this.late.empty && this.inFlight === undefined) this.releaseFree(this.late)
     } catch (error) {
@@ -161,16 +186,23 @@ export class Lane {
     this.open = this.services.answerBatch()
     this.free = this.open
     this.late = this.open
+    this.withheld = false
     this.inFlight = undefined
     this.services.fail(error)
     for (const waiting of this.atBoundary.splice(0)) waiting.run(true)
     this.notifySettled()
   }
 
-  /** An idle owner that was succeeded finds out too. */
+  /**
+   * An idle owner that was succeeded finds out too, and answers that were withheld for too long are let go (G5).
+   * Called by the clock, twice a second at most.
+   */
   checkOwner(): void {
     try {
-      this.journal.isOwner()
+      if (this.isCertain() || ++this.withheldLooks <= limits.withheldLooksMax) return
+      this.withheldLooks = 0
+      this.free = this.services.answerBatch()
+      this.late = this.services.answerBatch()
     } catch (error) {
       this.fail(error)
     }
@@ -183,7 +215,18 @@ export class Lane {
 
   /** Answers that no append went before: a fenced owner must not give them from stale state. */
   private releaseFree(answers: AnswerBatch): void {
-    if (!this.journal.isOwner()) return
+    if (this.isCertain()) this.releaseAnswers(answers)
+  }
+
+  /** Looks at the ownership. @throws Fault fenced */
+  private isCertain(): boolean {
+    const certain = this.journal.isOwner()
+    if (certain) this.withheldLooks = 0
+    this.withheld = !certain
+    return certain
+  }
+
+  private releaseAnswers(answers: AnswerBatch): void {
     this.services.release({ answers, messages: [], acknowledgements: [] })
   }
 
@@ -223,7 +266,7 @@ export class Lane {
   /** Nothing is in flight, so all that is acknowledged is durable. */
   private acknowledgeAgain(acknowledgements: Acknowledgement[]): void {
     // Without the certainty the sources send again, and ask again.
-    if (!this.journal.isOwner()) return
+    if (!this.isCertain()) return
     this.services.release({ answers: this.free, messages: [], acknowledgements })
   }
 
@@ -249,3 +292,6 @@ export class Lane {
     for (const resolve of this.settled.splice(0)) resolve()
   }
 }
+
+/** It may have been executed: what is withheld here tells it, or the next owner. */
+const uncertain = ['outcome_unknown', runtimeCodes.outcome_unknown.advice] as const

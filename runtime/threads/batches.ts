@@ -180,6 +180,13 @@ export class AnswersByOrigin {
     return this.whole.length === 0
   }
 
+  get bytes(): number {
+    let bytes = 0
+    for (const batch of this.batches.values()) bytes += batch.bytes
+    for (const [, whole] of this.whole) bytes += whole.length
+    return bytes
+  }
+
   /** @throws TypeError when the value is no plain data; nothing is added then */
   add(id: number, kind: AnswerKind, value: unknown): void {
     const origin = Math.floor(id / numbersEach)

@@ -72,7 +72,7 @@ export class ShardHost {
           now: () => this.clock.now(),
           report: (event, detail) => this.links.report(event, { shard: state.shard, ...detail }),
           answer: (id, kind, value, gated) => {
-            lane.answersOf(shard, gated).add(id, kind, value)
+            lane.answer(shard, gated, id, kind, value)
           },
           sent: (message) => {
             if (this.laneOf[message.target] === lane) this.deliver(message)
