@@ -1,8 +1,15 @@
 /**
- * Keyed 128-bit hashes of idempotency keys and of what a request means, after SipHash (Aumasson and
- * Bernstein, 2012) in its 32-bit form with one compression and three finalization rounds; all four
- * words of the state are the result. Keyed by a secret of the data folder, so that nobody outside can
- * craft two requests that collide.
+ * Keyed 128-bit hashes of idempotency keys and of what a request means, for tables: to find a key, and to tell
+ * requests apart. It is derived from HalfSipHash (the 32-bit form of SipHash; Aumasson and Bernstein, 2012), with
+ * less: one compression and three finalization rounds instead of two and four; and with more: 128 bits of key
+ * fill the whole state, and all four words of it are the result. Nobody has published an analysis of it so.
+ *
+ * It is no MAC, and hides nothing. Every step can be run backwards, so whoever sees one hash, and knows what was
+ * hashed, has the secret, and can make requests that collide. Hashes stay in journals, snapshots and between
+ * nodes, where the secret is too: none is ever shown to a client, put into a log or answered. Clients do not see
+ * hashes, and learn of equality only: two keys that collide by accident take 2⁶⁴ keys of one shard. A collision
+ * of keys alone is answered with `idempotency_conflict`, nothing executed; to be taken for another request its
+ * meaning, 96 bits more, must collide too.
  */
 
 /** Hashes texts and plain data; one at a time. */
