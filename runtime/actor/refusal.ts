@@ -27,7 +27,9 @@ export function refusal<Code extends string>(
 ): Refusal<Code> {
   // Without a code it would pass for an answer.
   if (typeof code !== 'string' || code === '') throw new TypeError('a refusal has a code')
-  return { refused: code, detail, sticky: Boolean(sticky) }
+  // A caller without types may give anything.
+  const sticks: unknown = sticky
+  return { refused: code, detail, sticky: Boolean(sticks) }
 }
 
 /**
