@@ -2,8 +2,9 @@
  * The state of an account or merchant: status, limits and four counters that only events change.
  *
  * S1. available = creditsPosted − debitsPosted − debitsPending + creditLimit, never below zero.
- * S2. creditsPosted + creditsPending + creditLimit and debitsPosted + debitsPending are safe
- *     integers: what is pending can always be posted.
+ * S2. creditsPosted + creditsPending, debitsPosted + debitsPending and what may be available at most,
+ *     creditsPosted − debitsPosted + creditsPending + creditLimit, are safe integers: what is pending
+ *     can always be posted.
  */
 import type { AccountKind, AccountStatus, AccountView, Limits } from '../bank.js'
 

@@ -52,6 +52,7 @@ export function pay(turn: Turn<AccountState, AccountEvents>, input: PayCommand) 
     if (turn.shardOf(payee) === turn.shard) return refusalFor('quarantined')
   }
 
+  foldFirst(turn, amount)
   turn.emit('held', { reference: id, counterparty: payee, amount, day })
   if (manual) {
     turn.call(paymentAddress(id), 'openHeld', { ...opening, expiresInMs: input.expiresInMs })

@@ -72,6 +72,7 @@ export function debit(turn: AccountTurn, input: PaymentStep): Moved | Refusal {
 /** The payment has asked `refundRefusal` in this turn. */
 export function expectRefund(turn: AccountTurn, input: PaymentStep): void {
   assert(refundRefusal(turn.state, input.amount) === undefined, 'a refund is expected in vain')
+  foldFirst(turn, input.amount)
   turn.emit('refundExpected', {
     reference: input.payment,
     counterparty: input.other,

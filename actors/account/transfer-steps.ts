@@ -20,6 +20,7 @@ export function transferHold(turn: AccountTurn, input: LegStep): number | Refusa
   const day = spendingDay(turn)
   const refused = spendRefusal(turn.state, amount, currency, day)
   if (refused !== undefined) return refused
+  foldFirst(turn, amount)
   turn.emit('transferHeld', { reference: input.transfer, counterparty: input.other, amount, day })
   return day
 }
@@ -28,6 +29,7 @@ export function transferReserve(turn: AccountTurn, input: LegStep): true | Refus
   const { amount, currency } = input
   const refused = creditRefusal(turn.state, amount, currency, 'payee_not_found')
   if (refused !== undefined) return refused
+  foldFirst(turn, amount)
   turn.emit('transferReserved', { reference: input.transfer, counterparty: input.other, amount })
   return true
 }

@@ -97,7 +97,9 @@ export class TestBank {
     for (const kind of ['account', 'merchant']) {
       for (const [address, state] of this.shards.statesOf<AccountState>(kind)) {
         const counters = this.counters(address)
-        if (counters.some((counter) => !Number.isSafeInteger(counter) || counter < 0)) {
+        const { debitsPending, debitsPosted, creditsPending, creditsPosted } = state
+        const sums = [debitsPending + debitsPosted, creditsPending + creditsPosted]
+        if ([...counters, ...sums].some((sum) => !Number.isSafeInteger(sum) || sum < 0)) {
           throw new Error(`${address} has counters ${counters.join(', ')}`)
         }
         if (availableOf(state) < 0) throw new Error(`${address} is overdrawn`)
