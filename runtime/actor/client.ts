@@ -26,11 +26,15 @@ export interface Answered<T> {
 /* eslint-disable @typescript-eslint/no-explicit-any */
 type InputOf<F> = F extends (context: any, input: infer I) => unknown ? I : never
 type OutputOf<F> = F extends (...parameters: any[]) => infer O ? Answer<O> : never
-type Arguments<F, Options> = F extends (context: any) => unknown
-  ? Parameters<F> extends [any, any]
-    ? [input: InputOf<F>, options?: Options]
-    : [input?: undefined, options?: Options]
-  : [input: InputOf<F>, options?: Options]
+type Handler = (...parameters: any[]) => unknown
+/** No input where the handler takes none; one that may be left out where the handler may be called without. */
+type Arguments<F, Options> = F extends Handler
+  ? Parameters<F> extends [] | [any]
+    ? [input?: undefined, options?: Options]
+    : F extends (context: any) => unknown
+      ? [input?: InputOf<F>, options?: Options]
+      : [input: InputOf<F>, options?: Options]
+  : never
 
 /** Commands and queries of one actor, as promises of durable answers. */
 export type ActorClient<D> =
