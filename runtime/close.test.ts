@@ -8,7 +8,13 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createRuntime, defineActor, type Runtime, type RuntimeOptions } from './index.js'
+import {
+  createRuntime,
+  defineActor,
+  type Runtime,
+  type RuntimeOptions,
+  type TallyDefinition,
+} from './index.js'
 
 const counter = defineActor({
   kind: 'counter',
@@ -183,3 +189,59 @@ describe('a report', () => {
     expect(failures).toEqual([])
   })
 })
+
+/** Its totals stop adding up when they are told to: a bug, for which the shard stops. */
+const broken = { so: false }
+const tally: TallyDefinition<null> = {
+  initial: () => null,
+  observe: () => undefined,
+  sent: () => undefined,
+  received: () => undefined,
+  check: () => (broken.so ? 'the totals are wrong' : undefined),
+}
+
+describe('a runtime that has stopped', () => {
+  const failures: Error[] = []
+  const ways: Record<string, (runtime: Runtime) => Promise<Runtime | undefined>> = {
+    'for a bug': async () => {
+      broken.so = true
+      return Promise.resolve(undefined)
+    },
+    'because another process took its folder over': () => open({ takeOver: true }),
+  }
+
+  afterEach(() => {
+    broken.so = false
+    failures.length = 0
+  })
+
+  it.each(Object.keys(ways))('%s says so to whoever asks for work', async (way) => {
+    const onFailure = (error: Error): void => void failures.push(error)
+    const runtime = await open({ onFailure, actors: { definitions: [counter], tally } })
+    const visits = runtime.actor(counter, 'visits')
+    await visits.add(undefined)
+    const other = await ways[way]!(runtime)
+    const begun = way === 'for a bug' ? [runtime.snapshot(), runtime.comparePairs()] : []
+    const why = { code: way === 'for a bug' ? 'journal_failed' : 'fenced', outcome: 'unknown' }
+    await expect(visits.add(undefined)).rejects.toMatchObject(why)
+    expect(failures).toHaveLength(1)
+    await Promise.allSettled(begun)
+    for (let i = 0; i < 2; i++) {
+      await expect(runtime.snapshot()).rejects.toMatchObject(why)
+      await expect(runtime.comparePairs()).rejects.toMatchObject(why)
+    }
+    expect(await runtime.ready()).toBe(false)
+    await runtime.close()
+    await other?.close()
+  })
+})
+
+it.each([undefined, null, 5, {}, 'counter'])(
+  'a release of %j is told what is wrong',
+  async (odd) => {
+    const runtime = await open()
+    const wrong = { code: 'invalid_request', message: expect.stringContaining('is no address') }
+    await expect(runtime.release(odd as string)).rejects.toMatchObject(wrong)
+    await runtime.close()
+  },
+)

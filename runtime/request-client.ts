@@ -190,15 +190,8 @@ export class RequestClient {
     if (this.pending.size >= this.options.requestsMax) {
       return new Fault('overloaded')
     }
-    // Callers without types may hand over anything.
-    const text: unknown = address
-    const names = typeof text === 'string' && text.includes('/')
-    if (!names || address.length > limits.addressBytesMax) {
-      return new Fault(
-        'invalid_request',
-        `"${String(text).slice(0, 64)}" is no address of the form kind/key.`,
-      )
-    }
+    const nameless = problemWithAddress(address)
+    if (nameless !== undefined) return nameless
     const timeoutMs = options?.timeoutMs
     if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs >= 0)) {
       return new Fault(
@@ -276,6 +269,16 @@ export class RequestClient {
   private becameIdle(): void {
     for (const resolve of this.idleWaiters.splice(0)) resolve()
   }
+}
+
+/** What is wrong with an address. Callers without types may hand over anything. */
+export function problemWithAddress(address: unknown): Fault | undefined {
+  const isText = typeof address === 'string'
+  if (isText && address.includes('/') && address.length <= limits.addressBytesMax) return undefined
+  return new Fault(
+    'invalid_request',
+    `"${String(address).slice(0, 64)}" is no address of the form kind/key.`,
+  )
 }
 
 function settle(pending: Ending<Answered<unknown>>, kind: AnswerKind, value: unknown): void {

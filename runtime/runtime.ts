@@ -3,7 +3,7 @@
  * the parts; every decision is made in them.
  */
 import { resolve as resolvePath } from 'node:path'
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel } from 'node:worker_threads'
 import type { Address } from './actor/address.js'
 import { actorClient } from './actor/actor-client.js'
 import type {
@@ -25,7 +25,7 @@ import type { RecoveryReport } from './journal/journal.js'
 import { limits } from './limits.js'
 import { KeyedHash } from './messaging/keyed-hash.js'
 import { resolveOptions, type ResolvedOptions, type RuntimeOptions } from './options.js'
-import { RequestClient } from './request-client.js'
+import { problemWithAddress, RequestClient } from './request-client.js'
 import { disownPromise, memoryLinkPair, PortLink, type Link } from '../transport/index.js'
 import {
   openInline,
@@ -33,8 +33,10 @@ import {
   type ThreadHandle,
   type ThreadListener,
 } from './threads/thread-handle.js'
+import { peerPorts } from './threads/peer-ports.js'
 import { helpersFor } from './threads/recovery-helpers.js'
 import type { Order, ThreadStart } from './threads/thread-protocol.js'
+import { UntilStopped } from './threads/until-stopped.js'
 
 /** Shards of a thread whose tallies are copied at once, which takes about a millisecond each. */
 const talliesAtOnce = 2
@@ -111,6 +113,7 @@ class EmbeddedRuntime implements Runtime {
   private handles: ThreadHandle[] = []
   private state: 'opening' | 'serving' | 'closing' | 'closed' | 'failed' = 'opening'
   private closing: Promise<void> | undefined
+  private readonly serving = new UntilStopped()
 
   constructor(
     env: Env,
@@ -221,10 +224,10 @@ class EmbeddedRuntime implements Runtime {
   }
 
   async comparePairs(options?: { timeoutMs?: number }): Promise<SilentPair[]> {
-    await this.all({ type: 'comparePairs' })
+    await this.serving.run(() => this.all({ type: 'comparePairs' }))
     const deadline = this.env.clock.monotonic() + (options?.timeoutMs ?? 10_000)
     for (;;) {
-      const silent = await this.gather<SilentPair>({ type: 'silentPairs' })
+      const silent = await this.serving.run(() => this.gather<SilentPair>({ type: 'silentPairs' }))
       if (silent.length === 0 || this.env.clock.monotonic() > deadline) return silent
       await new Promise<void>((resolve) => this.env.timers.after(5, resolve))
     }
@@ -235,6 +238,8 @@ class EmbeddedRuntime implements Runtime {
   }
 
   async release(address: Address): Promise<void> {
+    const problem = problemWithAddress(address)
+    if (problem !== undefined) throw problem
     const shard = this.kinds.shardOf(address, this.shards)
     const thread = shard % Math.max(1, this.threads)
     this.assertOpen()
@@ -247,7 +252,7 @@ class EmbeddedRuntime implements Runtime {
   }
 
   async snapshot(): Promise<void> {
-    await this.all({ type: 'snapshot' })
+    await this.serving.run(() => this.all({ type: 'snapshot' }))
   }
 
   close(): Promise<void> {
@@ -363,7 +368,9 @@ class EmbeddedRuntime implements Runtime {
   private fail(error: Error): void {
     if (this.state === 'failed' || this.state === 'closed') return
     this.state = 'failed'
-    this.client.end(error instanceof Fault ? error : new Fault('journal_failed', error.message))
+    const why = error instanceof Fault ? error : new Fault('journal_failed', error.message)
+    this.client.end(why)
+    this.serving.stop(why)
     this.folder.stopHeartbeat()
     if (this.callbacks.onFailure !== undefined) this.callbacks.onFailure(error)
     else this.env.processes.end(`suanpan: stopped: ${error.message}`)
@@ -382,19 +389,4 @@ class EmbeddedRuntime implements Runtime {
   private async gather<T>(order: Order): Promise<T[]> {
     return ((await this.all(order)) as T[][]).flat()
   }
-}
-
-/** A port for each ordered pair of threads, by thread and peer. */
-function peerPorts(count: number): (MessagePort | undefined)[][] {
-  const ports = Array.from({ length: count }, () =>
-    new Array<MessagePort | undefined>(count).fill(undefined),
-  )
-  for (let a = 0; a < count; a++) {
-    for (let b = a + 1; b < count; b++) {
-      const channel = new MessageChannel()
-      ports[a]![b] = channel.port1
-      ports[b]![a] = channel.port2
-    }
-  }
-  return ports
 }
