@@ -4,10 +4,10 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { Kinds } from '../actor/kinds.js'
-import type { ActorModule } from '../actor/define-actor.js'
 import { nodeEnv } from '../env/node-env.js'
 import { openerError } from '../journal/file/index.js'
 import { memoryOf, takeApart } from '../snapshot/moved-state.js'
+import { actorsOf } from './actors-of.js'
 import { recoverShards, type PassedOver } from './recover-shards.js'
 import { RecoveryBoard } from './recovery-board.js'
 import type { HelperData, HelperNotice } from './recovery-helpers.js'
@@ -23,7 +23,7 @@ const tell = (notice: HelperNotice, memory: ArrayBuffer[] = []): void => {
 
 const { module, scope, board } = workerData as HelperData
 try {
-  const { actors } = (await import(module)) as { actors: ActorModule }
+  const actors = await actorsOf(module)
   const passedOver: PassedOver[] = []
   const env = nodeEnv()
   const claims = new RecoveryBoard(scope, board)

@@ -3,8 +3,8 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { PortLink } from '../../transport/index.js'
-import type { ActorModule } from '../actor/define-actor.js'
 import { nodeEnv } from '../env/node-env.js'
+import { actorsOf } from './actors-of.js'
 import { startHelpers } from './recovery-helpers.js'
 import { ShardThread } from './shard-thread.js'
 import { flattenError } from './thread-error.js'
@@ -26,7 +26,7 @@ const report = (event: string, detail: Record<string, unknown>): void => {
 try {
   const { module } = workerData as WorkerData
   const told = new Promise<WorkerStart>((resolve) => main.once('message', resolve))
-  const { actors } = (await import(module)) as { actors: ActorModule }
+  const actors = await actorsOf(module)
   const start = await told
   const { helpers, clientPort, peerPorts, ...scope } = start
   const thread = await ShardThread.open(nodeEnv(), start, actors, {
