@@ -117,6 +117,9 @@ describe('money', () => {
       0, 2, 3, 4,
     ])
     expect(exponentOf('XAU')).toBeUndefined()
+    const funds = ['BOV', 'CHE', 'CHW', 'CLF', 'COU', 'MXV', 'USN', 'UYI', 'UYW']
+    expect(funds.filter((code) => isCurrency(code) || currencies.includes(code))).toEqual([])
+    expect(funds.map(exponentOf)).toEqual([2, 2, 2, 4, 2, 2, 2, 0, 4])
     expect(currencies.every((code) => /^[A-Z]{3}$/.test(code) && isCurrency(code))).toBe(true)
     expect(new Set(currencies).size).toBe(currencies.length)
   })
