@@ -55,7 +55,10 @@ export interface Runtime extends RuntimeClient {
    * @param options without tallies it is quick, however much the tallies hold
    */
   shardStatus(options?: { tallies?: boolean }): Promise<ShardStatus[]>
-  /** Writes snapshots of all shards now, so that the next start is quick. */
+  /**
+   * Writes snapshots of all shards, so that the next start is quick. A thread whose shards are being snapshotted
+   * finishes that round, and begins none anew.
+   */
   snapshot(): Promise<void>
   /**
    * Ends: answers what was asked before, makes everything durable, seals the journal, stops the threads. What is
@@ -245,10 +248,10 @@ class EmbeddedRuntime implements Runtime {
     this.assertOpen()
     const released = await this.handles[thread]!.order({ type: 'release', shard, address })
     if (released === true) return
-    throw new Fault(
-      'quarantined',
-      `${address} is not quarantined, or failed again on a message it must take.`,
-    )
+    const stays = (await this.quarantined()).some((actor) => actor.address === address)
+    throw stays
+      ? new Fault('quarantined', `${address} failed again on a message it must take; it stays so.`)
+      : new Fault('invalid_request', `${address} is not quarantined.`)
   }
 
   async snapshot(): Promise<void> {

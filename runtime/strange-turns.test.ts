@@ -303,6 +303,15 @@ describe('a handler', () => {
   )
 })
 
+describe('a release', () => {
+  it('of an actor that is not quarantined is a wrong request: asking again helps nobody', async () => {
+    await expect(runtime.release('box/fine')).rejects.toMatchObject({
+      ...{ code: 'invalid_request', retryable: false },
+      message: 'box/fine is not quarantined.',
+    })
+  })
+})
+
 describe('a caller', () => {
   it.each(Object.keys(noData))('that sends %s is told so, with and without a key', async (name) => {
     const strange = runtime.actor(box, 'strange')
