@@ -66,6 +66,27 @@ describe('suanpan start', () => {
     expect((await second.node.ended).stdout).toContain('closed cleanly')
   })
 
+  it('answers what the README asks, as it is printed there', async () => {
+    const { url } = await start()
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+    const requests = readme
+      .replaceAll(/\\\n\s+/g, '')
+      .matchAll(/^curl -s localhost:7400(\S+) (.*)$/gm)
+    const answers: unknown[] = []
+    for (const [, path, words = ''] of requests) {
+      const headers = [...words.matchAll(/-H '([^:]+): ([^']+)'/g)].map(([, name, value]) => [
+        name,
+        value,
+      ])
+      const body = /-d '([^']+)'/.exec(words)?.[1]
+      const init = { method: 'POST', headers: headers as [string, string][], body: body ?? null }
+      const answer = await fetch(`${url}${path}`, init)
+      answers.push([answer.status, ((await answer.json()) as { status?: string }).status])
+    }
+    const opened = [201, 'open']
+    expect(answers).toEqual([opened, opened, [201, undefined], [201, 'settled']])
+  })
+
   it('goes on serving when nobody reads what it says, and still ends cleanly', async () => {
     const { node, url } = await start()
     node.stopReading()
