@@ -156,7 +156,7 @@ export type OpenRefusedCode =
   | 'identity_lost'
   | 'settings_differ'
 
-/** A rule of ours does not hold: a bug. The shard stops for good. */
+/** A rule of ours does not hold: a bug. Outside handlers the shard stops for good; in one, the turn fails. */
 export class InvariantViolated extends Error {
   override readonly name = 'InvariantViolated'
 }

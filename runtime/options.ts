@@ -43,7 +43,7 @@ export interface RuntimeOptions {
   readonly snapshotJournalBytes?: number
   /** Size of a journal segment in bytes. @default chosen by the journal */
   readonly segmentBytes?: number
-  /** Takes the folder over from a process that is alive but silent; that one is fenced off. @default false */
+  /** Takes the folder over from its owner even if that runs; it is fenced off, and stops. @default false */
   readonly takeOver?: boolean
   /**
    * Called when the runtime has stopped for good: disk failure, lost ownership, a broken rule.

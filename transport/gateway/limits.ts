@@ -39,7 +39,7 @@ export const gatewayLimits = {
   batchWriteDelayMs: 4,
   /** ms for the headers of a request to arrive. */
   headersTimeoutMs: 10_000,
-  /** ms for a whole request to arrive; long enough for a batch of 20 million lines at full speed. */
+  /** ms for a whole request to arrive; long enough for a batch of 12 million lines at full speed. */
   requestTimeoutMs: 300_000,
   /** ms between looks at connections whose time is over. */
   connectionCheckMs: 1_000,

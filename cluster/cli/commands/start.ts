@@ -72,7 +72,7 @@ export function addStart(program: Command): void {
       'journal per thread after which snapshots are made [32768]',
       whole(4, kibMax),
     )
-    .option('--take-over', 'take the folder from a process that is alive but silent')
+    .option('--take-over', 'take the folder from its owner, whoever that is; it is fenced off')
     .option('--sample', 'first run the shipped sample of payments')
     .option('--exit', 'end after the summary instead of serving')
     .option('--node <name>', 'with --nats: name of this node [host name]', nodeName)

@@ -54,7 +54,7 @@ import { blockBytes } from './segment.js'
 export interface FolderOptions {
   /** Absolute path. */
   readonly dataDir: string
-  /** For a new folder; checked against an existing one. @default 64 for a new one */
+  /** For a new folder; checked against an existing one. @default 32 for a new one */
   readonly shards?: number
   /** Size of a full-grown segment, in whole blocks of 8 bytes. @default 64 MiB */
   readonly segmentBytes?: number
