@@ -67,7 +67,7 @@ export const limits = {
   withheldLooksMax: 60,
   /** ms answers of a shard's last owner may be on their way after the shard was handed over. */
   answersOnTheirWayMs: 1_000,
-  /** Journal bytes of a thread after which its shards are snapshotted: about a second of a replay; twice as often costs a tenth of the rate. */
+  /** Journal bytes of a thread after which its shards are snapshotted. About a second of replay. Halving it costs a tenth of the rate. */
   snapshotJournalBytes: 32 * 1024 * 1024,
   /** Shards of a cluster's node that are snapshotted at once: each message of one waits for every copy. */
   snapshotsAtOnce: 2,

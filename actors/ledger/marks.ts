@@ -2,7 +2,7 @@
  * When the amounts of a running total came, for the age of money in flight: marks of time and total, as
  * [time, high, low, …], oldest first.
  *
- * M1. An age is never too low, and too high by half of it and a second at most, however old the amount is.
+ * M1. A reported age is never too low, and too high by at most half of itself plus a second.
  * M2. Marks grow with the logarithm of time: fewer than a hundred in a year of amounts.
  */
 import { valueOf, type Limbs } from './wide.js'
@@ -26,7 +26,7 @@ export function mark(marks: Marks, at: number, limbs: Limbs, slot: number): void
   if (marks.length % (marksAtOnce * width) === 0) thinOut(marks, at)
 }
 
-/** A mark goes whose neighbours are close to each other, for their age: what came at it is said to be the older's. */
+/** Drops a mark whose neighbours are close together for their age; its amounts then count as the older neighbour's. */
 function thinOut(marks: Marks, now: number): void {
   let kept = width
   for (let i = width; i < marks.length; i += width) {

@@ -5,9 +5,8 @@
  * A1. Nothing moves before every side was asked; the shard that is asked last decides and moves in one call.
  * A2. Of several refusals the one of the first leg is the answer, then the first of the register.
  * A3. One currency: what a message carries is one amount of one.
- * A4. Two shards called here agree whenever they are compared, though they tell each other nothing: all
- *     shards of a thread begin a comparison together, and a shard that has not handled the one from here
- *     yet can't be called.
+ * A4. Two shards called here agree in every comparison, though they exchange no message: all shards of a
+ *     thread begin a comparison together, and one that has not handled ours cannot be called.
  */
 import { assert, isRefusal, type Address, type Refusal, type Turn } from '../../runtime/index.js'
 import type { AccountEvents } from '../account/account-events.js'

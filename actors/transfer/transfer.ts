@@ -7,7 +7,7 @@
  * K2. After that nothing is refused: credits and posts are messages that must be applied.
  * K3. A leg is posted at its payer in the turn in which its credit is known here.
  * K4. Of several refusals the one of the first leg is the answer, then the first of the register, wherever the
- *     accounts live: only what comes behind a refusal already known is not asked.
+ *     accounts live. Only legs behind a known refusal are skipped.
  */
 import {
   assert,

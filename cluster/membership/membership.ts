@@ -237,7 +237,7 @@ export class Membership {
     while (this.key === key && !key.over && this.slotHeld === undefined) {
       let slot: number | undefined
       try {
-        // Whoever has been told of the own entry has been told of all older ones: of the dead too.
+        // Entries arrive in order: whoever has seen our own has seen all older ones, those of the dead too.
         if (this.view.get(id) !== undefined)
           slot = await claimSlot(env, bucket, id, (holder) => this.view.isDead(holder), attemptMs)
       } catch (error) {

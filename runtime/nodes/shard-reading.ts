@@ -52,7 +52,7 @@ export class ShardReading {
     const storage = await this.links.storageOf(shard)
     const read = this.turns.take(false, async (nextPiece) => {
       const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, nextPiece))
-      // When it fails, for instance because the journal was cut meanwhile, the nextPiece try begins anew.
+      // If a reading fails, e.g. because the journal was cut meanwhile, the next try starts anew.
       this.prepared.delete(shard)
       // What came meanwhile would be read while nobody serves the shard.
       for (let rounds = 0, before = -Infinity; rounds < roundsMax; rounds++) {

@@ -3,11 +3,11 @@
  *
  * G1. Answers, messages and acknowledgements leave only when the frames they depend on are durable.
  *     Only a message between two shards of the lane is handled before: both commit in one atomic group.
- * G2. One group is in flight at most; the next one fills meanwhile, a lane of one shard's also with what
- *     waits when it may leave. No timer: the batch grows with the load (group commit; DeWitt et al., 1984).
+ * G2. One group is in flight at most. The next group fills meanwhile; in a single-shard lane it also takes
+ *     what is waiting when it is cut. No timer: the batch grows with the load (group commit; DeWitt et al., 1984).
  * G3. When an append fails, nothing leaves any more, for good.
- * G4. What no append was begun for after it was asked leaves behind a look at the ownership that was
- *     taken after it was asked: an append proves the ownership of its own moment only.
+ * G4. An answer leaves only behind proof of ownership obtained after its request came: an append begun
+ *     later, or a fresh check. An append proves ownership only for its own moment.
  * G5. What waits for such a look is bounded, in bytes and in time. Beyond that nothing is kept: who asks is
  *     told so, in words that say nothing of any state, and asks elsewhere.
  */

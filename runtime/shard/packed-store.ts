@@ -4,8 +4,7 @@
  *
  * P1. A stored actor costs its packed state, its address and about a dozen bytes, none of them on
  *     the JavaScript heap, so millions of finished payments don't slow the collector.
- *     A slot holds the hash beside the position: what is not stored is missed, and the table grows,
- *     without a look at any record.
+ *     A slot holds hash and position, so a miss and a growth of the table touch no record.
  * P2. Records are never changed in place: a cut stays consistent while the shard goes on.
  * P3. Records are the same bytes in a store and in a snapshot: to take a million of them over is to copy
  *     them and to find their places, nothing is unpacked.

@@ -52,8 +52,8 @@ export class Snapshotter {
   private readonly options: SnapshotterOptions
   private bytesAtLastRound = 0
   /**
-   * Bytes of the last round's whole snapshots that took the place of no increments: the next round waits
-   * for as much journal, so writing stays bounded.
+   * Bytes of whole snapshots of the last round that replaced no increments. The next round waits for as
+   * much journal, so writing stays bounded.
    */
   private roundBytes = 0
   /** Shards of the round under way that are written. */
@@ -194,7 +194,7 @@ export class Snapshotter {
       Object.assign(chain, { newest, mark: cut.mark })
       return
     }
-    // What increments came to before was half of it at least; and the first of a process is written once.
+    // The increments before came to at least half of it. A process's first whole snapshot counts once.
     const paid = chain === undefined ? bytes : 2 * chain.incrementBytes
     this.roundBytes += Math.max(0, bytes - paid)
     this.chains.set(shard, {

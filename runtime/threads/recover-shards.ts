@@ -65,8 +65,8 @@ export async function recoverShards(
 }
 
 /**
- * Messages that other shards of the lane have applied are owed no more: all that is read is durable. Else
- * those of the whole tail would lie in memory, for the collector to move, until the shards greet each other.
+ * Messages that their target has applied are dropped at once; else all of the tail would stay on the heap
+ * until the shards greet each other.
  */
 function settleMessages(states: ReadonlyMap<number, ShardState>, board?: RecoveryBoard): void {
   for (const { shard, cursors } of states.values()) board?.note(shard, cursors)

@@ -42,7 +42,7 @@ export interface RecoveryHelp {
 const turnsMin = 100_000
 /** More of them would wait for each other's memory and disk. */
 const helpersMax = 3
-/** What shards know of each other is shared by pairs: no more of them than fit some megabytes. */
+/** The board holds one cursor per pair of shards; with more shards it would outgrow a few megabytes. */
 const shardsMax = 1_024
 /** Young generation of a helper: as of a shard thread. */
 const youngGenerationMb = 192

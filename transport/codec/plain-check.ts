@@ -58,7 +58,7 @@ function checkRecord(value: Fields, passed: unknown, level: number): void {
   if (fields === 0) assertNothingElse(value)
 }
 
-/** Only a field has passed: not what an object of a class has beside its fields. */
+/** Only own fields count as checked before, not what a class adds. */
 function fieldOf(passed: unknown, name: string): unknown {
   if (typeof passed !== 'object' || passed === null) return undefined
   return Object.prototype.propertyIsEnumerable.call(passed, name)

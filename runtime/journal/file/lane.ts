@@ -214,8 +214,8 @@ class LaneOnFile implements FileLane {
     const prepared = await this.next
     let next = 'segment' in prepared ? prepared.segment : undefined
     if (next === undefined || next.header.size < needed) {
-      // Too small, or the disk was full when it was made and may not be any more: nothing was ever
-      // written to it, so making it again is no second try of a failed sync.
+      // Too small, or the disk was full when it was made and may not be any more. Nothing was written to
+      // it, so making it again does not retry a failed sync.
       await next?.file.close()
       next = await this.create(index, Math.max(needed, segmentBytes(this.plan, index)))
     }

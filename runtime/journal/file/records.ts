@@ -70,7 +70,7 @@ export interface AdoptionRecord {
   readonly manifest?: Manifest
   /** In reading order: frames of one shard stand in the order of their ordinals. */
   readonly segments: readonly AdoptedSegment[]
-  /** By shard: up to where snapshots stand for the journal, as far as any of it was let go. */
+  /** By shard: the last frame that was cut away behind snapshots. */
   readonly base: readonly ShardHeadRow[]
 }
 

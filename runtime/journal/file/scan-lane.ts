@@ -129,8 +129,8 @@ export async function scanLane(
       const advanced = scan.head.sequence > head.sequence
       head = scan.head
       const tail = (await reader.isZeroFrom(scan.end)) ? 'zeros' : 'bytes'
-      // What is whole now right where the reading ended was written since, by an owner that was paused
-      // with it: nobody was told of it, and nobody will be (A4).
+      // A group that is whole exactly where reading ended was completed since, by an owner that had been
+      // paused in it. It was never acknowledged and never will be (A4).
       if (tail === 'bytes') laterGroup ||= await hasGroupFrom(reader, scan.end + blockBytes)
       if (advanced || tail === 'bytes' || ending === undefined) {
         ending = { index: name.index, path: reader.path, end: scan.end, tail }

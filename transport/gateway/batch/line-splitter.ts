@@ -2,7 +2,7 @@
  * Cuts a stream of bytes into lines, with bounded memory whatever comes.
  *
  * L1. A line longer than the bound is reported once and skipped to its end; the next one is whole.
- * L2. Lines are decoded in one piece with their neighbours; only where bytes are no UTF-8 one by one.
+ * L2. Neighbouring lines are decoded together, and one by one only where bytes are not UTF-8.
  *     Lines of ASCII, as most are, are given as places in that piece: who reads them need not cut them.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
