@@ -75,6 +75,11 @@ export class Output {
     else stderr.write(`suanpan: ${words ?? `${event}: ${JSON.stringify(detail, speaking)}`}\n`)
   }
 
+  /** What an audit found wrong, as long as it lasts. */
+  alarm({ type, sentence }: { readonly type: string; readonly sentence: string }): void {
+    this.tell('alarm', { type, sentence }, `ALARM ${type}: ${sentence}`)
+  }
+
   /** An error, in either form on stderr. */
   problem(problem: Problem): void {
     const { code, sentence, details } = problem

@@ -11,9 +11,10 @@ import cluster from 'node:cluster'
 import { payments, transitOf } from '../../actors/index.js'
 import { nodeEnv, type FormatRange } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
-import type { ApiKeyRecord, Gateway } from '../../transport/gateway/index.js'
+import type { ApiKeyRecord, Gateway, GatewayOptions } from '../../transport/gateway/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
 import { clusterOps } from '../node/cluster-ops.js'
+import { OfficeAuditor } from '../node/office-auditor.js'
 import { Supervised } from '../supervisor/obituaries.js'
 import { nodeNameVariable, Supervisor, workerRefused } from '../supervisor/supervisor.js'
 import { DurabilityCheck } from './durability.js'
@@ -81,6 +82,7 @@ async function supervise(
 /** Everything a node process has open. */
 interface Running {
   readonly node: ClusterNode
+  readonly auditor: OfficeAuditor
   readonly gateway: Gateway
   readonly connections: readonly Nats[]
   /** Rejects when a rule of ours was broken; pending for ever otherwise. */
@@ -176,8 +178,9 @@ async function open(
     const node = await join(name, options, output, { nats, control }, (error) => {
       fail(error instanceof Error ? error : new Error(String(error)))
     })
-    const gateway = await listen(node, options, apiKeys, output)
-    return { node, gateway, connections: [nats, control], failed }
+    const auditor = auditorOf(node, output)
+    const gateway = await listen(node, auditor, options, apiKeys, output)
+    return { node, auditor, gateway, connections: [nats, control], failed }
   } catch (error) {
     await Promise.all([nats.close(), control.close()])
     throw error
@@ -226,30 +229,53 @@ async function join(
 /** Serves the HTTP API. @throws GatewayConfigError */
 async function listen(
   node: ClusterNode,
+  auditor: OfficeAuditor,
   options: ClusterStartOptions,
   apiKeys: ApiKeys,
   output: Output,
 ): Promise<Gateway> {
   const { createGateway } = await import('../../transport/gateway/index.js')
   try {
-    const gateway = createGateway({
-      bank: payments.client(node.client),
-      ops: clusterOps(node),
-      host: options.host,
-      port: options.port,
-      ...(apiKeys === undefined ? {} : { apiKeys }),
-      onError: (error, { method, url }) => {
-        const reason = error instanceof Error ? error.message : String(error)
-        const detail = { method, url, reason }
-        output.tell('request_failed', detail, `${method} ${url} failed: ${reason}`)
-      },
-    })
+    const gateway = createGateway(gatewayOptions(node, auditor, options, apiKeys, output))
     await gateway.listen()
     node.tellAddress(gateway.address)
+    auditor.start()
     return gateway
   } catch (error) {
     node.stop()
     throw error
+  }
+}
+
+/** Audits while this node is in office, once it is started; what it finds is said to the operator. */
+function auditorOf(node: ClusterNode, output: Output): OfficeAuditor {
+  const bank = payments.client(node.client)
+  return new OfficeAuditor({
+    env: nodeEnv(),
+    inOffice: () => node.coordinator.term !== undefined,
+    audit: () => bank.audit(),
+    onAlarm: (alarm) => output.alarm(alarm),
+  })
+}
+
+function gatewayOptions(
+  node: ClusterNode,
+  auditor: OfficeAuditor,
+  { host, port }: ClusterStartOptions,
+  apiKeys: ApiKeys,
+  output: Output,
+): GatewayOptions {
+  return {
+    bank: payments.client(node.client),
+    ops: clusterOps(node, auditor),
+    host,
+    port,
+    ...(apiKeys === undefined ? {} : { apiKeys }),
+    onError: (error, { method, url }) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      const detail = { method, url, reason }
+      output.tell('request_failed', detail, `${method} ${url} failed: ${reason}`)
+    },
   }
 }
 
@@ -281,7 +307,8 @@ function formatsTried(): { formats?: FormatRange } {
 }
 
 /** In this order: no shard is dropped before another node serves it, no connection before its answers. */
-async function end({ node, gateway, connections }: Running): Promise<boolean> {
+async function end({ node, auditor, gateway, connections }: Running): Promise<boolean> {
+  auditor.stop()
   await node.drain()
   await gateway.close()
   const inOrder = await node.leave()

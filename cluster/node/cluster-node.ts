@@ -9,6 +9,7 @@ import {
   JetStreamStorages,
   ShardNode,
   type Env,
+  type QuarantinedActor,
   type ShardNodeLinks,
   type ShardStatus,
 } from '../../runtime/index.js'
@@ -169,6 +170,10 @@ export class ClusterNode {
   /** Status of the shards served here. */
   localStatus(asked?: { tallies?: boolean }): Promise<ShardStatus[]> {
     return this.node.status(asked)
+  }
+
+  localQuarantined(): QuarantinedActor[] {
+    return this.node.quarantined()
   }
 
   /** How this node is. */
@@ -338,15 +343,9 @@ export class ClusterNode {
         return this.places.of(owner)
       },
       mayAnswer: () => this.membership.valid,
-      requests: (place, bytes) => {
-        send(place, 'requests', bytes)
-      },
-      answers: (place, bytes) => {
-        send(place, 'answers', bytes)
-      },
-      peers: (place, bytes) => {
-        send(place, 'peers', bytes)
-      },
+      requests: (place, bytes) => send(place, 'requests', bytes),
+      answers: (place, bytes) => send(place, 'answers', bytes),
+      peers: (place, bytes) => send(place, 'peers', bytes),
       opened: (shard) => {
         const bytes = Buffer.alloc(2)
         bytes.writeUInt16LE(shard)

@@ -1,16 +1,48 @@
 /** What the gateway of a node shows operators: how this node is, and the shards it serves. */
-import { runtimeOps, type OpsView } from '../../transport/gateway/index.js'
+import {
+  auditMetrics,
+  quarantinedMetric,
+  shardMetrics,
+  type AuditSource,
+  type OpsMetric,
+  type OpsView,
+} from '../../transport/gateway/index.js'
 import type { ClusterNode } from './cluster-node.js'
 
-export function clusterOps(node: ClusterNode): OpsView {
+/** @param audits shown while this node audits. @default no audit is shown */
+export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
   const { client } = node
   return {
-    ...runtimeOps({
-      ready: () => Promise.resolve(node.ready),
-      shardStatus: (asked) => node.localStatus(asked),
-      quarantined: () => client.quarantined(),
-      release: (address) => client.release(address),
-    }),
     ready: () => node.ready || 'This node is no member now, or has not opened all of its shards.',
+    // Each node tells of itself: all together tell of the cluster.
+    metrics: async () => [
+      ...(await shardMetrics({ shardStatus: (asked) => node.localStatus(asked) })),
+      quarantinedMetric(node.localQuarantined()),
+      ...memberMetrics(node),
+      ...(audits === undefined ? [] : auditMetrics(audits)),
+    ],
+    quarantined: () => client.quarantined(),
+    release: (address) => client.release(address),
   }
+}
+
+function memberMetrics({ membership, coordinator }: ClusterNode): OpsMetric[] {
+  const flag = (name: string, help: string, is: boolean): OpsMetric => ({
+    name,
+    help,
+    type: 'gauge',
+    values: [{ value: is ? 1 : 0 }],
+  })
+  return [
+    flag(
+      'suanpan_node_lease',
+      '1 while the lease of this node holds: without it, it answers no reads.',
+      membership.valid,
+    ),
+    flag(
+      'suanpan_node_coordinator',
+      '1 on the node in the coordinator’s office, which audits.',
+      coordinator.term !== undefined,
+    ),
+  ]
 }

@@ -421,6 +421,8 @@ describe('operators', () => {
     )
     expect(metrics.text).toMatch(/^suanpan_shard_actors\{shard="0"\} \d+$/m)
     expect(metrics.text).toMatch(/^process_cpu_seconds_total \d/m)
+    expect(metrics.text).toMatch(/^suanpan_quarantined_actors 0$/m)
+    expect(metrics.text).not.toContain('suanpan_audit')
     expect((await kit.get('/v1/quarantine')).body).toEqual({ actors: [] })
     const none = await kit.post('/v1/quarantine/release', { address: 'account/alice' })
     expectProblem(none, 'not_found', 'No actor with this address is quarantined.')

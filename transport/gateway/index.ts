@@ -1,12 +1,14 @@
 /** The payment domain over HTTP: `suanpan/gateway`. */
 export { createGateway } from './gateway.js'
-export { runtimeOps } from './ops-view.js'
+export { auditMetrics } from './metrics/audit-metrics.js'
+export { quarantinedMetric, runtimeOps, shardMetrics } from './ops-view.js'
 export { httpCodes } from './problem/codes.js'
 export { generateApiKey, readApiKeyFile } from './security/api-keys.js'
 export { GatewayConfigError } from './security/gateway-config-error.js'
 export { isLoopback } from './security/loopback.js'
 
 export type { Gateway } from './gateway.js'
+export type { AuditSource } from './metrics/audit-metrics.js'
 export type { GatewayOptions } from './options.js'
 export type { OpsMetric, OpsView } from './ops-view.js'
 export type { Code, GatewayCode } from './problem/codes.js'

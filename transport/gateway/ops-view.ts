@@ -3,6 +3,7 @@
  * process) says how it is. `runtimeOps` is the one for a single runtime.
  */
 import type { QuarantinedActor, Runtime } from '../../runtime/index.js'
+import { auditMetrics, gauge, type AuditSource } from './metrics/audit-metrics.js'
 
 /** A number for monitoring. Names are of the form `suanpan_thing_unit`. */
 export interface OpsMetric {
@@ -26,20 +27,35 @@ export interface OpsView {
   release(address: string): Promise<void>
 }
 
-/** The view of one runtime. */
+/**
+ * The view of one runtime.
+ * @param audits the online auditor, whose newest audit is shown in the metrics. @default none is shown
+ */
 export function runtimeOps(
   runtime: Pick<Runtime, 'ready' | 'shardStatus' | 'quarantined' | 'release'>,
+  audits?: AuditSource,
 ): OpsView {
   return {
     ready: async () =>
       (await runtime.ready()) || 'The runtime is not serving: it recovers, drains or has stopped.',
-    metrics: () => shardMetrics(runtime),
+    metrics: async () => [
+      ...(await shardMetrics(runtime)),
+      quarantinedMetric(await runtime.quarantined()),
+      ...(audits === undefined ? [] : auditMetrics(audits)),
+    ],
     quarantined: () => runtime.quarantined(),
     release: (address) => runtime.release(address),
   }
 }
 
-async function shardMetrics(runtime: Pick<Runtime, 'shardStatus'>): Promise<OpsMetric[]> {
+/** How many actors are set aside. */
+export function quarantinedMetric(actors: readonly QuarantinedActor[]): OpsMetric {
+  const help = 'Actors set aside because they failed again and again; anything but 0 is an alarm.'
+  return gauge('suanpan_quarantined_actors', help, actors.length)
+}
+
+/** What the shards of a host do, one number a shard. */
+export async function shardMetrics(runtime: Pick<Runtime, 'shardStatus'>): Promise<OpsMetric[]> {
   const shards = await runtime.shardStatus({ tallies: false })
   const metric = (
     name: string,

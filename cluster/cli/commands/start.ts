@@ -226,10 +226,11 @@ async function serve(
 ): Promise<void> {
   const { runtime, bank, failed } = node
   const { createGateway, runtimeOps } = await loadGateway()
+  const auditor = await auditorOf(node, output)
   const gateway = await listen(node, () =>
     createGateway({
       bank,
-      ops: runtimeOps(runtime),
+      ops: runtimeOps(runtime, auditor),
       host: options.host,
       port: options.port,
       ...(apiKeys === undefined ? {} : { apiKeys }),
@@ -240,7 +241,7 @@ async function serve(
       },
     }),
   )
-  const auditor = await startAuditor(node, output)
+  auditor.start()
   const url = gateway.address
   output.result({ event: 'listening', url, pid: process.pid }, () =>
     listeningWords(url, options.sample === true, apiKeys !== undefined),
@@ -258,16 +259,10 @@ async function serve(
   }
 }
 
-/** Audits while payments run; what it finds is said to the operator as long as it lasts. */
-async function startAuditor({ bank }: Embedded, output: Output): Promise<OnlineAuditor> {
+/** Audits while payments run, once it is started; what it finds is said to the operator. */
+async function auditorOf({ bank }: Embedded, output: Output): Promise<OnlineAuditor> {
   const { OnlineAuditor } = await import('../../../actors/index.js')
-  const auditor = new OnlineAuditor(() => bank.audit(), {
-    onAlarm: ({ type, sentence }) => {
-      output.tell('alarm', { type, sentence }, `ALARM ${type}: ${sentence}`)
-    },
-  })
-  auditor.start()
-  return auditor
+  return new OnlineAuditor(() => bank.audit(), { onAlarm: (alarm) => output.alarm(alarm) })
 }
 
 /** Starts a gateway; where it can't, the runtime is closed. @throws GatewayConfigError */
