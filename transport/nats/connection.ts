@@ -42,7 +42,7 @@ export class Connection {
   readonly requestTimeoutMs: number
   readonly client: NatsConnection
   private readonly options: NatsOptions
-  private readonly listeners: ((connected: boolean) => void)[] = []
+  private readonly listeners = new Set<(connected: boolean) => void>()
   private readonly inFlight = new Set<(error: Error) => void>()
   private unsentBytes = 0
   private flushing = false
@@ -60,8 +60,10 @@ export class Connection {
     return this.client.info?.max_payload ?? payloadBytesDefault
   }
 
-  onConnection(listener: (connected: boolean) => void): void {
-    this.listeners.push(listener)
+  /** @returns a function that stops it */
+  onConnection(listener: (connected: boolean) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
   }
 
   /** A subject that only this connection hears. */
@@ -182,7 +184,7 @@ export class Connection {
     if (!connected) {
       for (const fail of [...this.inFlight]) fail(unreachable('a request', 'the connection broke'))
     }
-    for (const listener of this.listeners) listener(connected)
+    for (const listener of [...this.listeners]) listener(connected)
   }
 }
 

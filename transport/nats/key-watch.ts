@@ -3,7 +3,8 @@
  *
  * C10. A change is told once, in the order of revisions. A consumer that skips, falls silent or may
  *      have been lost with a server is left to itself and another one goes on after the last change told.
- * C11. Consumers live in memory, and the server removes one that nobody listens to: none is left over.
+ * C11. Consumers live in memory, and the server removes one that nobody listens to: none is left over, and
+ *      of a watch that was stopped nothing here either.
  */
 import { nanos, type Msg, type Subscription } from '@nats-io/transport-node'
 import { placeOf } from './delivered.js'
@@ -29,6 +30,7 @@ export class KeyWatch {
   /** Revision up to which everything was told. */
   private told = 0
   private stopped = false
+  private readonly stopListening: () => void
   private subscription: Subscription | undefined
   /** Messages the present consumer has sent. */
   private delivered = 0
@@ -39,7 +41,7 @@ export class KeyWatch {
   constructor(api: JetStreamApi, options: KeyWatchOptions) {
     this.api = api
     this.options = options
-    api.connection.onConnection((connected) => {
+    this.stopListening = api.connection.onConnection((connected) => {
       if (connected) this.begin()
     })
     this.begin()
@@ -47,6 +49,7 @@ export class KeyWatch {
 
   stop(): void {
     this.stopped = true
+    this.stopListening()
     this.endReads?.()
     this.end()
   }
