@@ -88,24 +88,39 @@ function cash(verb: 'deposit' | 'withdraw', path: string, summary: string): Oper
   })
 }
 
-/** Only who may pay as a payment's payer may act on it; what is not theirs looks like what is not. */
-async function mustOwnPayment(caller: Caller, id: string, { bank }: GatewayContext): Promise<void> {
+type PaymentStep = 'capture' | 'void' | 'refund'
+type StepBody = Omit<Capture, 'payment' | 'idempotencyKey'> &
+  Omit<Refund, 'payment' | 'idempotencyKey'>
+
+/**
+ * Whose keys may take each step. A refund takes the payee's money, so it is the payee's to give; capture
+ * and void are agreed on with the hold, by both.
+ */
+const partiesOf: Readonly<Record<PaymentStep, readonly ('payer' | 'payee')[]>> = {
+  capture: ['payer', 'payee'],
+  void: ['payer', 'payee'],
+  refund: ['payee'],
+}
+
+/** A step wants a key of one of its parties; what is not theirs looks like what is not there. */
+async function mustTake(
+  verb: PaymentStep,
+  caller: Caller,
+  id: string,
+  { bank }: GatewayContext,
+): Promise<void> {
   if (caller.paysAsAnyone) return
   try {
-    const { payer } = await bank.payment(id)
-    if (caller.owns(payer)) return
+    const payment = await bank.payment(id)
+    if (partiesOf[verb].some((party) => caller.owns(payment[party]))) return
   } catch (error) {
     if (!(error instanceof Refused)) throw error
   }
   throw new GatewayRefusal(
     'forbidden',
-    'There is no payment with this id that this API key may act on.',
+    `There is no payment with this id that this API key may ${verb}.`,
   )
 }
-
-type PaymentStep = 'capture' | 'void' | 'refund'
-type StepBody = Omit<Capture, 'payment' | 'idempotencyKey'> &
-  Omit<Refund, 'payment' | 'idempotencyKey'>
 
 function step(
   verb: PaymentStep,
@@ -123,6 +138,7 @@ function step(
     id: `${verb}Payment`,
     tag: 'Payments',
     summary,
+    description: `With API keys, it takes one that may pay as the payment's ${partiesOf[verb].join(' or ')}, or as anybody.`,
     access: 'pay',
     keyed: true,
     params: idParams,
@@ -132,7 +148,7 @@ function step(
     async handle(request, reply, context) {
       const idempotencyKey = idempotencyKeyOf(request)
       const { id } = request.params
-      await mustOwnPayment(request.caller, id, context)
+      await mustTake(verb, request.caller, id, context)
       const answered = await ask(context, { ...request.body, payment: id, idempotencyKey })
       return paymentJson(valueOf(reply, answered))
     },

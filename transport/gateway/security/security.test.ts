@@ -26,6 +26,7 @@ function keyWith(wanted: Omit<NewApiKey, 'name'>): string {
 
 const keys = {
   alice: keyWith({ scopes: ['pay'], payAs: ['account/alice'] }),
+  bob: keyWith({ scopes: ['pay'], payAs: ['account/bob'] }),
   shop: keyWith({ scopes: ['pay'], payAs: ['merchant/shop'] }),
   anyone: keyWith({ scopes: ['pay'], payAs: '*' }),
   reader: keyWith({ scopes: ['read'] }),
@@ -62,9 +63,9 @@ const payment = (payer: string, payee = 'shop') => ({ payer, payee, amount: 1, c
 const matrix: Record<string, { alices: readonly Holder[]; bobs: readonly Holder[] }> = {}
 const own = {
   alices: ['alice', 'anyone', 'reader', 'operator'],
-  bobs: ['anyone', 'reader', 'operator'],
+  bobs: ['bob', 'anyone', 'reader', 'operator'],
 } as const
-const paying = { alices: ['alice', 'anyone'], bobs: ['anyone'] } as const
+const paying = { alices: ['alice', 'anyone'], bobs: ['bob', 'anyone'] } as const
 const operating = { alices: ['operator'], bobs: ['operator'] } as const
 const reading = { alices: ['reader', 'operator'], bobs: ['reader', 'operator'] } as const
 for (const { id, access } of operations) {
@@ -74,9 +75,13 @@ for (const { id, access } of operations) {
   if (access === 'read') matrix[id] = reading
 }
 // Merchants belong to neither of the two.
+const others = ['anyone', 'reader', 'operator'] as const
 for (const id of ['getMerchant', 'getMerchantHistory', 'getMerchantBalance']) {
-  matrix[id] = { alices: own.bobs, bobs: own.bobs }
+  matrix[id] = { alices: others, bobs: others }
 }
+
+// A refund is the payee's, who is neither of the two.
+matrix['refundPayment'] = { alices: ['anyone'], bobs: ['anyone'] }
 
 let used = 0
 
@@ -163,14 +168,47 @@ describe('the matrix of operations, keys and owners', () => {
     ])
   })
 
-  it('lets the payee read a payment, not act on it', async () => {
+  it('lets payer and payee read a payment, and nobody else', async () => {
     const { id } = await kit.bank.pay({ ...payment('bob'), idempotencyKey: 'for-shop' })
     expect((await kit.get(`/v1/payments/${id}`, { token: keys.shop })).status).toBe(200)
     expectProblem(await kit.get(`/v1/payments/${id}`, { token: keys.alice }), 'forbidden')
-    expectProblem(
-      await kit.post(`/v1/payments/${id}/refund`, {}, { token: keys.shop }),
-      'forbidden',
-    )
+  })
+
+  it.each([
+    { verb: 'capture', payer: 200, payee: 200 },
+    { verb: 'void', payer: 200, payee: 200 },
+    { verb: 'refund', payer: 403, payee: 200 },
+  ] as const)('W2: $verb: the payer is answered $payer, the payee $payee', async (row) => {
+    const { verb } = row
+    const hold = { capture: verb === 'refund' ? 'automatic' : 'manual', amount: 10 } as const
+    const take = async (token: string): Promise<HttpAnswer> => {
+      const idempotencyKey = `w2-${used++}`
+      const { id } = await kit.bank.pay({ ...payment('alice'), ...hold, idempotencyKey })
+      const answer = await kit.post(`/v1/payments/${id}/${verb}`, {}, { token, key: `${id}-1` })
+      const absent = await kit.post(`/v1/payments/p0-zzzz/${verb}`, {}, { token, key: `${id}-2` })
+      expectProblem(absent, token === keys.anyone ? 'not_found' : 'forbidden')
+      if (answer.status === 403) expect(answer.text).toBe(absent.text)
+      return answer
+    }
+    expect((await take(keys.alice)).status).toBe(row.payer)
+    expect((await take(keys.shop)).status).toBe(row.payee)
+    expect((await take(keys.anyone)).status).toBe(200)
+    for (const other of [keys.bob, keys.reader, keys.operator])
+      expectProblem(
+        await kit.post(`/v1/payments/${alicePayment}/${verb}`, {}, { token: other }),
+        'forbidden',
+      )
+  })
+
+  it('W2: a payer takes no settled money back, also not with the key that has paid', async () => {
+    const token = keys.alice
+    const paid = await kit.post('/v1/payments', { ...payment('alice'), amount: 700 }, { token })
+    const { id } = paid.body as { id: string }
+    const before = await kit.bank.merchant('shop')
+    expectProblem(await kit.post(`/v1/payments/${id}/refund`, {}, { token }), 'forbidden')
+    expect((await kit.bank.merchant('shop')).available).toBe(before.available)
+    const back = await kit.post(`/v1/payments/${id}/refund`, {}, { token: keys.shop })
+    expect(back.body).toMatchObject({ id, refunded: 700 })
   })
 
   it('W1: tells nobody whether what is not theirs exists', async () => {
