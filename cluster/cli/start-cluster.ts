@@ -5,6 +5,7 @@
  * S1. It says where it listens only when it is a member that serves what it was given.
  * S6. A worker that refuses to start says why, and tells its supervisor whether that passes by itself.
  * S2. Asked to end, it first gives its shards to others; what clients ask meanwhile is forwarded.
+ * S9. Who can't listen does not join: a node that comes and goes takes shards along each time.
  * S7. When it has said that it stopped it ends, whatever still waits for something in it.
  */
 import cluster from 'node:cluster'
@@ -50,10 +51,18 @@ export async function startCluster(
   output: Output,
   interrupt: Interrupt,
 ): Promise<void> {
+  // The port of a supervisor's workers is the supervisor's.
+  if (cluster.isPrimary) await checkAddress(options)
   if (cluster.isPrimary && (options.processes ?? 1) > 1) await supervise(options, output, interrupt)
   else await serveNode(options, apiKeys, output, interrupt)
   await output.flushed()
   process.exit()
+}
+
+/** S9. @throws GatewayConfigError */
+async function checkAddress(options: ClusterStartOptions): Promise<void> {
+  const gateway = await import('../../transport/gateway/index.js')
+  await gateway.checkAddress(options)
 }
 
 async function supervise(
@@ -226,7 +235,7 @@ async function join(
   return node
 }
 
-/** Serves the HTTP API. @throws GatewayConfigError */
+/** Serves the HTTP API; a node that can't leaves as one that was asked to. @throws GatewayConfigError */
 async function listen(
   node: ClusterNode,
   auditor: OfficeAuditor,
@@ -242,7 +251,8 @@ async function listen(
     auditor.start()
     return gateway
   } catch (error) {
-    node.stop()
+    await node.drain()
+    await node.leave()
     throw error
   }
 }

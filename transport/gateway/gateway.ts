@@ -3,6 +3,7 @@
  * drain, close. What is asked and answered is in `routes/`, who may in `security/`.
  */
 import { readFileSync } from 'node:fs'
+import { listenError } from './address.js'
 import { batchOperation } from './batch/batch.js'
 import { GatewayMetrics } from './metrics/metrics.js'
 import type { GatewayContext, Operation } from './operation.js'
@@ -13,7 +14,6 @@ import { operatorOperations } from './routes/operators.js'
 import { openApiDocument } from './schemas/openapi.js'
 import { ApiKeys } from './security/api-keys.js'
 import { Gate } from './security/gate.js'
-import { GatewayConfigError } from './security/gateway-config-error.js'
 import { makeServer } from './server.js'
 
 /** A gateway that can be started once. */
@@ -86,20 +86,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       return closing
     },
   }
-}
-
-function listenError(error: unknown, host: string, port: number): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  if (code === 'EADDRINUSE') {
-    return new GatewayConfigError(
-      'address_in_use',
-      `Port ${port} of ${host} is in use by another process; choose another port.`,
-    )
-  }
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return new GatewayConfigError('invalid_options', `${host}:${port} can't be listened on here.`)
-  }
-  return error
 }
 
 /** The package's version, from the nearest package.json: two folders up in source, three in `dist`. */

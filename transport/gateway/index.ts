@@ -1,4 +1,5 @@
 /** The payment domain over HTTP: `suanpan/gateway`. */
+export { checkAddress } from './address.js'
 export { createGateway } from './gateway.js'
 export { auditMetrics } from './metrics/audit-metrics.js'
 export { quarantinedMetric, runtimeOps, shardMetrics } from './ops-view.js'

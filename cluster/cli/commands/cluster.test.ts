@@ -87,6 +87,21 @@ describe('a cluster, steered from the command line', () => {
     },
   )
 
+  it.each([['one node', []] as const, ['two under a supervisor', ['--processes', '2']] as const])(
+    'S9: on a port that is taken, %s does not join',
+    async (_, words) => {
+      const { port } = new URL(cluster.urls[0]!)
+      const taken = ['start', '--port', port, '--node', 'late', '--allow-unsafe-durability']
+      const ended = await suanpan(...taken, ...words)
+      expect(ended.code).toBe(1)
+      expect(ended.stderr).toContain('(address_in_use)')
+      expect(ended.stderr).not.toContain('worker_started')
+      // The dead are shown too.
+      const nodes = await json<Nodes>('nodes')
+      expect(nodes.filter(({ name }) => name.startsWith('late'))).toEqual([])
+    },
+  )
+
   it('keeps settings, with the history of who changed what', async () => {
     await json('config', 'set', 'rebalance.moves_max', '2')
     const [now] = await json<{ value: unknown }[]>('config', 'get', 'rebalance.moves_max')
@@ -119,6 +134,7 @@ describe('a cluster, steered from the command line', () => {
     [['start', '--processes', '3'], 'usage', 2],
     // The workers are called NAME-1 and NAME-2.
     [['start', '--nats', 'nats://127.0.0.1:1', '--processes', '2', '--node', long], 'usage', 2],
+    [['start', '--nats', 'nats://127.0.0.1:1', '--shards', '4097'], 'usage', 2],
     [['nodes', '--cluster', 'another'], 'unknown_cluster', 1],
     [['config', 'get', '--cluster', 'another'], 'unknown_cluster', 1],
   ] as const)('refuses %s by code, in a sentence', async (words, code, exit) => {
