@@ -9,6 +9,7 @@
 import { OpenRefused, type Env } from '../../runtime/index.js'
 import { NatsRefused, NatsUnreachable, type KeyBucket, type Nats } from '../../transport/index.js'
 import { pause } from '../membership/within.js'
+import { checkShardCount, clusterShardsMax } from '../placement/shard-map.js'
 import { turnSettings, type TurnSettings } from './turn-settings.js'
 
 export interface ClusterIdentity {
@@ -67,7 +68,7 @@ export async function clusterBucket(
 /**
  * Reads what a cluster is, or writes it.
  * @param given what this node was started with
- * @throws what {@link clusterIdentity} and {@link turnSettings} throw
+ * @throws what {@link clusterIdentity} and {@link turnSettings} throw; RangeError when no cluster can be so
  */
 export async function clusterFacts(
   env: Env,
@@ -75,6 +76,8 @@ export async function clusterFacts(
   bucket: KeyBucket,
   given: { readonly shards?: number; readonly settings?: TurnSettings },
 ): Promise<ClusterFacts> {
+  // What is written stands for the life of the cluster.
+  if (given.shards !== undefined) checkShardCount(given.shards)
   const identity = await clusterIdentity(env, place, bucket, given.shards)
   return { ...identity, settings: await turnSettings(bucket, given.settings) }
 }
@@ -141,6 +144,12 @@ function checked(value: Uint8Array, shards: number | undefined): ClusterIdentity
     throw new OpenRefused(
       'newer_format',
       `The cluster has format ${identity.format}; this program knows 1. Install the newer program.`,
+    )
+  }
+  if (identity.shards > clusterShardsMax) {
+    throw new OpenRefused(
+      'shards_differ',
+      `The cluster was made for ${identity.shards} shards, and no cluster has more than ${clusterShardsMax}: it has never served anything. Give it another name.`,
     )
   }
   if (shards === undefined || shards === identity.shards) return identity

@@ -63,11 +63,15 @@ const nowhere: ShardPlace = {
   pinned: false,
 }
 
+/** @throws RangeError when no cluster can have so many shards */
+export function checkShardCount(shards: number): void {
+  if (isWhole(shards, 1, clusterShardsMax)) return
+  throw new RangeError(`A cluster has 1 to ${clusterShardsMax} shards, not ${String(shards)}.`)
+}
+
 /** The first map of a cluster: nobody owns anything. */
 export function emptyMap(shards: number, term: number, format = 1): ShardMap {
-  if (!isWhole(shards, 1, clusterShardsMax)) {
-    throw new RangeError(`A cluster has 1 to ${clusterShardsMax} shards, not ${String(shards)}.`)
-  }
+  checkShardCount(shards)
   return {
     version: 1,
     term,

@@ -26,6 +26,7 @@ import {
   timeZoneOption,
   whole,
 } from '../options.js'
+import { clusterShardsMax } from '../../placement/shard-map.js'
 import { Output } from '../output.js'
 import { nodeName, nodeNameLettersMax, withNats } from '../nats-options.js'
 import { CommandFailed, wrongUsage } from '../problem.js'
@@ -137,6 +138,9 @@ function checkTogether(options: StartOptions): void {
     throw wrongUsage(`--${name} ${hint}.`)
   }
   checkWorkerNames(node, processes)
+  const { shards = 1 } = options
+  if (clustered && shards > clusterShardsMax)
+    throw wrongUsage(`--shards: a cluster has at most ${clusterShardsMax} shards.`)
 }
 
 /** The nodes of a supervisor are called after it: the longest of their names must be one. @throws CommandFailed usage */

@@ -1,0 +1,39 @@
+import { beforeEach, expect, it } from 'vitest'
+import { Random } from '../../runtime/simulation/index.js'
+import type { KeyBucket, Nats } from '../../transport/index.js'
+import { bucketName, Process, SimulatedCluster } from '../membership/testing/simulated-cluster.js'
+import { clusterFacts } from './identity.js'
+
+let cluster: SimulatedCluster
+let process: Process
+let nats: Nats
+let bucket: KeyBucket
+
+beforeEach(async () => {
+  cluster = new SimulatedCluster(1)
+  process = new Process(cluster.kernel, new Random(1, 'founder'))
+  nats = cluster.service.connect(process)
+  bucket = await cluster.soon(nats.bucket(bucketName, { replicas: 3 }))
+})
+
+const facts = (given: { shards?: number }) =>
+  cluster.soon(clusterFacts(process.env, { nats, cluster: 'test' }, bucket, given))
+
+it.each([0, 4_097, 1.5])(
+  'no cluster of %d shards is founded, and its name can be used',
+  async (shards) => {
+    await expect(facts({ shards })).rejects.toThrow('1 to 4096 shards')
+    expect(await cluster.soon(bucket.get('identity'))).toBeUndefined()
+    expect(await facts({ shards: 4_096 })).toMatchObject({ shards: 4_096 })
+    await expect(facts({ shards: 64 })).rejects.toMatchObject({ code: 'shards_differ' })
+  },
+)
+
+it('one that was founded so by an earlier release is refused, and does not hang', async () => {
+  const identity = { format: 1, shards: 5_000, secret: '00' }
+  await cluster.soon(bucket.put('identity', Buffer.from(JSON.stringify(identity)), 0))
+  await expect(facts({})).rejects.toMatchObject({
+    code: 'shards_differ',
+    message: expect.stringContaining('5000 shards') as string,
+  })
+})
