@@ -107,6 +107,12 @@ const box = defineActor({
       turn.after(input.ms, 'put', { thing: 'late' })
       return 0
     },
+    sendNothing(turn, input: { then: boolean }) {
+      turn.emit('put', { thing: 'before it' })
+      const to = addressOf<Record<string, (given: unknown) => void>>('box', 'other')
+      if (input.then) turn.send(to, 'put', { thing: 1 }, { then: '' })
+      else turn.send(to, '', { thing: 1 })
+    },
     refuseWithout: (turn) => turn.refuse(undefined as unknown as string, 'No code.'),
     putInVain(turn, input: { thing: unknown }) {
       turn.emit('put', input)
@@ -276,6 +282,15 @@ describe('a handler', () => {
     await expect(strange.catchOdd({ name })).rejects.toMatchObject({ code: 'actor_failed' })
     expect(await strange.put({ thing: 'fine' })).toBe(1)
   })
+
+  it.each([true, false])(
+    'that sends no command, or wants the answer by none (%j), fails',
+    async (then) => {
+      const strange = runtime.actor(box, 'strange')
+      await expect(strange.sendNothing({ then })).rejects.toMatchObject({ code: 'actor_failed' })
+      expect(await strange.fills()).toBe(0)
+    },
+  )
 
   it('that refuses without a code fails', async () => {
     const refusing = runtime.actor(box, 'strange').refuseWithout(undefined)

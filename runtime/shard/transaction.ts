@@ -337,6 +337,8 @@ class TurnContext implements Turn<unknown> {
     options?: SendOptions,
   ): void {
     const { part, activation } = this
+    // Between shards no command means that their totals are compared, and no actor sees it.
+    if (command === '' || options?.then === '') throw new TypeError('a message has a command')
     const message = new Message(part.state.shard, this.tx.shardOf(address), address, command, input)
     if (options !== undefined) {
       message.then = options.then
