@@ -97,3 +97,20 @@ it('finds an actor whose events are not pure', async () => {
   const result = await runCampaign({ workload: leakyWorkload, from: 1, seeds: 5 })
   expect(result.failures.length).toBeGreaterThan(0)
 })
+
+const hooks = ['invoked', 'completed', 'committed', 'recovered', 'finished'] as const
+it.each(hooks)('an oracle whose hook "%s" throws fails its seed, and no more', async (hook) => {
+  const throws = () => {
+    throw new Error('a bug of the oracle')
+  }
+  const rejects = () => Promise.reject(new Error('nobody waits for this'))
+  for (const broken of hook === 'completed' ? [throws, rejects] : [throws]) {
+    const oracle = { name: 'bad', create: () => ({ name: 'bad', [hook]: broken }) }
+    const scope = { workload: registers, oracles: [oracle], short: true }
+    const result = await runCampaign({ ...scope, from: 1, seeds: 1 })
+    expect(result.failures).toHaveLength(1)
+    expect(result.failures[0]).toMatchObject({ seed: 1 })
+    expect(result.failures[0]!.violations).toHaveLength(1)
+    expect(result.failures[0]!.violations[0]).toContain(`"bad" failed in its hook ${hook}: `)
+  }
+})

@@ -10,6 +10,7 @@ import { KeyedHash } from '../messaging/keyed-hash.js'
 import { Clients } from './clients.js'
 import { damageKinds, tryDamage, type DamageKind } from './damage.js'
 import type { FaultKind } from './faults.js'
+import { guardedOracle } from './guarded-oracle.js'
 import { History, type WrittenFrame } from './history.js'
 import type { SimulatedNode } from './node.js'
 import type { Oracle, OracleFactory } from './oracle.js'
@@ -98,7 +99,9 @@ class Run {
     const sometimes = (name: string): void => this.sometimes(name)
     const { passingRefusals = new Set<string>() } = options.workload
     const scope = { seed, shards: plan.shards, passingRefusals, violation, sometimes }
-    this.oracles = [...runtimeOracles, ...(options.oracles ?? [])].map((o) => o.create(scope))
+    this.oracles = [...runtimeOracles, ...(options.oracles ?? [])].map((o) =>
+      guardedOracle(o, scope),
+    )
     const { shards, keyRetentionMs } = plan
     const onFrame = (frame: WrittenFrame): void => this.committed(frame)
     const { kinds } = this

@@ -5,6 +5,7 @@
 import type { ShardStatus, SilentPair } from '../actor/client.js'
 import { Kinds } from '../actor/kinds.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
+import { guardedOracle } from './guarded-oracle.js'
 import type { WrittenFrame } from './history.js'
 import type { SimulatedNatsService } from './nats/service.js'
 import type { Oracle, OracleFactory } from './oracle.js'
@@ -45,7 +46,7 @@ export class StreamJudge {
     this.kinds = new Kinds(workload.actors)
     const { passingRefusals = new Set<string>() } = workload
     const scope = { seed, shards, passingRefusals, violation, sometimes }
-    this.oracles = [...runtimeOracles, ...oracles].map((oracle) => oracle.create(scope))
+    this.oracles = [...runtimeOracles, ...oracles].map((oracle) => guardedOracle(oracle, scope))
     this.history = new StreamHistory({
       ...options,
       kinds: this.kinds,
