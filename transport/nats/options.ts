@@ -2,6 +2,7 @@
  * How to reach NATS and who to be there: options in the operator's words, made into those of the client.
  *
  * C1. A file that can't be read, or holds something else, is said by name before anything is connected.
+ * C19. Files are read for every connection anew.
  * C13. Who asks for TLS, by a file or by an address that begins with `tls:`, never speaks in plain text:
  *      whoever sits between could else take the login.
  */
@@ -110,15 +111,17 @@ function authenticatorOf(options: NatsOptions): Authenticator | undefined {
     )
   }
   if (credentialsFile !== undefined) {
-    const credentials = fileOf('credentials', credentialsFile)
-    const [, seed = ''] = seedInCredentials.exec(credentials.toString()) ?? []
-    checkSeed('credentials', credentialsFile, seed)
-    return credsAuthenticator(credentials)
+    const credentials = new RenewedFile('credentials', credentialsFile, options, (content) => {
+      const [, seed = ''] = seedInCredentials.exec(content) ?? []
+      checkSeed('credentials', credentialsFile, seed)
+    })
+    return credsAuthenticator(() => utf8.encode(credentials.read()))
   }
   if (nkeySeedFile === undefined) return undefined
-  const seed = fileOf('nkey seed', nkeySeedFile).toString().trim()
-  checkSeed('nkey seed', nkeySeedFile, seed)
-  return nkeyAuthenticator(utf8.encode(seed))
+  const seed = new RenewedFile('nkey seed', nkeySeedFile, options, (content) => {
+    checkSeed('nkey seed', nkeySeedFile, content.trim())
+  })
+  return nkeyAuthenticator(() => utf8.encode(seed.read().trim()))
 }
 
 /** What `nsc` writes: a JWT, and after it the seed that signs for it. */
@@ -139,17 +142,73 @@ function checkSeed(what: string, path: string, seed: string): void {
 }
 
 /** @returns undefined when the servers may decide whether there is TLS */
-function tlsOf({ tls: files, servers }: NatsOptions): TlsOptions | undefined {
+function tlsOf(options: NatsOptions): TlsOptions | undefined {
+  const { tls: files, servers } = options
   if (files === undefined) return servers.some((one) => /^tls:/i.test(one)) ? {} : undefined
   const { caFile, certFile, keyFile, handshakeFirst } = files
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new NatsRefused('nats_options', 'A TLS certificate and its key go together; name both.')
   }
-  return {
-    handshakeFirst: handshakeFirst === true,
-    ...(caFile === undefined ? {} : { ca: fileOf('TLS authority', caFile).toString() }),
-    ...(certFile === undefined ? {} : { cert: fileOf('TLS certificate', certFile).toString() }),
-    ...(keyFile === undefined ? {} : { key: fileOf('TLS key', keyFile).toString() }),
+  const tls: TlsOptions = { handshakeFirst: handshakeFirst === true }
+  const named = [
+    ['ca', 'TLS authority', caFile],
+    ['cert', 'TLS certificate', certFile],
+    ['key', 'TLS key', keyFile],
+  ] as const
+  for (const [name, what, path] of named) {
+    if (path === undefined) continue
+    const file = new RenewedFile(what, path, options)
+    // The client looks at them for every connection it makes.
+    Object.defineProperty(tls, name, { enumerable: true, get: () => file.read() })
+  }
+  return tls
+}
+
+/**
+ * C19. A file that is read again for every connection: certificates and logins are renewed while a node runs.
+ *      One that is unfit then is told of, and what it held before is used.
+ */
+class RenewedFile {
+  private readonly what: string
+  private readonly path: string
+  private readonly options: NatsOptions
+  private readonly check: (content: string) => void
+  private content: string
+  private told = false
+
+  /** @throws NatsRefused nats_options */
+  constructor(
+    what: string,
+    path: string,
+    options: NatsOptions,
+    check: (content: string) => void = () => undefined,
+  ) {
+    this.what = what
+    this.path = path
+    this.options = options
+    this.check = check
+    this.content = this.readNow()
+  }
+
+  read(): string {
+    try {
+      this.content = this.readNow()
+      this.told = false
+    } catch (error) {
+      if (!this.told) {
+        const { message } = error as Error
+        this.options.onProblem?.(`${message} Until it is right, what it held before is used.`)
+      }
+      this.told = true
+    }
+    return this.content
+  }
+
+  /** @throws NatsRefused nats_options */
+  private readNow(): string {
+    const content = fileOf(this.what, this.path).toString()
+    this.check(content)
+    return content
   }
 }
 
