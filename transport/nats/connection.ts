@@ -3,6 +3,7 @@
  *
  * C2. Nothing is sent while the connection is down: the client would drop it silently. A request then
  *     fails at once, and those in flight fail when the loss is noticed, not at their time-out.
+ * C20. Why it stays down is found out and told (`outage.ts`).
  * C14. A login that is refused is said once the servers that were named have refused it.
  * C3. What waits in memory to be sent is bounded; beyond it the bus loses.
  * C18. What the bus can't send is lost, and told of once: whoever sends from a timer has nobody to throw to.
@@ -21,6 +22,7 @@ import {
   type Status,
   TimeoutError,
 } from '@nats-io/transport-node'
+import { Outage } from './outage.js'
 import { connectionOptions, requestTimeoutMsDefault, type NatsOptions } from './options.js'
 import { NatsRefused, NatsUnreachable } from './port.js'
 import { tlsTrouble, wantsCertificate } from './tls-trouble.js'
@@ -47,8 +49,15 @@ export class Connection {
   private unsentBytes = 0
   private flushing = false
   private toldOfLost = false
+  private readonly outage: Outage
 
-  constructor(client: NatsConnection, options: NatsOptions) {
+  /** @param whyNot tries to connect, and tells what hinders it */
+  constructor(
+    client: NatsConnection,
+    options: NatsOptions,
+    whyNot: () => Promise<Error | undefined>,
+  ) {
+    this.outage = new Outage({ whyNot, tell: (sentence) => this.problem(sentence) })
     this.client = client
     this.options = options
     this.requestTimeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault
@@ -134,6 +143,7 @@ export class Connection {
       clearTimeout(timer)
     }
     this.turn(false)
+    this.outage.stop()
     await this.client.close()
   }
 
@@ -156,6 +166,7 @@ export class Connection {
   private async follow(): Promise<void> {
     for await (const status of this.client.status()) this.see(status)
     this.turn(false)
+    this.outage.stop()
   }
 
   private see(status: Status): void {
@@ -170,7 +181,11 @@ export class Connection {
         this.turn(true)
         break
       case 'error':
-        if (!(status.error instanceof PermissionViolationError)) {
+        // A login that is refused is refused at every try: the outage tells of it once (C20).
+        if (
+          !(status.error instanceof PermissionViolationError) &&
+          (this.connected || !(status.error instanceof AuthorizationError))
+        ) {
           this.problem(`NATS says: ${status.error.message}.`)
         }
         break
@@ -181,7 +196,9 @@ export class Connection {
   private turn(connected: boolean): void {
     if (this.connected === connected) return
     this.connected = connected
-    if (!connected) {
+    if (connected) this.outage.end()
+    else {
+      this.outage.begin()
       for (const fail of [...this.inFlight]) fail(unreachable('a request', 'the connection broke'))
     }
     for (const listener of [...this.listeners]) listener(connected)
@@ -191,15 +208,25 @@ export class Connection {
 /** @throws NatsUnreachable, NatsRefused */
 export async function openConnection(options: NatsOptions): Promise<Connection> {
   const how = connectionOptions(options)
+  const { servers } = options
   try {
     if (options.onlyTheseServers !== true) await knock(how)
-    return new Connection(await connect(how), options)
+    const whyNot = (): Promise<Error | undefined> =>
+      knock(how).then(
+        () => undefined,
+        (error: unknown) => explained(servers, error),
+      )
+    return new Connection(await connect(how), options, whyNot)
   } catch (error) {
-    // The client's words for a server that hangs up before it says anything.
-    const hungUp = error instanceof Error && error.message.includes('undefined error')
-    if (hungUp || error instanceof TimeoutError) throw await errorOfSilence(options.servers, error)
-    throw errorOfConnecting(options.servers.join(', '), error)
+    throw await explained(servers, error)
   }
+}
+
+async function explained(servers: readonly string[], error: unknown): Promise<Error> {
+  // The client's words for a server that hangs up before it says anything.
+  const hungUp = error instanceof Error && error.message.includes('undefined error')
+  if (hungUp || error instanceof TimeoutError) return errorOfSilence(servers, error)
+  return errorOfConnecting(servers.join(', '), error)
 }
 
 /**

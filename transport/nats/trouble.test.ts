@@ -57,6 +57,20 @@ describe('C2: a connection that breaks', () => {
     await other.close()
   })
 
+  it('C20: says why it stays down, and when that is over', async () => {
+    const said: string[] = []
+    const other = await through({ onProblem: (sentence) => said.push(sentence) })
+    proxy.cut()
+    await until('the reason', () => said.length > 0)
+    proxy.mend()
+    await until('the connection', () => other.connected)
+    expect(said).toEqual([
+      expect.stringContaining('The connection stays down. NATS ') as string,
+      'NATS is reached again.',
+    ])
+    await other.close()
+  })
+
   it('a silent link leaves an append unknown; what it sent arrives when it speaks again', async () => {
     proxy.stall('toServer')
     expect(await log.append(bytes('late'), 0)).toMatchObject({ outcome: 'unknown' })
