@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GatewayKit } from '../testing/gateway-kit.js'
+import { bytesReadFrom } from '../testing/server-sockets.js'
 import { batchContentType } from './batch.js'
 
 let kit: GatewayKit
@@ -197,10 +198,17 @@ describe('the stream', () => {
       written++
       if (outgoing.write(`${chunk}\n`)) continue
       const drained = once(outgoing, 'drain').then(() => true)
-      const late = new Promise<false>((resolve) => setTimeout(resolve, 1_500, false))
-      blocked = !(await Promise.race([drained, late]))
+      // Slow is not blocked: that is where nothing at all is read any more.
+      for (let read = -1, goesOn = false; !goesOn && !blocked;) {
+        const before = read
+        read = outgoing.socket === null ? 0 : bytesReadFrom(outgoing.socket)
+        blocked = read > 0 && read === before
+        const late = new Promise<false>((resolve) => setTimeout(resolve, 1_500, false))
+        if (!blocked) goesOn = await Promise.race([drained, late])
+      }
     }
     expect(blocked).toBe(true)
+    expect(bytesReadFrom(outgoing.socket!)).toBeLessThan(written * chunk.length)
     outgoing.destroy()
     expect((await kit.get('/healthz')).status).toBe(200)
   })

@@ -6,6 +6,7 @@ import { Fault, Refused } from '../../../runtime/index.js'
 import { gatewayLimits } from '../limits.js'
 import { failingBank } from '../testing/failing-bank.js'
 import { GatewayKit } from '../testing/gateway-kit.js'
+import { bytesReadFrom } from '../testing/server-sockets.js'
 import { settledPayment } from '../testing/settled-payment.js'
 
 const pay = { payer: 'alice', payee: 'shop', amount: 5, currency: 'CNY' }
@@ -28,6 +29,7 @@ class Wire {
   readonly socket: Socket
   text = ''
   closed = false
+  private sent = 0
 
   constructor(kit: GatewayKit) {
     const { hostname, port } = new URL(kit.gateway.address)
@@ -37,11 +39,13 @@ class Wire {
     this.socket.on('close', () => (this.closed = true))
   }
 
-  /** Sends pieces one after the other, far enough apart to be read one by one. */
+  /** Sends pieces one after the other: each when the one before was read, so that none are read together. */
   async send(...pieces: string[]): Promise<void> {
     for (const piece of pieces) {
       this.socket.write(piece)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      this.sent += Buffer.byteLength(piece)
+      const isRead = (): boolean => this.closed || bytesReadFrom(this.socket) === this.sent
+      await expect.poll(isRead, { interval: 1 }).toBe(true)
     }
   }
 
