@@ -32,6 +32,7 @@ import type { RecoveryReport } from './journal/journal.js'
 import { limits } from './limits.js'
 import { replayFrame } from './shard/replay.js'
 import { ShardState } from './shard/shard-state.js'
+import { quarantinedOf } from './shard/shard-status.js'
 import { ActorView } from './shard/shard-view.js'
 import { listSnapshots, readSnapshot, snapshotFolder } from './snapshot/file-snapshots.js'
 import { SnapshotRestore } from './snapshot/snapshot-restore.js'
@@ -285,17 +286,7 @@ class ReadFolder implements InspectedFolder {
   }
 
   quarantined(): Promise<QuarantinedActor[]> {
-    return Promise.resolve(
-      this.states.flatMap((state) =>
-        state.quarantine.all().map(({ address, since, reason, waiting }) => ({
-          address,
-          shard: state.shard,
-          since,
-          reason,
-          parkedMessages: waiting.length,
-        })),
-      ),
-    )
+    return Promise.resolve(this.states.flatMap(quarantinedOf))
   }
 
   release(): Promise<void> {

@@ -21,6 +21,8 @@ export const limits = {
   openFrameBytesOnFile: 8 * 1024 * 1024,
   /** Bytes of a batch to another node: a few fit what NATS carries in one message. */
   nodeBatchBytes: 256 * 1024,
+  /** MiB of the young generation of a thread: batches of short-lived objects fit, so few are promoted. */
+  youngGenerationMb: 192,
   /** Turns a thread runs before it lets I/O callbacks in. */
   sliceTurnsMax: 2_048,
   /**

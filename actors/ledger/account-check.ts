@@ -8,8 +8,8 @@
 import type { Address, RuntimeClient } from '../../runtime/index.js'
 import type { AccountView, AuditView } from '../bank.js'
 
-/** Newest entries of an account that are recomputed. */
-const recountEntries = 100_000
+/** Newest entries of an account that are recomputed offline. */
+const entriesOfVerify = 100_000
 const findingsMax = 100
 
 export interface AccountsCheck {
@@ -38,7 +38,7 @@ export async function checkAccounts(
     if (account.available < 0) {
       findings.push(`${address} is ${-account.available} ${account.currency} below its floor.`)
     }
-    const recount = await runtime.query(address, 'recount', { entries: recountEntries })
+    const recount = await runtime.query(address, 'recount', { entries: entriesOfVerify })
     if (typeof recount === 'string' && recount !== '') findings.push(recount)
     if (findings.length >= findingsMax) break
   }

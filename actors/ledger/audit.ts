@@ -22,8 +22,8 @@ export interface AuditOptions {
   readonly compareTimeoutMs: number
 }
 
-/** Newest entries of an account that are recomputed. */
-const recountEntries = 200
+/** Newest entries of an account that are recomputed while it serves. */
+const entriesOfAudit = 200
 
 type InFlight = AuditView['inFlight'][number]
 
@@ -254,7 +254,7 @@ async function recountFindings(
   accounts: readonly Address[],
 ): Promise<string[]> {
   const answers = await Promise.all(
-    accounts.map((address) => runtime.query(address, 'recount', { entries: recountEntries })),
+    accounts.map((address) => runtime.query(address, 'recount', { entries: entriesOfAudit })),
   )
   return answers.filter((answer): answer is string => typeof answer === 'string' && answer !== '')
 }

@@ -8,7 +8,7 @@ import { syncedDurability, type Outcome, type Plan, type Scenario } from '../har
 import { percent, withSuanpan } from './suanpan.js'
 
 /** The hand-written program as a lane, and what it left on disk. */
-export async function withLimit<T>(
+async function withLimit<T>(
   plan: Plan,
   run: (lane: Lane) => Promise<T>,
 ): Promise<{ readonly value: T; readonly integrity: Integrity }> {

@@ -88,7 +88,7 @@ export async function withCluster<T>(
 }
 
 /** `user@host`, for the record of who changed what. */
-export function whoAsks(): string {
+function whoAsks(): string {
   let user = 'unknown'
   try {
     user = userInfo().username

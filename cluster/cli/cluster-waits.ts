@@ -11,6 +11,7 @@
  *     time does.
  */
 import type { ClusterStatus, NodeStatus } from '../membership/control.js'
+import { meantAmong } from '../membership/member-view.js'
 import { CommandFailed, problemOf } from './problem.js'
 
 /** What answers for the cluster. */
@@ -38,8 +39,7 @@ const realPace: Pace = {
 /** The live node somebody means by an id or a name; undefined when it is none, or several. */
 export function nodeMeant({ nodes }: ClusterStatus, idOrName: string): NodeStatus | undefined {
   const alive = nodes.filter(({ state }) => state !== 'dead')
-  const named = alive.filter(({ name }) => name === idOrName)
-  return alive.find(({ id }) => id === idOrName) ?? (named.length === 1 ? named[0] : undefined)
+  return meantAmong(alive, idOrName)
 }
 
 /** The name of a node, and what is known when it has gone. */

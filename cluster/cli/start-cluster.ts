@@ -3,10 +3,10 @@
  * `--processes N`, a supervisor of N such processes behind one port.
  *
  * S1. It says where it listens only when it is a member that serves what it was given.
- * S6. A worker that refuses to start says why, and tells its supervisor whether that passes by itself.
  * S2. Asked to end, it first gives its shards to others; what clients ask meanwhile is forwarded.
- * S9. Who can't listen does not join: a node that comes and goes takes shards along each time.
+ * S6. A worker that refuses to start says why, and tells its supervisor whether that passes by itself.
  * S7. When it has said that it stopped it ends, whatever still waits for something in it.
+ * S9. Who can't listen does not join: a node that comes and goes takes shards along each time.
  */
 import cluster from 'node:cluster'
 import { payments, transitOf } from '../../actors/index.js'

@@ -37,9 +37,7 @@ export class MemberView {
 
   /** A member that is not dead, by its id or, when only one has it, by its name. */
   find(idOrName: string): Member | undefined {
-    const alive = this.alive()
-    const named = alive.filter(({ name }) => name === idOrName)
-    return alive.find(({ id }) => id === idOrName) ?? (named.length === 1 ? named[0] : undefined)
+    return meantAmong(this.alive(), idOrName)
   }
 
   alive(): Member[] {
@@ -55,7 +53,7 @@ export class MemberView {
     return this.seen.get(id)?.member.state === 'dead'
   }
 
-  /** The newest durable ordinal of a shard that anybody ever told of; 0 when nobody did. */
+  /** The newest durable ordinal of a shard that anybody ever told of, the dead too; 0 when nobody did. */
   ordinalOf(shard: number): number {
     const told = [...this.seen.values()].map(({ member }) => member.shards.get(shard)?.ordinal ?? 0)
     return Math.max(0, ...told)
@@ -81,6 +79,15 @@ export class MemberView {
     }
     for (const listener of [...this.listeners]) listener()
   }
+}
+
+/** The one somebody means by an id or, when only one has it, a name. */
+export function meantAmong<Node extends { readonly id: string; readonly name: string }>(
+  nodes: readonly Node[],
+  idOrName: string,
+): Node | undefined {
+  const named = nodes.filter(({ name }) => name === idOrName)
+  return nodes.find(({ id }) => id === idOrName) ?? (named.length === 1 ? named[0] : undefined)
 }
 
 export function isAlive(member: Member): boolean {

@@ -3,9 +3,9 @@
  * carries, watches the others, and learns when it has been declared dead.
  *
  * M1. An id lives once. Whoever lost theirs drops everything and joins under another.
+ * M2. The lease is over before the entry says so: `leave` gives it up first, and only then writes.
  * M3. Whose wall clock is more than a step (`clockStepMsMax`) off that of NATS does not join: shard time
  *     would leap when it takes a shard, and holds expire. What NATS stamped on the entry tells.
- * M2. The lease is over before the entry says so: `leave` gives it up first, and only then writes.
  */
 import { clockOff, OpenRefused, type Env } from '../../runtime/index.js'
 import { NatsRefused, type KeyBucket } from '../../transport/index.js'

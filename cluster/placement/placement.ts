@@ -4,10 +4,10 @@
  *
  * B1. Equal nodes end within one shard of each other, or as near as the weights of shards allow.
  * B2. Nothing moves that need not: a node that joins only takes, one that leaves only gives.
- * B4. Balance leaves pinned shards where they are, and evens out the others around them.
  * B3. A move must be worth it: what it evens out exceeds the shard by `slack`, so that noise in the
  *     load moves nothing. A plan is thought through to its end, where nothing is worth a move any more,
  *     and moves each shard once: none goes to and fro.
+ * B4. Balance leaves pinned shards where they are, and evens out the others around them.
  */
 import { scoreOf } from './rendezvous.js'
 

@@ -208,7 +208,7 @@ describe('what a node does about its shards', () => {
     }
     told('b', 70)
     told('c', 30)
-    expect([assignments.ordinalTold(1), assignments.ordinalTold(0)]).toEqual([70, 0])
+    expect([stage.view.ordinalOf(1), stage.view.ordinalOf(0)]).toEqual([70, 0])
   })
 
   it('knows who owns a shard', () => {

@@ -103,15 +103,6 @@ export class ShardAssignments {
     return owner === undefined ? undefined : this.membership.view.get(owner)
   }
 
-  /** The newest durable ordinal any owner ever told: a journal that ends before it has lost something. */
-  ordinalTold(shard: number): number {
-    let newest = 0
-    for (const { member } of this.membership.view.all.values()) {
-      newest = Math.max(newest, member.shards.get(shard)?.ordinal ?? 0)
-    }
-    return newest
-  }
-
   /** Whether this node may answer for a shard now (G1). */
   owns(shard: number): boolean {
     const role = this.roles.get(shard)

@@ -5,9 +5,9 @@
  * P2. A shard changes its owner in two ways only: its owner hands it over to one who is ready, or its
  *     owner is dead.
  * P3. One change makes one version; steps that change together are done all or not at all.
+ * P4. What is the coordinator's to do needs its term: one whose term has passed changes nothing.
  * P7. A pin is an operator's: it comes with their move, goes with the shard to its new owner, and ends
  *     with the next move, when the move is called off, and when the owner dies.
- * P4. What is the coordinator's to do needs its term: one whose term has passed changes nothing.
  */
 import { assertNever } from '../../runtime/index.js'
 import type { ShardMap, ShardPlace } from './shard-map.js'

@@ -10,8 +10,8 @@
 import { Deque } from '../shard/deque.js'
 import { Message, type MessageFields } from './message.js'
 
-/** Messages owed to one target. */
-class Lane {
+/** What is owed to one target. */
+class OwedTo {
   readonly target: number
   /** Owed messages, oldest first. */
   readonly queue = new Deque<Message>()
@@ -31,13 +31,13 @@ class Lane {
 }
 
 export class Outbox {
-  private readonly lanes: (Lane | undefined)[]
-  /** Lanes with messages in the open frame. */
-  private open: Lane[] = []
+  private readonly byTarget: (OwedTo | undefined)[]
+  /** Those with messages in the open frame. */
+  private open: OwedTo[] = []
   private owed = 0
 
   constructor(shards: number) {
-    this.lanes = new Array<Lane | undefined>(shards).fill(undefined)
+    this.byTarget = new Array<OwedTo | undefined>(shards).fill(undefined)
   }
 
   /** Messages not yet acknowledged. */
@@ -47,39 +47,39 @@ export class Outbox {
 
   /** Number the next message to a target will have. */
   nextNumber(target: number): number {
-    return (this.lanes[target]?.last ?? 0) + 1
+    return (this.byTarget[target]?.last ?? 0) + 1
   }
 
   lastNumber(target: number): number {
-    return this.lanes[target]?.last ?? 0
+    return this.byTarget[target]?.last ?? 0
   }
 
   acknowledgedNumber(target: number): number {
-    return this.lanes[target]?.acknowledged ?? 0
+    return this.byTarget[target]?.acknowledged ?? 0
   }
 
   /** Targets that were ever sent anything. */
   targets(): number[] {
-    return [...this.lanes.keys()].filter((target) => this.lanes[target] !== undefined)
+    return [...this.byTarget.keys()].filter((target) => this.byTarget[target] !== undefined)
   }
 
   push(message: Message, monotonic: number): void {
-    const lane = (this.lanes[message.target] ??= new Lane(message.target))
-    if (lane.queue.length === 0) lane.progressAt = monotonic
-    if (lane.cut === lane.last) this.open.push(lane)
-    lane.queue.push(message)
-    lane.last = message.number
+    const to = (this.byTarget[message.target] ??= new OwedTo(message.target))
+    if (to.queue.length === 0) to.progressAt = monotonic
+    if (to.cut === to.last) this.open.push(to)
+    to.queue.push(message)
+    to.last = message.number
     this.owed++
   }
 
   /** Counts a message that its target has applied already, in the same group. */
   passBy(message: Message): void {
-    const lane = (this.lanes[message.target] ??= new Lane(message.target))
+    const to = (this.byTarget[message.target] ??= new OwedTo(message.target))
     // It comes after all the others: their effects stand in this group, or in one before it.
-    if (lane.acknowledged < lane.last) this.forget(lane, lane.last)
-    if (lane.cut === lane.last) lane.cut = message.number
-    lane.last = message.number
-    lane.acknowledged = message.number
+    if (to.acknowledged < to.last) this.forget(to, to.last)
+    if (to.cut === to.last) to.cut = message.number
+    to.last = message.number
+    to.acknowledged = message.number
   }
 
   /**
@@ -87,21 +87,21 @@ export class Outbox {
    * @returns true when the message is in the open frame here, so that nothing more has to be done
    */
   settle(target: number, number: number): boolean {
-    const lane = this.lanes[target]!
-    if (number <= lane.cut) return false
-    this.forget(lane, number)
+    const to = this.byTarget[target]!
+    if (number <= to.cut) return false
+    this.forget(to, number)
     return true
   }
 
   /** Ends the open frame. @returns its messages that are still owed, by target in order */
   cutFrame(): Message[] {
     const messages: Message[] = []
-    for (const lane of this.open) {
-      const first = Math.max(lane.cut, lane.acknowledged) + 1
-      for (let number = first; number <= lane.last; number++) {
-        messages.push(lane.queue.at(number - lane.acknowledged - 1))
+    for (const to of this.open) {
+      const first = Math.max(to.cut, to.acknowledged) + 1
+      for (let number = first; number <= to.last; number++) {
+        messages.push(to.queue.at(number - to.acknowledged - 1))
       }
-      lane.cut = lane.last
+      to.cut = to.last
     }
     this.open = []
     return messages
@@ -109,12 +109,12 @@ export class Outbox {
 
   /** Messages up to a number are durable here: they may be sent, and sent again. */
   release(target: number, number: number): void {
-    this.lanes[target]!.released = number
+    this.byTarget[target]!.released = number
   }
 
   /** All messages are durable: they come from a recovered journal. */
   releaseAll(): void {
-    for (const lane of this.lanes) if (lane !== undefined) lane.released = lane.cut = lane.last
+    for (const to of this.byTarget) if (to !== undefined) to.released = to.cut = to.last
     this.open = []
   }
 
@@ -123,12 +123,12 @@ export class Outbox {
    * @returns false when it has more than was ever sent: this journal has lost something
    */
   acknowledge(target: number, number: number, monotonic: number): boolean {
-    const lane = this.lanes[target]
-    if (lane === undefined) return number === 0
-    if (number > lane.last) return false
-    if (number <= lane.acknowledged) return true
-    this.forget(lane, number)
-    lane.progressAt = monotonic
+    const to = this.byTarget[target]
+    if (to === undefined) return number === 0
+    if (number > to.last) return false
+    if (number <= to.acknowledged) return true
+    this.forget(to, number)
+    to.progressAt = monotonic
     return true
   }
 
@@ -136,59 +136,59 @@ export class Outbox {
   overdue(before: number, atMost: number, monotonic: number): Message[] {
     const messages: Message[] = []
     if (this.owed === 0) return messages
-    for (const lane of this.lanes) {
-      if (lane === undefined || lane.queue.length === 0 || lane.progressAt > before) continue
-      lane.progressAt = monotonic
-      for (const message of sendable(lane, atMost)) messages.push(message)
+    for (const to of this.byTarget) {
+      if (to === undefined || to.queue.length === 0 || to.progressAt > before) continue
+      to.progressAt = monotonic
+      for (const message of sendable(to, atMost)) messages.push(message)
     }
     return messages
   }
 
   /** What is owed to one target and may be sent now. */
   owedTo(target: number, atMost: number, monotonic: number): Message[] {
-    const lane = this.lanes[target]
-    if (lane === undefined) return []
-    lane.progressAt = monotonic
-    return sendable(lane, atMost)
+    const to = this.byTarget[target]
+    if (to === undefined) return []
+    to.progressAt = monotonic
+    return sendable(to, atMost)
   }
 
   /** All owed messages and the numbers reached, as plain data for a snapshot. */
   dump(): OutboxDump {
     const lanes: [number, number, number][] = []
     const messages: MessageFields[] = []
-    this.lanes.forEach((lane, target) => {
-      if (lane === undefined) return
-      lanes.push([target, lane.last, lane.acknowledged])
-      for (let i = 0; i < lane.queue.length; i++) messages.push(lane.queue.at(i).fields)
+    this.byTarget.forEach((to, target) => {
+      if (to === undefined) return
+      lanes.push([target, to.last, to.acknowledged])
+      for (let i = 0; i < to.queue.length; i++) messages.push(to.queue.at(i).fields)
     })
     return { lanes, messages }
   }
 
   /** Puts a dump in the place of whatever is here. */
   restore(dump: OutboxDump): void {
-    this.lanes.fill(undefined)
+    this.byTarget.fill(undefined)
     this.open = []
     this.owed = 0
     for (const message of dump.messages) this.push(Message.restored(message), 0)
     for (const [target, last, acknowledged] of dump.lanes) {
-      const lane = (this.lanes[target] ??= new Lane(target))
-      lane.last = last
-      lane.acknowledged = acknowledged
+      const to = (this.byTarget[target] ??= new OwedTo(target))
+      to.last = last
+      to.acknowledged = acknowledged
     }
   }
 
-  private forget(lane: Lane, number: number): void {
-    this.owed -= number - lane.acknowledged
-    for (; lane.acknowledged < number; lane.acknowledged++) lane.queue.shift()
+  private forget(to: OwedTo, number: number): void {
+    this.owed -= number - to.acknowledged
+    for (; to.acknowledged < number; to.acknowledged++) to.queue.shift()
   }
 }
 
 /** The oldest owed messages that are durable here. */
-function sendable(lane: Lane, atMost: number): Message[] {
+function sendable(to: OwedTo, atMost: number): Message[] {
   const messages: Message[] = []
-  for (let i = 0; i < lane.queue.length && i < atMost; i++) {
-    const message = lane.queue.at(i)
-    if (message.number > lane.released) break
+  for (let i = 0; i < to.queue.length && i < atMost; i++) {
+    const message = to.queue.at(i)
+    if (message.number > to.released) break
     messages.push(message)
   }
   return messages

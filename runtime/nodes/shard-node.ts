@@ -47,7 +47,6 @@ export const sampleEvery = 64
 interface Served {
   readonly lane: Lane
   readonly snapshotter: Snapshotter
-  readonly epoch: number
   readonly abandon: () => void
   /** Its end in good order, once that has begun. */
   handedOver?: Promise<boolean>
@@ -133,11 +132,6 @@ export class ShardNode {
     return this.served.has(shard)
   }
 
-  /** Epoch under which a shard is served here; undefined when it is not. */
-  epochOf(shard: number): number | undefined {
-    return this.served.get(shard)?.epoch
-  }
-
   shardOf(address: Address): number {
     return this.kinds.shardOf(address, this.options.shards)
   }
@@ -190,7 +184,7 @@ export class ShardNode {
         this.links.report('snapshot_failed', { shard, error })
       },
     })
-    this.served.set(shard, { lane, snapshotter, epoch, abandon })
+    this.served.set(shard, { lane, snapshotter, abandon })
     this.host.begin(lane)
     this.links.opened(shard)
     this.links.report('shard_opened', {

@@ -54,11 +54,6 @@ export class DurableTimers {
     return first !== undefined && first.due <= time ? first : undefined
   }
 
-  /** Due time of the next timer. */
-  get nextDue(): number | undefined {
-    return this.peek()?.due
-  }
-
   all(): DurableTimer[] {
     return [...this.pending.values()].sort((a, b) => a.id - b.id)
   }

@@ -1,6 +1,7 @@
 /** How a shard is, as plain data for operators and audits. */
 import type { QuarantinedActor, ShardStatus } from '../actor/client.js'
 import type { Shard } from './shard.js'
+import type { ShardState } from './shard-state.js'
 
 /** @param tally whether to copy the shard's tally, which may be large */
 export function statusOf(
@@ -26,7 +27,7 @@ export function statusOf(
 }
 
 /** Actors of a shard that are set aside. */
-export function quarantinedOf({ state }: Shard): QuarantinedActor[] {
+export function quarantinedOf(state: ShardState): QuarantinedActor[] {
   return state.quarantine.all().map((entry) => ({
     address: entry.address,
     shard: state.shard,

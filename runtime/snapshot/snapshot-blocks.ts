@@ -3,9 +3,9 @@
  *
  * N1. The cut is taken at once, between two frames; the blocks are made from it little by little
  *     while the shard goes on. States are immutable, so nothing is copied but references.
- * N9. All actors are brought back to the packed store, as bytes: each is unpacked when it is asked for.
  * N2. A snapshot of a newer version of any kind, or of another format than is read, is refused by name,
  *     never read in part.
+ * N9. All actors are brought back to the packed store, as bytes: each is unpacked when it is asked for.
  * N10. An increment has all that is small, and of actors, history and keys what came since the mark of the
  *     snapshot it follows. Records and rows are only ever appended, so that is what stands behind the mark;
  *     actors in memory tell by the time of their last turn. It gives what a whole one would.

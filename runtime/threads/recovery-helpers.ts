@@ -3,6 +3,7 @@
  * end when they have given their states to it.
  */
 import { Worker } from 'node:worker_threads'
+import { limits } from '../limits.js'
 import type { MovedState } from '../snapshot/moved-state.js'
 import type { PassedOver, RecoveryScope } from './recover-shards.js'
 import { RecoveryBoard } from './recovery-board.js'
@@ -44,8 +45,6 @@ const turnsMin = 100_000
 const helpersMax = 3
 /** The board holds one cursor per pair of shards; with more shards it would outgrow a few megabytes. */
 const shardsMax = 1_024
-/** Young generation of a helper: as of a shard thread. */
-const youngGenerationMb = 192
 
 /** @returns how many threads may help each shard thread */
 export function helpersFor(cores: number, threads: number, scope: RecoveryScope): number {
@@ -63,7 +62,7 @@ export function startHelpers(count: number, module: string, scope: RecoveryScope
       new Worker(new URL('./recovery-worker.js', import.meta.url), {
         name: `suanpan-recovery-${scope.thread}-${number}`,
         workerData: { module, scope, board } satisfies HelperData,
-        resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+        resourceLimits: { maxYoungGenerationSizeMb: limits.youngGenerationMb },
       }),
   )
   const results = workers.map(resultOf)

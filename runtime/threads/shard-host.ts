@@ -193,7 +193,7 @@ export class ShardHost {
   }
 
   quarantined(): QuarantinedActor[] {
-    return this.shards.flatMap(quarantinedOf)
+    return this.shards.flatMap(({ state }) => quarantinedOf(state))
   }
 
   /** @returns false when a waiting command failed again */

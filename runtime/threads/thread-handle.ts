@@ -5,6 +5,7 @@ import { Worker, type MessagePort } from 'node:worker_threads'
 import type { ActorModule } from '../actor/define-actor.js'
 import type { Env } from '../env/env.js'
 import { Fault } from '../errors.js'
+import { limits } from '../limits.js'
 import type { Link } from '../../transport/index.js'
 import { ShardThread, type ShardThreadPorts } from './shard-thread.js'
 import { rebuildError } from './thread-error.js'
@@ -53,9 +54,6 @@ export async function openInline(
   return { order: (order) => thread.obey(order), stop: () => thread.stop() }
 }
 
-/** Young generation of a shard thread: batches of short-lived objects fit, so few are promoted. */
-const youngGenerationMb = 192
-
 /**
  * A shard thread that is a worker. It loads its code from the moment it is made; which shards it runs it
  * is told later, once that is known.
@@ -78,7 +76,7 @@ export class ShardWorker implements ThreadHandle {
     const worker = new Worker(new URL('./shard-worker.js', import.meta.url), {
       name: `suanpan-shards-${thread}`,
       workerData: { module } satisfies WorkerData,
-      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+      resourceLimits: { maxYoungGenerationSizeMb: limits.youngGenerationMb },
     })
     this.worker = worker
     this.opened = new Promise((resolve, reject) => {

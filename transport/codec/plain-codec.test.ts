@@ -3,11 +3,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openRow, RowWriter } from './codec.js'
 import { assertPlainBeside } from './plain-check.js'
-import { readPlain } from './plain-reader.js'
+import { PlainReader } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
 
 const writer = new PlainWriter()
+
+function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[])[]): unknown {
+  return new PlainReader(bytes, shapes).value()
+}
 
 /** Plain data as actors use it: no functions, no `__proto__`. */
 const plain = fc.letrec((tie) => ({

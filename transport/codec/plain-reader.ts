@@ -1,11 +1,6 @@
 /** Reads the compact form of plain data that `plain-writer.ts` describes. */
 import { rememberedCharactersMin, rememberedMax } from './plain-writer.js'
 
-/** Reads what a plain writer wrote. @throws RangeError when the bytes are not whole */
-export function readPlain(bytes: Uint8Array, shapes: readonly (readonly string[])[]): unknown {
-  return new PlainReader(bytes, shapes).value()
-}
-
 /** Short strings read lately, by hash: a bounded memo of a pure function. */
 const knownStrings = 1_024
 const knownCharactersMax = 12

@@ -11,10 +11,10 @@
  *   0x80…0xdf integer 0…95       0xe0…0xff ASCII string of 0…31
  *
  * C3. What is read equals what was written: same types, same order of fields, −0 and NaN included.
+ * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
  * C6. A stretch of a row ({@link PlainWriter.stretch}) writes a string once: the names of a few actors and
  *     things come again and again in one turn. Only the first few are remembered, by a rule both sides
  *     follow, and none outside of stretches.
- * C4. Shapes are bounded: objects beyond the bound carry their names themselves.
  * What is no plain data is refused (C7, `plain-rules.ts`).
  */
 import { assertNothingElse, assertText } from './plain-rules.js'

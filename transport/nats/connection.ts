@@ -3,10 +3,10 @@
  *
  * C2. Nothing is sent while the connection is down: the client would drop it silently. A request then
  *     fails at once, and those in flight fail when the loss is noticed, not at their time-out.
- * C20. Why it stays down is found out and told (`outage.ts`).
- * C14. A login that is refused is said once the servers that were named have refused it.
  * C3. What waits in memory to be sent is bounded; beyond it the bus loses.
+ * C14. A login that is refused is said once the servers that were named have refused it.
  * C18. What the bus can't send is lost, and told of once: whoever sends from a timer has nobody to throw to.
+ * C20. Why it stays down is found out and told (`outage.ts`).
  */
 import {
   AuthorizationError,

@@ -8,16 +8,17 @@ export const deliveryMutants: readonly Mutant[] = [
     name: 'never_resent',
     breaks: 'A message the wire lost is never sent again.',
     file: 'runtime/messaging/outbox.ts',
-    find: 'lane.queue.length === 0 || lane.progressAt > before) continue',
-    replace: 'lane.queue.length === 0 || before !== Infinity) continue',
+    find: 'to.queue.length === 0 || to.progressAt > before) continue',
+    replace: 'to.queue.length === 0 || before !== Infinity) continue',
     oracle: 'convergence',
   },
   {
     name: 'outbox_trimmed_early',
     breaks: 'The outbox forgets a message when it is sent instead of when it is acknowledged.',
     file: 'runtime/messaging/outbox.ts',
-    find: '    this.lanes[target]!.released = number\n',
-    replace: '    this.lanes[target]!.released = number\n    this.acknowledge(target, number, 0)\n',
+    find: '    this.byTarget[target]!.released = number\n',
+    replace:
+      '    this.byTarget[target]!.released = number\n    this.acknowledge(target, number, 0)\n',
     oracle: 'convergence',
   },
   {

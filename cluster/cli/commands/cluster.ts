@@ -123,7 +123,7 @@ async function run(
   await withCluster(words, (session) => action(session, output))
 }
 
-export function nodesTable(status: ClusterStatus): string {
+function nodesTable(status: ClusterStatus): string {
   const rows = status.nodes
     .toSorted((a, b) => a.name.localeCompare(b.name))
     .map(({ id, name, state, address, shards, silentMs }) => [

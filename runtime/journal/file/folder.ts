@@ -9,10 +9,10 @@
  *
  * A4. What the opener found is what counts: bytes a zombie adds to old segments later lie behind the
  *     adopted lengths.
- * A6. The manifest counts as it stands in the newest adoption record: the secret of key hashes must
- *     not change because a slow opener of a new folder put its own manifest there late.
  * A5. Only files of epochs before one's own are removed, oldest first, and only behind a look at the
  *     fence: a slow opener that was overtaken leaves its successor's files alone.
+ * A6. The manifest counts as it stands in the newest adoption record: the secret of key hashes must
+ *     not change because a slow opener of a new folder put its own manifest there late.
  */
 import { dirname, join } from 'node:path'
 import { assert } from '../../assert.js'

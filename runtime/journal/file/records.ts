@@ -128,7 +128,7 @@ export function encodeRecord(record: object): Buffer {
 }
 
 /** @returns undefined when the bytes are no whole record */
-export function decodeRecord(bytes: Buffer): AnyRecord | undefined {
+function decodeRecord(bytes: Buffer): AnyRecord | undefined {
   try {
     const { checksum: _, ...record } = JSON.parse(bytes.toString('utf8')) as AnyRecord & {
       checksum: string
@@ -162,7 +162,7 @@ export async function writeRecord(
 }
 
 /** All bytes of a small file; undefined when it does not exist. */
-export async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
+async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
   // Others may take away what was just listed: an opener that was refused removes its epoch's file.
   const file = await openIfThere(disk, path)
   if (file === undefined) return undefined
