@@ -5,7 +5,7 @@ import { StormCluster, stormShards, type StormNode } from '../../storm/storm-clu
 import { packageFile } from '../package-file.js'
 import { CliProcess, type Finished } from '../testing/cli-process.js'
 
-const [, today] = formatsRead
+const [oldest, today] = formatsRead
 const tomorrow = today + 1
 /** Makes a node one of the next release. */
 const nextRelease = { SUANPAN_TEST_FORMATS: `${today}-${tomorrow}` }
@@ -94,7 +94,7 @@ it('two releases work side by side until the upgrade is finalised, and an older 
 
   const old = await cluster.add()
   await expect(old.start()).rejects.toThrow(
-    `What the cluster writes has format ${tomorrow}; this program reads ${today}. Install the newer program.`,
+    `What the cluster writes has format ${tomorrow}; this program reads ${oldest} to ${today}. Install the newer program.`,
   )
   expect(old.said).toContain('newer_format')
   // What was written since is read back by those who know it.
