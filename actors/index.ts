@@ -11,6 +11,7 @@ export { OnlineAuditor } from './ledger/online-auditor.js'
 export { currencies, exponentOf, isCurrency } from './money/currency.js'
 export { amountMax, formatAmount, isAmount } from './money/minor-units.js'
 export { paymentCodes } from './refusals.js'
+export { memoCharactersRefused, requestLimits } from './request-limits.js'
 
 export type {
   AccountKind,

@@ -46,6 +46,8 @@ describe('wrong requests', () => {
       () => bank.pay({ ...pay, memo: '𝔪'.repeat(257) }),
     ],
     ['a memo with half a surrogate pair', () => bank.pay({ ...pay, memo: 'x\ud800y' })],
+    ['a memo with a control character', () => bank.pay({ ...pay, memo: 'x\u0007y' })],
+    ['a memo of two lines', () => bank.pay({ ...pay, memo: 'x\ny' })],
     ['a memo that is no text', () => bank.pay(odd({ ...pay, memo: 5 }))],
     ['an expiry of zero', () => bank.pay({ ...pay, capture: 'manual', expiresInSeconds: 0 })],
     ['an unknown capture', () => bank.pay(odd({ ...pay, capture: 'auto' }))],

@@ -10,30 +10,19 @@ import type { Leg, Limits, OpenAccount, Pay } from './bank.js'
 import { isCurrency } from './money/currency.js'
 import { isAmount } from './money/minor-units.js'
 import { partsOf } from './payment/derived-ids.js'
+import { memoCharactersRefused, requestLimits as limits } from './request-limits.js'
 import { paymentCodes, type PaymentCode } from './refusals.js'
-
-/** Legs of one transfer. */
-export const legsMax = 16
-/** Characters of a memo. */
-export const memoCharactersMax = 256
-/** Entries of one page of history, and how many when none are asked for. */
-export const historyEntriesMax = 1_000
-export const historyEntriesDefault = 100
-/** Of a hold when nothing else is asked for: 7 days. At most a year. */
-export const expiresInSecondsDefault = 7 * 24 * 60 * 60
-export const expiresInSecondsMax = 366 * 24 * 60 * 60
 
 /** Characters of ids by code. Checked in a loop: a regular expression takes several times as long. */
 const idCharacters = new Uint8Array(128)
 for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-') {
   idCharacters[character.charCodeAt(0)] = 1
 }
-const idCharactersMax = 128
 
 /** True when the text from a place on is an id. */
 function isIdFrom(text: string, from: number): boolean {
   const { length } = text
-  if (length <= from || length - from > idCharactersMax) return false
+  if (length <= from || length - from > limits.idCharactersMax) return false
   for (let i = from; i < length; i++) {
     const code = text.charCodeAt(i)
     if (code > 127 || idCharacters[code] === 0) return false
@@ -46,11 +35,9 @@ function isAddress(text: string): boolean {
   return text.startsWith('merchant/') && isIdFrom(text, 9)
 }
 
-const keyCharactersMax = 255
-
 function isKey(text: string): boolean {
   const { length } = text
-  if (length === 0 || length > keyCharactersMax) return false
+  if (length === 0 || length > limits.idempotencyKeyCharactersMax) return false
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i)
     if (code < 0x20 || code > 0x7e) return false
@@ -155,9 +142,9 @@ export function openInput(request: OpenAccount, kind: 'account' | 'merchant') {
 
 const limitFields = new Set(['perPayment', 'perDay'])
 
-export function limitsInput(limits: Limits): { perPayment: number; perDay: number } {
-  checkFields(limits, limitFields)
-  const { perPayment, perDay } = limits
+export function limitsInput(asked: Limits): { perPayment: number; perDay: number } {
+  checkFields(asked, limitFields)
+  const { perPayment, perDay } = asked
   return {
     perPayment: perPayment === undefined ? 0 : checkAmount(perPayment, 'perPayment'),
     perDay: perDay === undefined ? 0 : checkAmount(perDay, 'perDay'),
@@ -171,17 +158,17 @@ export function cashInput(request: { amount: number; currency: string }) {
   return { amount: checkAmount(request.amount), currency: checkCurrency(request.currency) }
 }
 
-/** Half of a surrogate pair: it has no UTF-8, so a journal could not give it back. */
-const loneSurrogate = /\p{Cs}/u
+const refusedInMemo = new RegExp(`[${memoCharactersRefused}]`, 'u')
 
 /** Characters are counted as people and JSON schemas do: one outside the first plane is one. */
 function isMemo(value: unknown): value is string {
   if (typeof value !== 'string') return false
   const { length } = value
   if (length === 0) return true
-  if (length > 2 * memoCharactersMax) return false
-  if (length > memoCharactersMax && Array.from(value).length > memoCharactersMax) return false
-  return !loneSurrogate.test(value)
+  if (length > 2 * limits.memoCharactersMax) return false
+  if (length > limits.memoCharactersMax && Array.from(value).length > limits.memoCharactersMax)
+    return false
+  return !refusedInMemo.test(value)
 }
 
 const payFields = new Set([
@@ -209,17 +196,19 @@ export function payInput(request: Pay, payer: Address): PayCommand {
   }
   const seconds =
     expiresInSeconds === undefined
-      ? expiresInSecondsDefault
-      : checkWhole(expiresInSeconds, 'expiresInSeconds', 1, expiresInSecondsMax)
+      ? limits.expiresInSecondsDefault
+      : checkWhole(expiresInSeconds, 'expiresInSeconds', 1, limits.expiresInSecondsMax)
   if (memo !== undefined && !isMemo(memo)) {
-    throw invalid(`memo must be a text of at most ${memoCharactersMax} characters.`)
+    throw invalid(
+      `memo must be a text of at most ${limits.memoCharactersMax} characters without control characters.`,
+    )
   }
   // Fields in the order of their names: what is to be hashed need not be sorted.
   return {
     amount: checkAmount(request.amount),
     currency: checkCurrency(request.currency),
     // An automatic payment has no hold to expire; what was asked for still tells two requests apart.
-    expiresInMs: manual || seconds !== expiresInSecondsDefault ? seconds * 1000 : 0,
+    expiresInMs: manual || seconds !== limits.expiresInSecondsDefault ? seconds * 1000 : 0,
     manual,
     memo: memo ?? '',
     payee,
@@ -260,8 +249,8 @@ const legFields = new Set(['payer', 'payee', 'amount', 'currency'])
 export function transferInput(request: { legs: readonly Leg[] }): { legs: readonly Leg[] } {
   checkFields(request, transferFields)
   const { legs } = request
-  if (!Array.isArray(legs) || legs.length < 1 || legs.length > legsMax) {
-    throw invalid(`legs must be a list of 1 to ${legsMax} legs.`)
+  if (!Array.isArray(legs) || legs.length < 1 || legs.length > limits.legsMax) {
+    throw invalid(`legs must be a list of 1 to ${limits.legsMax} legs.`)
   }
   // Not map: it would pass over holes.
   return { legs: Array.from(legs as readonly Leg[], legInput) }
@@ -288,8 +277,8 @@ export function historyInput(options: { limit?: number; before?: number }) {
   return {
     limit:
       limit === undefined
-        ? historyEntriesDefault
-        : checkWhole(limit, 'limit', 1, historyEntriesMax),
+        ? limits.historyEntriesDefault
+        : checkWhole(limit, 'limit', 1, limits.historyEntriesMax),
     ...(before === undefined
       ? {}
       : { before: checkWhole(before, 'before', 1, Number.MAX_SAFE_INTEGER) }),

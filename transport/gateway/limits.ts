@@ -2,8 +2,11 @@
  * Every bound of the gateway, with its reason; their relations are asserted when this is loaded.
  * Names are big-endian with the unit last.
  */
+import { amountMax, requestLimits } from '../../actors/index.js'
 
 export const gatewayLimits = {
+  // Whatever the bank takes: the same at every door to it.
+  ...requestLimits,
   /** A transfer of 16 legs with the longest addresses is below 16 KiB. */
   bodyBytesMax: 64 * 1024,
   /** Request line and headers together; an API key and an idempotency key need 400 bytes. */
@@ -12,19 +15,10 @@ export const gatewayLimits = {
   directHeadBytesMax: 4 * 1024,
   /** Nesting of a JSON body: the deepest one (legs of a transfer) has 3. */
   jsonDepthMax: 8,
-  /** Length of an id: of accounts, merchants, payments. */
-  idCharactersMax: 128,
   /** Length of an address of any actor that an operator names. */
   addressCharactersMax: 256,
-  idempotencyKeyCharactersMax: 255,
-  memoCharactersMax: 256,
-  legsMax: 16,
-  historyEntriesMax: 1_000,
-  historyEntriesDefault: 100,
-  /** A year and a day: no card network holds longer. */
-  expiresInSecondsMax: 366 * 24 * 60 * 60,
   /** Largest amount: 2^53 − 1, the largest integer every JSON reader keeps exact. */
-  amountMax: Number.MAX_SAFE_INTEGER,
+  amountMax,
   /** Largest moment a JavaScript date can name. */
   momentMsMax: 8_640_000_000_000_000,
   /** A batch line with the longest fields, everything in it escaped, is below 8 KiB. */

@@ -1,4 +1,5 @@
 /** Schemas of single fields. `x-rule` finishes the sentence “… must be …” of a refusal. */
+import { memoCharactersRefused } from '../../../actors/index.js'
 import { gatewayLimits as limits } from '../limits.js'
 import type { Schema } from './schema.js'
 
@@ -79,8 +80,7 @@ export const currencyField: Schema = {
 export const memoField: Schema = {
   type: 'string',
   maxLength: limits.memoCharactersMax,
-  // No control characters, and no half of a surrogate pair: those have no UTF-8.
-  pattern: '^[^\\p{Cc}\\p{Cs}]*$',
+  pattern: `^[^${memoCharactersRefused}]*$`,
   description: 'A text for people.',
   'x-rule': `a text of at most ${limits.memoCharactersMax} characters without control characters`,
   examples: ['Order 42'],
