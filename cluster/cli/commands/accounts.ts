@@ -1,7 +1,7 @@
 /** `suanpan accounts …`: accounts and merchants of a running node, by hand. */
 import type { Command } from 'commander'
-import type { AccountView } from '../../../actors/index.js'
-import { amountOf, keyFor, moneyOf, partyPath, splitAddress } from '../http/money.js'
+import { requestLimits, type AccountView } from '../../../actors/index.js'
+import { amountIn, amountOf, keyFor, moneyOf, partyPath, splitAddress } from '../http/money.js'
 import { NodeClient } from '../http/node-client.js'
 import {
   accountWords,
@@ -17,7 +17,7 @@ import { Output } from '../output.js'
 
 const addressHelp = 'alice or account/alice, merchant/starbucks'
 const amountHelp = 'minor units (3500), or major units with a point (35.00)'
-const historyMax = 1_000
+const historyMax = requestLimits.historyEntriesMax
 
 interface OpenOptions extends NodeOptions {
   readonly creditLimit?: string
@@ -84,28 +84,30 @@ function addChange(accounts: Command, verb: string, summary: string): void {
 }
 
 interface LimitsOptions extends NodeOptions {
-  readonly perPayment?: number
-  readonly perDay?: number
+  readonly perPayment?: string
+  readonly perDay?: string
 }
 
 function addLimits(accounts: Command): void {
-  const minorUnits = whole(1, Number.MAX_SAFE_INTEGER)
   withNode(
     accounts
       .command('limits')
       .description('Replaces both spending limits; one that is not given is none.')
       .argument('<address>', addressHelp)
-      .option('--per-payment <amount>', 'at most this much at once, minor units', minorUnits)
-      .option('--per-day <amount>', 'at most this much a calendar day, minor units', minorUnits),
+      .option('--per-payment <amount>', `at most this much at once, ${amountHelp}`)
+      .option('--per-day <amount>', `at most this much a calendar day, ${amountHelp}`),
   )
-    .addHelpText('after', examples('suanpan accounts limits alice --per-payment 50000'))
+    .addHelpText('after', examples('suanpan accounts limits alice --per-payment 500.00'))
     .action(async (address: string, options: LimitsOptions) => {
       const { perPayment, perDay } = options
+      const path = partyPath(address)
+      const currency = async (): Promise<string> =>
+        (await new NodeClient(options).ask<AccountView>({ method: 'GET', path })).body.currency
       const body = {
-        ...(perPayment === undefined ? {} : { perPayment }),
-        ...(perDay === undefined ? {} : { perDay }),
+        ...(perPayment === undefined ? {} : { perPayment: await amountIn(perPayment, currency) }),
+        ...(perDay === undefined ? {} : { perDay: await amountIn(perDay, currency) }),
       }
-      await showAccount(options, { method: 'PUT', path: `${partyPath(address)}/limits`, body })
+      await showAccount(options, { method: 'PUT', path: `${path}/limits`, body })
     })
 }
 

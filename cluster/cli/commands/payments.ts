@@ -1,6 +1,7 @@
 /** `suanpan payments …`: payments and transfers of a running node, by hand. */
 import { InvalidArgumentError, type Command } from 'commander'
-import { keyFor, moneyOf } from '../http/money.js'
+import { requestLimits } from '../../../actors/index.js'
+import { amountIn, keyFor, moneyOf } from '../http/money.js'
 import { NodeClient } from '../http/node-client.js'
 import { paymentWords, transferWords, type PaymentJson, type TransferJson } from '../http/show.js'
 import { examples, whole, withNode, type NodeOptions } from '../options.js'
@@ -8,8 +9,7 @@ import { Output } from '../output.js'
 import { wrongUsage } from '../problem.js'
 
 const amountHelp = 'minor units (3500), or major units with a point (35.00)'
-const minorUnits = whole(1, Number.MAX_SAFE_INTEGER)
-const secondsMax = 366 * 24 * 60 * 60
+const secondsMax = requestLimits.expiresInSecondsMax
 
 interface KeyedOptions extends NodeOptions {
   readonly idempotencyKey?: string
@@ -21,13 +21,12 @@ interface PayOptions extends KeyedOptions {
   readonly memo?: string
 }
 
-interface CaptureOptions extends KeyedOptions {
-  readonly amount?: number
-  readonly final?: boolean
+interface RefundOptions extends KeyedOptions {
+  readonly amount?: string
 }
 
-interface RefundOptions extends KeyedOptions {
-  readonly amount?: number
+interface CaptureOptions extends RefundOptions {
+  readonly final?: boolean
 }
 
 export function addPayments(program: Command): void {
@@ -43,7 +42,7 @@ export function addPayments(program: Command): void {
       examples(
         'suanpan payments pay alice starbucks 35.00 CNY',
         'suanpan payments pay alice hotel 500.00 CNY --manual',
-        'suanpan payments capture p1k-3f --amount 30000 --final',
+        'suanpan payments capture p1k-3f --amount 300.00 --final',
         'suanpan payments refund p1k-3f',
         'suanpan payments transfer alice:account/bob:5.00 carol:account/bob:7.00 --currency CNY',
       ),
@@ -56,8 +55,7 @@ export function addPayments(program: Command): void {
   )
     .addHelpText('after', examples('suanpan payments show p1k-3f'))
     .action(async (id: string, options: NodeOptions) => {
-      const path = `/v1/payments/${encodeURIComponent(id)}`
-      const { body } = await new NodeClient(options).ask<PaymentJson>({ method: 'GET', path })
+      const body = await paymentOf(id, options)
       new Output(options.json === true).result(body, () => paymentWords(body))
     })
 }
@@ -108,16 +106,15 @@ function addSteps(payments: Command): void {
     withKey(
       payments.command(verb).description(description).argument('<id>', 'id of the payment'),
     ).addHelpText('after', examples(`suanpan payments ${verb} p1k-3f`))
-  const path = (id: string, verb: string): string =>
-    `/v1/payments/${encodeURIComponent(id)}/${verb}`
+  const path = (id: string, verb: string): string => `${pathOf(id)}/${verb}`
 
   step('capture', 'Takes held money.')
-    .option('--amount <amount>', 'minor units [what is left]', minorUnits)
+    .option('--amount <amount>', `${amountHelp} [what is left]`)
     .option('--final', 'give the rest of the hold back')
     .action(async (id: string, options: CaptureOptions) => {
-      const { amount, final } = options
+      const { final } = options
       await move(options, path(id, 'capture'), {
-        ...(amount === undefined ? {} : { amount }),
+        ...(await amountOfStep(id, options)),
         ...(final === true ? { final } : {}),
       })
     })
@@ -125,11 +122,28 @@ function addSteps(payments: Command): void {
     await move(options, path(id, 'void'), {})
   })
   step('refund', 'Gives captured money back.')
-    .option('--amount <amount>', 'minor units [what is left to refund]', minorUnits)
+    .option('--amount <amount>', `${amountHelp} [what is left to refund]`)
     .action(async (id: string, options: RefundOptions) => {
-      const { amount } = options
-      await move(options, path(id, 'refund'), amount === undefined ? {} : { amount })
+      await move(options, path(id, 'refund'), await amountOfStep(id, options))
     })
+}
+
+/** Part of a payment: with a point it is in the payment's currency, which the node is asked for. */
+async function amountOfStep(id: string, options: RefundOptions): Promise<{ amount?: number }> {
+  if (options.amount === undefined) return {}
+  const currency = async (): Promise<string> => (await paymentOf(id, options)).currency
+  return { amount: await amountIn(options.amount, currency) }
+}
+
+async function paymentOf(id: string, options: NodeOptions): Promise<PaymentJson> {
+  const asked = { method: 'GET', path: pathOf(id) } as const
+  return (await new NodeClient(options).ask<PaymentJson>(asked)).body
+}
+
+/** @throws CommandFailed usage */
+function pathOf(id: string): string {
+  if (id === '') throw wrongUsage('The id of the payment is empty.')
+  return `/v1/payments/${encodeURIComponent(id)}`
 }
 
 interface LegText {
@@ -185,7 +199,6 @@ function collectLegs(text: string, legs: readonly LegText[] | undefined): LegTex
 }
 
 async function move(options: KeyedOptions, path: string, body: object): Promise<void> {
-  if (path.includes('//')) throw wrongUsage('The id of the payment is empty.')
   const output = new Output(options.json === true)
   const idempotencyKey = keyFor(options.idempotencyKey, output)
   const answer = await new NodeClient(options).ask<PaymentJson>({

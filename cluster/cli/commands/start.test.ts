@@ -152,7 +152,7 @@ describe('suanpan start', () => {
         ...['payments', 'pay', 'alice', 'hotel', '100.00', 'EUR', '--manual'],
       )
       expect(held).toMatchObject({ status: 'held' })
-      const captured = await ask('payments', 'capture', held.id, '--amount', '8000', '--final')
+      const captured = await ask('payments', 'capture', held.id, '--amount', '80.00', '--final')
       expect(captured).toMatchObject({ status: 'settled', captured: 8000 })
       const refunded = await ask('payments', 'refund', held.id, '--amount', '1000')
       expect(refunded).toMatchObject({ status: 'partially_refunded', refunded: 1000 })
@@ -165,7 +165,7 @@ describe('suanpan start', () => {
         ...['--currency', 'EUR'],
       )
       expect(transfer).toMatchObject({ status: 'settled' })
-      await ask('accounts', 'limits', 'alice', '--per-payment', '100')
+      await ask('accounts', 'limits', 'alice', '--per-payment', '1.00')
       const beyond = await runCli(['payments', 'pay', 'alice', 'hotel', '101', 'EUR', '--json'], at)
       expect(beyond.code).toBe(1)
       expect(JSON.parse(beyond.stderr)).toMatchObject({ error: { code: 'limit_exceeded' } })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { amountOf, partyPath } from './money.js'
+import { amountIn, amountOf, partyPath } from './money.js'
 
 describe('M1: amounts', () => {
   it.each([
@@ -29,6 +29,21 @@ describe('M1: amounts', () => {
     ['', 'CNY'],
   ])('%j %s is none', (text, currency) => {
     expect(() => amountOf(text, currency)).toThrow(expect.objectContaining({ code: 'usage' }))
+  })
+
+  it('asks for a currency only where the amount has a point', async () => {
+    let asked = 0
+    const kuwait = (): Promise<string> => {
+      asked++
+      return Promise.resolve('KWD')
+    }
+    expect(await amountIn('3500', kuwait)).toBe(3500)
+    for (const none of ['', '12.', '1.2.3', 'x', '0'])
+      await expect(amountIn(none, kuwait)).rejects.toMatchObject({ code: 'usage' })
+    expect(asked).toBe(0)
+    expect(await amountIn('3.500', kuwait)).toBe(3500)
+    await expect(amountIn('3.50', kuwait)).rejects.toMatchObject({ code: 'usage' })
+    expect(asked).toBe(2)
   })
 })
 

@@ -6,9 +6,17 @@
  *     currency has: `35.00 CNY` is 3500, `35.0 CNY` is wrong usage. Nothing is ever rounded.
  */
 import { randomUUID } from 'node:crypto'
-import { amountMax, exponentOf, isAmount, isCurrency } from '../../../actors/index.js'
+import {
+  amountMax,
+  exponentOf,
+  isAmount,
+  isCurrency,
+  requestLimits,
+} from '../../../actors/index.js'
 import type { Output } from '../output.js'
 import { wrongUsage } from '../problem.js'
+
+const keyCharactersMax = requestLimits.idempotencyKeyCharactersMax
 
 export interface Money {
   /** Minor units. */
@@ -41,6 +49,14 @@ export function amountOf(text: string, currency: string): number {
   )
 }
 
+/**
+ * An amount whose currency the node knows; it is asked only where the amount has a point (M1).
+ * @throws CommandFailed usage, and whatever asking throws
+ */
+export async function amountIn(text: string, currency: () => Promise<string>): Promise<number> {
+  return amountOf(text, /^\d+\.\d+$/.test(text) ? await currency() : '')
+}
+
 /** The path of an account or merchant: a bare id is an account. */
 export function partyPath(address: string): string {
   const [kind, id] = address.includes('/') ? splitAddress(address) : (['account', address] as const)
@@ -58,8 +74,8 @@ export function splitAddress(address: string): readonly ['account' | 'merchant',
 /** The key that was given, or a new one that is shown at once: with it the request can be asked again. */
 export function keyFor(given: string | undefined, output: Output): string {
   if (given !== undefined) {
-    if (/^[\x20-\x7e]{1,255}$/.test(given)) return given
-    throw wrongUsage('An idempotency key has 1 to 255 printable ASCII characters.')
+    if (/^[\x20-\x7e]+$/.test(given) && given.length <= keyCharactersMax) return given
+    throw wrongUsage(`An idempotency key has 1 to ${keyCharactersMax} printable ASCII characters.`)
   }
   const key = `cli-${randomUUID()}`
   output.note(`idempotency key: ${key}`)
