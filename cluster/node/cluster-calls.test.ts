@@ -43,6 +43,10 @@ it('L3: a whole audit fits servers that take short messages only, and ends nobod
     expect(audit).toMatchObject({ conserved: true, findings: [] })
     expect(audit.currencies.map(({ currency }) => currency)).toEqual(currencies.toSorted())
   }
+  await expect(first.client.release(`account/${idIn(0, 'CNY')}`)).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringContaining('is not quarantined') as string,
+  })
   expect(cluster.failures).toEqual([])
   expect(cluster.reports.filter(([, event]) => event === 'message_unsent')).toEqual([])
 })

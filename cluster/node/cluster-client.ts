@@ -124,10 +124,10 @@ export class ClusterClient implements RuntimeClient {
     const owner = this.members.ownerOf(this.members.shardOf(address))
     if (owner === undefined) throw new Fault('not_ready')
     if ((await this.members.call(owner, 'release', address)) === true) return
-    throw new Fault(
-      'quarantined',
-      `${address} is not quarantined, or failed again on a message it must take.`,
-    )
+    const stays = (await this.quarantined()).some((actor) => actor.address === address)
+    throw stays
+      ? new Fault('quarantined', `${address} failed again on a message it must take; it stays so.`)
+      : new Fault('invalid_request', `${address} is not quarantined.`)
   }
 
   private async gather<T>(name: string): Promise<T[]> {
