@@ -30,6 +30,7 @@ import { validatorCompiler } from './schemas/validation.js'
 import { noQuery } from './schemas/requests.js'
 import type { Caller } from './security/caller.js'
 import type { Gate } from './security/gate.js'
+import { authorityOf } from './security/loopback.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -206,7 +207,9 @@ function register(
         if (strict && context.draining) {
           throw new GatewayRefusal('not_ready', 'The gateway is closing; ask another one.')
         }
-        request.caller = gate.admit(request.headers, access)
+        const host = authorityOf(request.raw.url)
+        const headers = host === undefined ? request.headers : { ...request.headers, host }
+        request.caller = gate.admit(headers, access)
       } catch (error) {
         done(error as Error)
         return
@@ -232,10 +235,23 @@ function register(
   })
 }
 
-/** RFC 9112: HTTP/1.1 names the host. Node would refuse by itself, but without a problem (G1). */
+/** RFC 9112: HTTP/1.1 names the host, once. Node would refuse the first by itself, but without a problem (G1). */
 function hostProblem({ headers, raw }: FastifyRequest): GatewayRefusal | undefined {
-  if (headers.host !== undefined || raw.httpVersion !== '1.1') return undefined
-  const detail = 'A request of HTTP/1.1 needs the header Host.'
+  if (headers.host === undefined) {
+    return raw.httpVersion === '1.1'
+      ? badHost('A request of HTTP/1.1 needs the header Host.')
+      : undefined
+  }
+  const { rawHeaders } = raw
+  let hosts = 0
+  // Names and values take turns. By its length first: the few others of four letters are rare.
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.length === 4 && rawHeaders[i]!.toLowerCase() === 'host') hosts++
+  }
+  return hosts > 1 ? badHost('A request has one header Host.') : undefined
+}
+
+function badHost(detail: string): GatewayRefusal {
   return new GatewayRefusal('invalid_request', detail, { connection: 'close' })
 }
 

@@ -2,7 +2,8 @@
  * Which addresses only this machine can reach, and which names a request may call us by.
  *
  * H1. Without API keys only requests to a loopback name are answered. Otherwise a web page could
- *     point a name of its own at 127.0.0.1 and move money through its visitor's browser.
+ *     point a name of its own at 127.0.0.1 and move money through its visitor's browser. A target that is a
+ *     whole URL names the host, whatever the header Host says (RFC 9112, 3.2.2).
  */
 import { isIPv4, isIPv6 } from 'node:net'
 
@@ -14,11 +15,17 @@ export function isLoopback(host: string): boolean {
   return isIPv6(name) && (name === '::1' || name === '0:0:0:0:0:0:0:1')
 }
 
+/** The host and port in a request's target, when it is a whole URL; undefined when it is a path. */
+export function authorityOf(target: string | undefined): string | undefined {
+  if (target === undefined || target.startsWith('/')) return undefined
+  return /^https?:\/\/([^/?#]*)/i.exec(target)?.[1]
+}
+
 /** Remembers the names that were found good, so that checking one costs a lookup. */
 export class LoopbackNames {
   private readonly good = new Set<string>()
 
-  /** @param header the header Host */
+  /** @param header the header Host, or what stands for it */
   has(header: string | undefined): boolean {
     if (header === undefined) return false
     if (this.good.has(header)) return true

@@ -368,6 +368,24 @@ describe('where it listens', () => {
     ]) {
       expect(await ask(host)).toMatch(/^HTTP\/1\.1 403 .*"code":"forbidden"/s)
     }
+    const named = (target: string, ...hosts: string[]) => {
+      const lines = hosts.map((host) => `Host: ${host}\r\n`).join('')
+      return open.raw(`GET ${target} HTTP/1.1\r\n${lines}connection: close\r\n\r\n`)
+    }
+    for (const hosts of [
+      ['localhost', 'evil.example'],
+      ['evil.example', 'localhost'],
+      ['localhost', 'localhost'],
+    ]) {
+      for (const target of ['/v1/audit', '/healthz', '/nowhere', 'http://localhost/v1/audit']) {
+        expect(await named(target, ...hosts)).toMatch(/^HTTP\/1\.1 400 .*one header Host/s)
+      }
+    }
+    for (const name of ['evil.example', 'me@localhost', 'localhost@evil.example', '']) {
+      const answer = await named(`http://${name}/v1/audit`, 'localhost')
+      expect(answer).toMatch(/^HTTP\/1\.1 (403 .*"code":"forbidden"|400 )/s)
+    }
+    expect(await named(`http://localhost:${port}/v1/audit`, 'evil.example')).toMatch(/ 200 /)
     await open.stop()
   })
 })
