@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { scenarios } from 'suanpan/bench'
-import { lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
+import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 import { scenarioSummaries } from './bench.js'
 
 const folder = temporaryFolder()
@@ -40,4 +40,28 @@ describe('suanpan bench', () => {
     })
     expect(readFileSync(report, 'utf8')).toMatch(/^<!doctype html>[\s\S]*<svg/)
   })
+
+  it('says before it measures that the report can not be written', async () => {
+    const report = join(folder.path, 'no-folder', 'report.html')
+    const words = ['bench', 'limit', '--duration', '600', '--accounts', '20']
+    const finished = await runCli([...words, '--data', folder.path, '--report', report])
+    expect(finished.code).toBe(1)
+    expect(finished.stderr).toContain(report)
+    expect(finished.stderr).not.toMatch(/…/)
+  })
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'leaves nothing behind when %s ends it',
+    async (signal) => {
+      const data = join(folder.path, signal)
+      const words = ['bench', 'limit', '--duration', '600', '--accounts', '20', '--data', data]
+      const running = new CliProcess(words)
+      await expect
+        .poll(() => existsSync(data) && readdirSync(data), { timeout: 30_000 })
+        .toHaveLength(1)
+      running.kill(signal)
+      expect((await running.ended).code).toBe(1)
+      expect(readdirSync(data)).toEqual([])
+    },
+  )
 })

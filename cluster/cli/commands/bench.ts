@@ -2,7 +2,7 @@
  * `suanpan bench`: runs a scenario of the benchmark harness. The harness is loaded by its package name,
  * here and nowhere else, because it stands above the cluster.
  */
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { Argument, InvalidArgumentError, type Command } from 'commander'
 import { exitCodes } from '../exit-codes.js'
 import { examples, jsonOption, shardsMax, threadsMax, whole } from '../options.js'
@@ -100,6 +100,9 @@ function exponent(value: string): number {
   throw new InvalidArgumentError('It must be a number from 0 to 5.')
 }
 
+/** That of a terminal that is closed among them. */
+const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 async function runBenchCommand(
   scenario: string,
   options: BenchCommandOptions,
@@ -109,28 +112,31 @@ async function runBenchCommand(
   const { report, json: _json, ...asked } = options
   // What a scenario left in its folder goes on the way out (see run-bench.ts).
   const interrupt = (): void => process.exit(exitCodes.failed)
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
+  for (const signal of interrupts) process.once(signal, interrupt)
   try {
+    // A run may take an hour: what can't be written is told before it.
+    if (report !== undefined) await (await open(report, 'a')).close()
     const result = await bench.runBench(scenario, {
       ...asked,
       onProgress: (sentence) => {
         output.note(`  ${sentence} …`)
       },
     })
-    if (report !== undefined) {
-      await writeFile(report, bench.htmlReport(result))
-      output.note(`Report: ${report}`)
+    try {
+      if (report !== undefined) {
+        await writeFile(report, bench.htmlReport(result))
+        output.note(`Report: ${report}`)
+      }
+    } finally {
+      output.result(result, () => bench.textReport(result))
     }
-    output.result(result, () => bench.textReport(result))
     refuseLoss(result)
   } catch (error) {
     if (error instanceof bench.BenchUsage) throw wrongUsage(error.message)
     if (error instanceof bench.BenchFailed) throw new CommandFailed('bench_failed', error.message)
     throw withCode(error)
   } finally {
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', interrupt)
+    for (const signal of interrupts) process.off(signal, interrupt)
   }
 }
 
