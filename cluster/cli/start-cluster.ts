@@ -10,7 +10,7 @@
  */
 import cluster from 'node:cluster'
 import { payments, transitOf } from '../../actors/index.js'
-import { nodeEnv, type FormatRange } from '../../runtime/index.js'
+import { nodeEnv, OpenRefused, type FormatRange } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { ApiKeyRecord, Gateway, GatewayOptions } from '../../transport/gateway/index.js'
 import { ClusterNode, type ClusterNodeOptions } from '../node/cluster-node.js'
@@ -131,6 +131,8 @@ async function serveNode(
     output.result({ event: 'stopped', clean }, () => (clean ? cleanWords : uncleanWords))
     if (!clean) process.exitCode = exitCodes.failed
   } catch (error) {
+    // A node whose clock is wrong has broken no rule: it ends as one that was asked to.
+    if (error instanceof OpenRefused && error.code === 'clock_off') await end(running)
     endWith(error, output)
   }
 }
@@ -345,7 +347,7 @@ const levelOrder: readonly Level[] = ['error', 'warn', 'info', 'debug']
 function levelOf(event: string): Level {
   if (event === 'snapshot') return 'debug'
   if (event.endsWith('_broken') || event === 'actor_failed') return 'error'
-  return /_(?:failed|trouble|lost|silent|dead|awaited|waits|over|not_cut|unreadable|unsent)$|quarantined/.test(
+  return /_(?:failed|trouble|lost|silent|dead|awaited|waits|over|jumped|not_cut|unreadable|unsent)$|quarantined/.test(
     event,
   )
     ? 'warn'

@@ -86,6 +86,11 @@ export class LeasedKey {
     return this.held
   }
 
+  /** Of the newest attempt: what bears a greater one was sent later. */
+  get lastBeat(): number {
+    return this.beat
+  }
+
   /** Whether the hold has ended, or can't begin any more. */
   get over(): boolean {
     return this.ended

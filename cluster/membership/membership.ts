@@ -24,6 +24,9 @@ import { leaseSettings, type LeaseSettings } from './settings.js'
 import { claimSlot } from './slots.js'
 import { pause, within } from './within.js'
 
+/** Readings of a clock no further apart say that it is right, give or take as much. */
+const closeReadingsMs = 10_000
+
 export interface MembershipOptions {
   readonly env: Env
   /** The bucket of the cluster. */
@@ -230,6 +233,33 @@ export class Membership {
     }
   }
 
+  /**
+   * How far the wall clock is off that of NATS, by a renewal that is begun now.
+   * @returns ms it is ahead, negative when behind; 0 when it is right within a step; undefined when nothing
+   *   of that is certain
+   */
+  async clockOff(): Promise<number | undefined> {
+    const { env, bucket } = this.options
+    const { key, settings } = this
+    if (!this.joined || key === undefined) return undefined
+    const { lastBeat } = key
+    const before = env.clock.now()
+    const until = env.clock.monotonic() + settings.leaseMs
+    key.renewNow()
+    while (this.current() === key && env.clock.monotonic() < until) {
+      await pause(env, this.retryMs())
+      const asked = bucket.get(nodePrefix + this.currentId).catch(() => undefined)
+      const entry = await within(env, settings.attemptMs, asked)
+      if (entry === undefined || (decodeMember(entry.value)?.beat ?? 0) <= lastBeat) continue
+      const after = env.clock.now()
+      const off = clockOff(before, entry.created, after)
+      // It says that a clock is right only when it was read twice within a moment.
+      const close = before <= after && after - before <= closeReadingsMs
+      return off !== 0 || close ? off : undefined
+    }
+    return undefined
+  }
+
   private async findSlot(key: LeasedKey): Promise<void> {
     const { env, bucket } = this.options
     const { attemptMs } = this.settings
@@ -281,7 +311,8 @@ export class Membership {
   }
 }
 
-function clockSentence(offMs: number): string {
+/** What {@link clockOff} found, for people. */
+export function clockSentence(offMs: number): string {
   const seconds = Math.round(Math.abs(offMs) / 1000)
   const where = offMs > 0 ? 'ahead of' : 'behind'
   return `The clock of this machine is ${seconds} s ${where} that of the NATS servers; set both by the same time service (NTP), then start again.`

@@ -22,6 +22,7 @@ import { Membership } from '../membership/membership.js'
 import { MapStore } from '../placement/map-store.js'
 import type { ShardMap } from '../placement/shard-map.js'
 import { ShardAssignments } from '../placement/shard-assignments.js'
+import { ClockWatch } from './clock-watch.js'
 import { ClusterClient, type Members } from './cluster-client.js'
 import { Departure } from './departure.js'
 import { checkFormatOf, checkFormatOfCluster } from './formats.js'
@@ -65,6 +66,7 @@ export class ClusterNode {
   private readonly store: MapStore
   private readonly keeper: ShardKeeper
   private readonly departure: Departure
+  private readonly clockWatch: ClockWatch
   private places = new Places('')
   private link: NodeLink | undefined
   /** Owner of each shard, as far as is known here. */
@@ -129,6 +131,7 @@ export class ClusterNode {
       report,
     })
     this.assignments = new ShardAssignments(this.membership, this.store, this.keeper)
+    this.clockWatch = new ClockWatch(this.node.clock, this.membership, options.fail)
     this.departure = new Departure(env, this.membership, this.assignments, this.node)
     this.coordinator = new Coordinator({
       env,
@@ -149,7 +152,13 @@ export class ClusterNode {
 
   /** True when this node is a member and serves everything it was given. */
   get ready(): boolean {
-    return this.membership.valid && this.keeper.settled && this.assignments.version > 0
+    const member = this.membership.valid && this.assignments.version > 0
+    return member && this.keeper.settled && this.clockBelieved
+  }
+
+  /** False while the wall clock has leapt, and it is not known yet whether it is right (M4). */
+  get clockBelieved(): boolean {
+    return !this.node.clock.jumped
   }
 
   /** True when every shard of the cluster has an owner, as far as is known here. */
@@ -317,6 +326,7 @@ export class ClusterNode {
     }
     this.told = { at: now, ordinals, times: this.told.times }
     this.membership.tellShards(reports)
+    this.clockWatch.look()
     // What is hot now, not what once was.
     if (++this.told.times % decayEvery === 0) this.hot.decay()
     this.timer = this.env.timers.after(tellMs, () => {
@@ -353,12 +363,8 @@ export class ClusterNode {
           if (id !== this.membership.id) this.link?.send(id, 'opened', bytes)
         }
       },
-      shardLost: (shard) => {
-        this.keeper.lost(shard)
-      },
-      sampled: (address) => {
-        this.hot.add(address)
-      },
+      shardLost: (shard) => this.keeper.lost(shard),
+      sampled: (address) => this.hot.add(address),
       report,
       fail,
     }

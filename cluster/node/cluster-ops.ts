@@ -13,7 +13,7 @@ import type { ClusterNode } from './cluster-node.js'
 export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
   const { client } = node
   return {
-    ready: () => node.ready || 'This node is no member now, or has not opened all of its shards.',
+    ready: () => node.ready || (node.clockBelieved ? notReady : clockJumped),
     // Each node tells of itself: all together tell of the cluster.
     metrics: async () => [
       ...(await shardMetrics({ shardStatus: (asked) => node.localStatus(asked) })),
@@ -46,3 +46,7 @@ function memberMetrics({ membership, coordinator }: ClusterNode): OpsMetric[] {
     ),
   ]
 }
+
+const notReady = 'This node is no member now, or has not opened all of its shards.'
+const clockJumped =
+  'The clock of this machine has leapt ahead; it is compared with that of NATS, and nothing expires until then.'

@@ -24,6 +24,7 @@ import { Fault } from '../errors.js'
 import { limits } from '../limits.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
 import { RequestClient } from '../request-client.js'
+import type { ClockGuard } from '../shard/clock-guard.js'
 import type { Lane } from '../shard/lane.js'
 import { answerKinds } from '../shard/requests.js'
 import { formatsRead, type ShardFormats } from '../shard/formats.js'
@@ -107,6 +108,11 @@ export class ShardNode {
     this.host.serve()
   }
 
+  /** Shard time's view of the wall clock. */
+  get clock(): Pick<ClockGuard, 'jumped' | 'trust'> {
+    return this.host.clock
+  }
+
   /** Shards served here. */
   get shards(): number[] {
     return [...this.served.keys()].sort((a, b) => a - b)
@@ -187,10 +193,7 @@ export class ShardNode {
     this.served.set(shard, { lane, snapshotter, abandon })
     this.host.begin(lane)
     this.links.opened(shard)
-    this.links.report('shard_opened', {
-      ...{ shard, epoch, ordinal: state.ordinal },
-      ...took,
-    })
+    this.links.report('shard_opened', { shard, epoch, ordinal: state.ordinal, ...took })
   }
 
   /**
@@ -355,9 +358,7 @@ export class ShardNode {
         peers: (place, batch) => {
           for (const piece of peerPieces(this.peerWriter, batch)) links.peers(place, piece)
         },
-        report: (event, detail) => {
-          links.report(event, detail)
-        },
+        report: (event, detail) => links.report(event, detail),
         laneFailed: (shards, error) => {
           for (const shard of shards) {
             this.served.delete(shard)

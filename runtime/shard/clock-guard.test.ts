@@ -43,3 +43,29 @@ it('believes a clock that was set back and is set right again', () => {
   expect(guard.now() - begun).toBe(5_000)
   expect(guard.jumped).toBe(true)
 })
+
+it('tells when a clock is believed no more, and follows one that was found right', () => {
+  const { guard, pass, put } = clocks()
+  const told: unknown[] = []
+  const look = (): void =>
+    guard.watch({ report: (event, { aheadMs }) => told.push([event, aheadMs]) })
+  look()
+  put(far)
+  look()
+  look()
+  const before = guard.now()
+  guard.trust()
+  look()
+  pass(1_000)
+  expect(guard.now() - before).toBe(far + 1_000)
+  put(far)
+  look()
+  put(-far)
+  look()
+  expect(told).toEqual([
+    ['clock_jumped', far],
+    ['clock_right', undefined],
+    ['clock_jumped', far],
+    ['clock_right', undefined],
+  ])
+})

@@ -1,7 +1,8 @@
 /**
  * Guards shard time against clocks that jump: wall time is trusted only while it moves with the
  * monotonic clock. A step ahead of more than the bound is not followed: nothing expires by it, and
- * the node says it is not ready until the clock is back or the process is started anew.
+ * the node says it is not ready until the clock is back, somebody who knows the time finds it right, or the
+ * process is started anew.
  */
 import type { Clock } from '../env/env.js'
 import { limits } from '../limits.js'
@@ -12,6 +13,8 @@ export class ClockGuard {
   private monotonic: number
   /** True while the wall clock is too far ahead to be believed. */
   jumped = false
+  /** What was told of it. */
+  private told = false
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -32,6 +35,27 @@ export class ClockGuard {
     this.monotonic = monotonic
     return Math.floor(wall)
   }
+
+  /** Looks at the clock, and tells when it is believed no more, and when it is again. */
+  watch({ report }: ClockListener): void {
+    const aheadMs = this.clock.now() - this.now()
+    if (this.jumped === this.told) return
+    this.told = this.jumped
+    if (this.jumped) report('clock_jumped', { aheadMs })
+    else report('clock_right', {})
+  }
+
+  /** The wall clock was found right: it is followed from where it is. */
+  trust(): void {
+    this.wall = this.clock.now()
+    this.monotonic = this.clock.monotonic()
+    this.jumped = false
+  }
+}
+
+/** Told what an operator should know of the clock. */
+export interface ClockListener {
+  readonly report: (event: string, detail: Record<string, unknown>) => void
 }
 
 /**

@@ -31,7 +31,7 @@ export class ShardHost {
   private readonly env: Env
   private readonly options: HostOptions
   private readonly links: HostLinks
-  private readonly clock: ClockGuard
+  readonly clock: ClockGuard
   private readonly transaction: Transaction
   private shards: Shard[] = []
   private lanes: Lane[] = []
@@ -339,7 +339,7 @@ export class ShardHost {
   private runTick(): void {
     try {
       this.resend(limits.resendMs, limits.resendMessagesMax)
-      this.clock.now()
+      this.clock.watch(this.links)
       // An idle owner that was succeeded finds out too, and ends.
       if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.checkOwner()
       for (const shard of this.shards) {
