@@ -280,6 +280,19 @@ describe('a node of a cluster', () => {
     await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
   })
 
+  it('K4: says where a shard goes that is not wanted any more when its journal is open', async () => {
+    const refusals: unknown[] = []
+    for (let asked = 1; asked < 20; asked++) {
+      let left = asked
+      await pair.soon(pair.nodes[1].open(2, 0, () => left-- > 0)).catch((error: unknown) => {
+        refusals.push(error)
+      })
+    }
+    expect(refusals).toContainEqual(
+      expect.objectContaining({ code: 'fenced', message: 'Shard 2 goes to another node.' }),
+    )
+  })
+
   it('N16: reads nothing ahead any more when it is closed, or the shard goes elsewhere', async () => {
     pair.leaderless = 'SHARD_pair_1'
     const [, node] = pair.nodes

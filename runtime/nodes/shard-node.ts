@@ -176,7 +176,7 @@ export class ShardNode {
     }
     if (!wanted()) {
       abandon()
-      throw new Fault('fenced')
+      throw new Fault('fenced', `Shard ${shard} goes to another node.`)
     }
     const lane = this.host.addLane(journal, [state])
     const snapshotter = new Snapshotter(lane, {

@@ -105,7 +105,7 @@ export const ownershipMutants: readonly Mutant[] = [
     name: 'unwanted_opening_serves',
     breaks: 'A shard that was taken away while it was opened is served all the same.',
     file: 'runtime/nodes/shard-node.ts',
-    find: "    if (!wanted()) {\n      abandon()\n      throw new Fault('fenced')\n    }\n",
+    find: "    if (!wanted()) {\n      abandon()\n      throw new Fault('fenced', `Shard ${shard} goes to another node.`)\n    }\n",
     replace: '',
     oracle: 'one-answerer',
   },
