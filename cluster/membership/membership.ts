@@ -34,7 +34,7 @@ export interface MembershipOptions {
   /** Name of the node, the same in every life: letters, digits, `-` and `_`. */
   readonly name: string
   readonly facts: MemberFacts
-  readonly lease?: Partial<LeaseSettings>
+  readonly lease?: Partial<LeaseSettings> | undefined
   /** Told the id of each life, before anybody else can know it. */
   readonly lifeBegins?: ((id: string) => void) | undefined
   /** Told what an operator should know. */

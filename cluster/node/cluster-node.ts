@@ -111,15 +111,8 @@ export class ClusterNode {
     this.identity = identity
     const { cluster, name, lease, lifeBegins, report } = options
     const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
-    this.membership = new Membership({
-      env,
-      bucket,
-      name,
-      facts,
-      lifeBegins,
-      report,
-      ...(lease === undefined ? {} : { lease }),
-    })
+    const member = { name, facts, lease, lifeBegins }
+    this.membership = new Membership({ env, bucket, report, ...member })
     const { attemptMs } = this.membership.settings
     this.store = new MapStore({ env, bucket, attemptMs, report })
     this.configuration = new Configuration({ env, bucket, report })
