@@ -340,7 +340,7 @@ function toldOf({ refused, detail }: Refusal): readonly [string, string] {
 }
 
 const answerLost =
-  'The command ran and its key is remembered, but its actor failed to build the answer. Report it; once the actor is mended, the same idempotency key gives the answer.'
+  'The command ran, but its actor failed to build the answer. Report it; once the actor is mended, asking again with the same idempotency key gives the answer.'
 
 function keptAnswer(bytes: Uint8Array): unknown {
   return openRow(bytes).values.value()
