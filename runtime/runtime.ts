@@ -25,7 +25,8 @@ import type { RecoveryReport } from './journal/journal.js'
 import { limits } from './limits.js'
 import { KeyedHash } from './messaging/keyed-hash.js'
 import { resolveOptions, type ResolvedOptions, type RuntimeOptions } from './options.js'
-import { problemWithAddress, RequestClient } from './request-client.js'
+import { releaseBy } from './release.js'
+import { RequestClient } from './request-client.js'
 import { disownPromise, memoryLinkPair, PortLink, type Link } from '../transport/index.js'
 import {
   openInline,
@@ -240,18 +241,14 @@ class EmbeddedRuntime implements Runtime {
     return this.gather<QuarantinedActor>({ type: 'quarantined' })
   }
 
-  async release(address: Address): Promise<void> {
-    const problem = problemWithAddress(address)
-    if (problem !== undefined) throw problem
-    const shard = this.kinds.shardOf(address, this.shards)
-    const thread = shard % Math.max(1, this.threads)
-    this.assertOpen()
-    const released = await this.handles[thread]!.order({ type: 'release', shard, address })
-    if (released === true) return
-    const stays = (await this.quarantined()).some((actor) => actor.address === address)
-    throw stays
-      ? new Fault('quarantined', `${address} failed again on a message it must take; it stays so.`)
-      : new Fault('invalid_request', `${address} is not quarantined.`)
+  release(address: Address): Promise<void> {
+    const release = (): Promise<unknown> => {
+      const shard = this.kinds.shardOf(address, this.shards)
+      const thread = shard % Math.max(1, this.threads)
+      this.assertOpen()
+      return this.handles[thread]!.order({ type: 'release', shard, address })
+    }
+    return releaseBy({ release, quarantined: () => this.quarantined() }, address)
   }
 
   async snapshot(): Promise<void> {

@@ -5,6 +5,7 @@
 import {
   actorClient,
   Fault,
+  releaseBy,
   type ActorClient,
   type ActorDefinition,
   type Address,
@@ -120,14 +121,13 @@ export class ClusterClient implements RuntimeClient {
     return this.untilComplete(() => this.gather<QuarantinedActor>('quarantined'))
   }
 
-  async release(address: Address): Promise<void> {
-    const owner = this.members.ownerOf(this.members.shardOf(address))
-    if (owner === undefined) throw new Fault('not_ready')
-    if ((await this.members.call(owner, 'release', address)) === true) return
-    const stays = (await this.quarantined()).some((actor) => actor.address === address)
-    throw stays
-      ? new Fault('quarantined', `${address} failed again on a message it must take; it stays so.`)
-      : new Fault('invalid_request', `${address} is not quarantined.`)
+  release(address: Address): Promise<void> {
+    const release = async (): Promise<unknown> => {
+      const owner = this.members.ownerOf(this.members.shardOf(address))
+      if (owner === undefined) throw new Fault('not_ready')
+      return this.members.call(owner, 'release', address)
+    }
+    return releaseBy({ release, quarantined: () => this.quarantined() }, address)
   }
 
   private async gather<T>(name: string): Promise<T[]> {

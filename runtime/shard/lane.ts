@@ -198,6 +198,7 @@ export class Lane {
    * Called by the clock, twice a second at most.
    */
   checkOwner(): void {
+    if (this.failed) return
     try {
       if (this.isCertain() || ++this.withheldLooks <= limits.withheldLooksMax) return
       this.withheldLooks = 0
