@@ -9,7 +9,13 @@ import {
   type ControlAnswer,
   type ControlRequest,
 } from './control.js'
-import { clusterName, SimulatedCluster, type SimulatedNode } from './testing/simulated-cluster.js'
+import { mapKey } from '../placement/shard-map.js'
+import {
+  bucketName,
+  clusterName,
+  SimulatedCluster,
+  type SimulatedNode,
+} from './testing/simulated-cluster.js'
 
 async function clusterOf(count: number, seed = 1): Promise<SimulatedCluster> {
   const cluster = new SimulatedCluster(seed)
@@ -71,6 +77,46 @@ describe('the office', () => {
       expect(zombie.coordinator.term).toBeUndefined()
       expect(cluster.witness.map!.term).toBe(term)
     }
+  })
+})
+
+describe('a shard map that somebody removed', () => {
+  const remove = (cluster: SimulatedCluster): void => {
+    const bucket = cluster.service.bucket(bucketName)
+    bucket.change(mapKey, undefined, bucket.get(mapKey)!.revision, cluster.kernel.now)
+  }
+
+  it('P8: is put back by the coordinator, and shards of the dead go to others again', async () => {
+    const cluster = await clusterOf(3)
+    remove(cluster)
+    cluster.nodes.find((node) => node !== cluster.coordinator)!.kill()
+    await cluster.until('all is well', () => cluster.settled(), 20_000)
+  })
+
+  it('P8: is put back also by a coordinator that has never seen it', async () => {
+    const cluster = await clusterOf(2)
+    const { version } = cluster.witness.map!
+    remove(cluster)
+    for (const node of [...cluster.nodes]) node.kill()
+    cluster.add('node-9')
+    await cluster.until('all is well', () => cluster.settled(), 30_000)
+    expect(cluster.witness.map!.version).toBeGreaterThan(version)
+  })
+
+  it('P8: is not made up by a coordinator that has never seen it while others serve', async () => {
+    const cluster = await clusterOf(2)
+    const bucket = cluster.service.bucket(bucketName)
+    const [one, other] = cluster.nodes as [SimulatedNode, SimulatedNode]
+    other.membership.tellShards(new Map([[0, { ordinal: 1, load: 1 }]]))
+    await cluster.pass(1_000)
+    bucket.erase(mapKey)
+    const late = cluster.add('node-9')
+    one.kill()
+    await cluster.until('one of two', () => cluster.coordinator !== undefined, 15_000)
+    if (cluster.coordinator === other) await cluster.soon(other.coordinator.resign())
+    await cluster.until('the late one', () => cluster.coordinator === late, 30_000)
+    await cluster.pass(10_000)
+    expect(bucket.get(mapKey)).toBeUndefined()
   })
 })
 

@@ -184,8 +184,13 @@ export class Coordinator {
   /** Makes the map this term's own (C2), or the first one. @returns whether it is */
   private async takeMap(term: number): Promise<boolean> {
     const { store, shards = 16, membership } = this.options
+    if (store.isLost) await store.restore(() => this.term === term)
+    let servedWithout = false
     await store.change(
       (map) => {
+        // Nodes that serve know a map: a first one would be another (P8).
+        servedWithout = map === undefined && membership.view.alive().some(isServing)
+        if (servedWithout) return undefined
         if (map === undefined) {
           const format = this.options.format ?? newestReadBy(membership.view.alive())
           return emptyMap(shards, term, format)
@@ -195,6 +200,7 @@ export class Coordinator {
       },
       () => this.term === term,
     )
+    if (servedWithout && !(await store.find())) store.tellLost()
     return store.map?.term === term
   }
 
@@ -226,6 +232,10 @@ export class Coordinator {
       }
     }
   }
+}
+
+function isServing({ shards }: Member): boolean {
+  return shards.size > 0
 }
 
 /** The newest format that all of them read. */

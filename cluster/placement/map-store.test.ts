@@ -14,8 +14,8 @@ let reports: string[]
 const kept = (): { revision: number; value: Uint8Array } | undefined =>
   cluster.service.bucket(bucketName).get(mapKey)
 
-/** What somebody else writes. */
-function writes(bytes: Uint8Array): void {
+/** What somebody else writes; undefined removes it. */
+function writes(bytes: Uint8Array | undefined): void {
   cluster.service.bucket(bucketName).change(mapKey, bytes, kept()?.revision ?? 0, 0)
 }
 
@@ -93,6 +93,69 @@ describe('the shard map of a node', () => {
     writes(encodeMap(drained(emptyMap(4, 1), 'repaired')!))
     await cluster.pass(1_000)
     expect(store.map?.draining).toEqual(['repaired'])
+  })
+
+  it('P8: one that was removed is told, left alone by decisions, and put back as a later version', async () => {
+    writes(undefined)
+    await cluster.pass(1_000)
+    const change = store.change(
+      (map) => drained(map!, 'mine'),
+      () => true,
+    )
+    expect(await cluster.soon(change)).toBe('given_up')
+    expect([kept(), store.isLost, reports]).toEqual([undefined, true, ['map_lost']])
+    await cluster.soon(store.restore(() => false))
+    expect(kept()).toBeUndefined()
+    await cluster.soon(store.restore(() => true))
+    expect(decodeMap(kept()!.value)).toEqual({ ...emptyMap(4, 1), version: 2 })
+    expect([store.isLost, reports]).toEqual([false, ['map_lost', 'map_restored']])
+  })
+
+  it('P8: is put back from what the bucket keeps, which may be newer than what is known', async () => {
+    const late = new MapStore({ env: process.env, bucket, attemptMs: 800 })
+    writes(encodeMap(drained(emptyMap(4, 1), 'other')!))
+    writes(undefined)
+    late.start()
+    await cluster.pass(1_000)
+    expect([late.map, late.isLost]).toEqual([undefined, true])
+    await cluster.soon(late.restore(() => true))
+    expect(decodeMap(kept()!.value)).toMatchObject({ version: 3, draining: ['other'] })
+    await cluster.pass(1_000)
+    expect(store.map).toEqual(late.map)
+  })
+
+  it('P8: one that is gone without a trace is told once, and no decision waits for it', async () => {
+    const empty = { ...bucket, get: () => Promise.resolve(undefined) }
+    const conflict = { outcome: 'conflict' } as const
+    const report = (event: string): void => void reports.push(event)
+    const gone = {
+      ...empty,
+      watch: bucket.watch.bind(bucket),
+      put: () => Promise.resolve(conflict),
+    }
+    const other = new MapStore({ env: process.env, bucket: gone, attemptMs: 800, report })
+    other.start()
+    await cluster.pass(1_000)
+    for (let asked = 0; asked < 2; asked++) {
+      const change = other.change(
+        (map) => drained(map!, 'mine'),
+        () => true,
+      )
+      expect(await cluster.soon(change)).toBe('given_up')
+    }
+    expect(reports).toEqual(['map_lost'])
+  })
+
+  it('one that somebody put back as it was is taken', async () => {
+    writes(Buffer.from('{}'))
+    writes(encodeMap(emptyMap(4, 1)))
+    await cluster.pass(1_000)
+    const change = store.change(
+      (map) => drained(map!, 'mine'),
+      () => true,
+    )
+    expect(await cluster.soon(change)).toBe('changed')
+    expect(reports).toEqual(['map_broken'])
   })
 
   it('tells what NATS refuses a look of its own, once, and looks again later', async () => {

@@ -4,6 +4,9 @@
  * P5. The map goes forward only: what is older than the known one is never taken, whoever tells it.
  * P6. A change is written on the very revision it was decided on. After a conflict, or when nobody
  *     knows what became of it, it is decided again from what the map is then.
+ * P8. A map that was removed is put back as it was, by the coordinator, from what the bucket keeps of the key:
+ *     the newest map that was ever written, as a later version. From anything else none is made up while nodes
+ *     serve, who would go on by the map they know.
  */
 import type { Env } from '../../runtime/index.js'
 import type { KeyBucket } from '../../transport/index.js'
@@ -21,11 +24,18 @@ export interface MapStoreOptions {
   readonly report?: (event: string, detail: Record<string, unknown>) => void
 }
 
+/** Reads that find no map, one after the other, until it counts as lost: one alone may be old. */
+const emptyReadsMax = 10
+
 export class MapStore {
   private readonly options: MapStoreOptions
   private known: ShardMap | undefined
   private knownRevision = 0
   private brokenRevision = 0
+  /** Of the newest removal. */
+  private lostRevision = 0
+  /** The known revision whose loss was told. */
+  private toldLost = -1
   private readonly listeners = new Set<(map: ShardMap) => void>()
   private stopWatch: (() => void) | undefined
   private lookingUp = false
@@ -41,7 +51,9 @@ export class MapStore {
 
   start(): void {
     this.stopWatch ??= this.options.bucket.watch(mapKey, ({ key, value, revision }) => {
-      if (key === mapKey && value !== undefined) this.observe(value, revision)
+      if (key !== mapKey) return
+      if (value !== undefined) this.observe(value, revision)
+      else this.lose(revision)
     })
   }
 
@@ -66,8 +78,9 @@ export class MapStore {
     goOn: () => boolean,
   ): Promise<ChangeOutcome> {
     const { env, bucket, attemptMs } = this.options
+    let empty = 0
     for (;;) {
-      if (!goOn() || this.brokenRevision > this.knownRevision) return 'given_up'
+      if (!goOn() || this.isLost || this.brokenRevision > this.knownRevision) return 'given_up'
       const revision = this.knownRevision
       const next = decide(this.known)
       if (next === undefined) return 'nothing'
@@ -76,11 +89,38 @@ export class MapStore {
         this.accept(next, result.sequence)
         return 'changed'
       }
-      await this.refresh()
+      if (await this.find()) empty = 0
+      else if (this.known !== undefined && ++empty >= emptyReadsMax) {
+        this.tellLost()
+        return 'given_up'
+      }
       // A stale read, or no read at all: the watch may know more in a moment.
       if (this.knownRevision === revision)
         await pause(env, attemptMs * 0.1 * (1 + env.chance.next()))
     }
+  }
+
+  /** True when the map was removed from the bucket. */
+  get isLost(): boolean {
+    return this.lostRevision > this.knownRevision
+  }
+
+  /**
+   * Puts a map that was removed back (P8).
+   * @param goOn asked before it is written
+   */
+  async restore(goOn: () => boolean): Promise<void> {
+    const { env, bucket, attemptMs, report } = this.options
+    const kept = (await within(env, attemptMs, bucket.history(mapKey)))?.at(-1)
+    if (kept === undefined || kept.revision > this.lostRevision) return
+    // It may be newer than what is known here.
+    this.observe(kept.value, kept.revision)
+    if (this.known === undefined || this.knownRevision !== kept.revision || !goOn()) return
+    const next = { ...this.known, version: this.known.version + 1 }
+    const result = await within(env, attemptMs, bucket.put(mapKey, encodeMap(next), 0))
+    if (result?.outcome !== 'appended') return
+    this.accept(next, result.sequence)
+    report?.('map_restored', { version: next.version })
   }
 
   /** Somebody knows a newer map: asks for it without waiting for the watch. */
@@ -93,17 +133,36 @@ export class MapStore {
   /** Nobody waits for it: what NATS refuses is told, and the watch goes on. */
   private async look(): Promise<void> {
     try {
-      await this.refresh()
+      await this.find()
     } catch (error) {
       this.options.report?.('map_trouble', { error: String(error) })
     }
     this.lookingUp = false
   }
 
-  private async refresh(): Promise<void> {
+  /** Asks for the map. @returns false when the bucket says that there is none, which may be old news */
+  async find(): Promise<boolean> {
     const { env, bucket, attemptMs } = this.options
-    const entry = await within(env, attemptMs, bucket.get(mapKey))
+    const reading = bucket.get(mapKey).then((entry) => ({ entry }))
+    const read = await within(env, attemptMs, reading)
+    if (read === undefined) return true
+    const { entry } = read
     if (entry !== undefined) this.observe(entry.value, entry.revision)
+    return entry !== undefined
+  }
+
+  private lose(revision: number): void {
+    this.lostRevision = Math.max(revision, this.lostRevision)
+    if (this.isLost) this.tellLost()
+  }
+
+  /** Tells, once, that there is no map any more. */
+  tellLost(): void {
+    if (this.toldLost === this.knownRevision) return
+    this.toldLost = this.knownRevision
+    this.options.report?.('map_lost', {
+      sentence: `The shard map was removed from the bucket (key "${mapKey}"). Shards stay where they are, and no node takes over for another, until the coordinator has put it back from the history of the key, which takes a moment. Should it go on, stop all nodes, then start them: they make a new map.`,
+    })
   }
 
   private observe(value: Uint8Array, revision: number): void {
@@ -120,6 +179,11 @@ export class MapStore {
   private accept(map: ShardMap, revision: number): void {
     if (revision <= this.knownRevision) return
     if (this.known !== undefined && map.version <= this.known.version) {
+      if (isSame(map, this.known)) {
+        // Somebody has put it back.
+        this.knownRevision = revision
+        return
+      }
       this.brokenRevision = revision
       this.options.report?.('map_broken', {
         sentence: `The shard map went back from version ${this.known.version} to ${map.version}; it is not used.`,
@@ -131,4 +195,8 @@ export class MapStore {
     this.knownRevision = revision
     for (const listener of [...this.listeners]) listener(map)
   }
+}
+
+function isSame(map: ShardMap, other: ShardMap): boolean {
+  return Buffer.compare(encodeMap(map), encodeMap(other)) === 0
 }

@@ -80,6 +80,11 @@ export class KeptBucket {
     return { outcome: 'appended', sequence: change.revision }
   }
 
+  /** Takes a key away without a trace, as whoever may change streams can. */
+  erase(key: string): void {
+    this.keys.delete(key)
+  }
+
   /** A key as it is, or as it was at a moment. */
   get(key: string, at = Infinity): KeyEntry | undefined {
     return entryOf((this.keys.get(key) ?? []).filter((change) => change.at <= at).at(-1))
