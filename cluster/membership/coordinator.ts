@@ -185,13 +185,13 @@ export class Coordinator {
   private async takeMap(term: number): Promise<boolean> {
     const { store, shards = 16, membership } = this.options
     if (store.isLost) await store.restore(() => this.term === term)
-    let servedWithout = false
+    // Nodes that serve know a map: a first one would be another (P8).
+    const isServed = (): boolean => membership.view.alive().some(isServing)
+    if (store.map === undefined && isServed() && !(await store.find())) store.tellLost()
     await store.change(
       (map) => {
-        // Nodes that serve know a map: a first one would be another (P8).
-        servedWithout = map === undefined && membership.view.alive().some(isServing)
-        if (servedWithout) return undefined
         if (map === undefined) {
+          if (isServed()) return undefined
           const format = this.options.format ?? newestReadBy(membership.view.alive())
           return emptyMap(shards, term, format)
         }
@@ -200,7 +200,6 @@ export class Coordinator {
       },
       () => this.term === term,
     )
-    if (servedWithout && !(await store.find())) store.tellLost()
     return store.map?.term === term
   }
 
