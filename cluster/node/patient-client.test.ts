@@ -89,6 +89,31 @@ describe('a patient client', () => {
     await expect(refused).rejects.toMatchObject({ code: 'not_ready', outcome: 'not_executed' })
   })
 
+  it('P2: waits for the key behind requests that were taken in since', async () => {
+    const attempts = new Scripted(new Fault('outcome_unknown'), new Fault('overloaded'), done)
+    await expect(client(attempts).command('account/a', 'pay', {}, key)).resolves.toEqual(done)
+    const full = new Scripted(new Fault('outcome_unknown'), new Fault('overloaded'))
+    const asked = client(full).command('account/a', 'pay', {}, key)
+    await expect(asked).rejects.toMatchObject({ code: 'outcome_unknown', outcome: 'unknown' })
+  })
+
+  it.each(['closed', 'quarantined', 'actor_failed', 'idempotency_key_expired'] as const)(
+    'P2: says unknown, and not what %s says, of a request that may have been executed',
+    async (code) => {
+      const attempts = new Scripted(new Fault('outcome_unknown'), new Fault(code), done)
+      const asked = client(attempts).command('account/a', 'pay', {}, key)
+      await expect(asked).rejects.toMatchObject({ code: 'outcome_unknown', outcome: 'unknown' })
+    },
+  )
+
+  it.each([new Refused('insufficient_funds', 'Too little.'), new Fault('idempotency_conflict')])(
+    'P2: takes what the key leads to',
+    async (answer) => {
+      const attempts = new Scripted(new Fault('outcome_unknown'), answer)
+      await expect(client(attempts).command('account/a', 'pay', {}, key)).rejects.toBe(answer)
+    },
+  )
+
   it('gives each attempt more time when the one before met silence, and none more than is left', async () => {
     const env = waitingEnv()
     const timeouts: number[] = []

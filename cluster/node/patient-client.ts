@@ -4,7 +4,9 @@
  *
  * P1. A request that may have been executed is asked again only with its idempotency key, or when it
  *     is a query: the key makes the repetition find the first answer.
- * P2. When the time is over, the caller hears `outcome_unknown` if any attempt may have been executed.
+ * P2. Once an attempt may have been executed, or waits somewhere still to be, only what its key leads to
+ *     settles the request: an answer, a refusal, a conflict. Whatever else ends it, the caller hears
+ *     `outcome_unknown`.
  */
 import {
   Fault,
@@ -97,11 +99,12 @@ export class PatientClient {
         this.answered?.(clock.monotonic() - begun)
         return answer
       } catch (error) {
-        if (!(error instanceof Fault) || !passes(error)) throw error
+        if (!(error instanceof Fault) || error.code === 'idempotency_conflict') throw error
         executed ||= error.outcome === 'unknown'
-        if (error.outcome === 'unknown' && !repeatable) throw error
-        if (clock.monotonic() + pauseMs >= deadline) {
-          throw executed ? new Fault('outcome_unknown') : error
+        const passing = passes(error) || (executed && error.code === 'overloaded')
+        const isLast = !passing || clock.monotonic() + pauseMs >= deadline
+        if (isLast || (executed && !repeatable)) {
+          throw executed && error.code !== 'outcome_unknown' ? new Fault('outcome_unknown') : error
         }
       }
       // An answer that came at once, such as that there is no owner yet, says nothing of how long one takes.
