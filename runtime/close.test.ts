@@ -229,6 +229,9 @@ describe('a runtime that has stopped', () => {
     for (let i = 0; i < 2; i++) {
       await expect(runtime.snapshot()).rejects.toMatchObject(why)
       await expect(runtime.comparePairs()).rejects.toMatchObject(why)
+      await expect(runtime.shardStatus()).rejects.toMatchObject(why)
+      await expect(runtime.quarantined()).rejects.toMatchObject(why)
+      await expect(runtime.release('counter/visits')).rejects.toMatchObject(why)
     }
     expect(await runtime.ready()).toBe(false)
     await runtime.close()

@@ -95,7 +95,10 @@ export abstract class SuanpanError extends Error {
   abstract readonly outcome: OutcomeKnown
 }
 
-/** A command was refused: the business no, typed. Thrown by clients only. */
+/**
+ * A command was refused: the business no, typed. Thrown by clients only. What was asked for was not done; what
+ * the actor recorded on the occasion, such as a wrong PIN, stands.
+ */
 export class Refused extends SuanpanError {
   override readonly name = 'Refused'
   readonly retryable = false

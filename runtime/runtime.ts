@@ -205,12 +205,12 @@ class EmbeddedRuntime implements Runtime {
 
   async shardStatus({ tallies = true }: { tallies?: boolean } = {}): Promise<ShardStatus[]> {
     this.assertOpen()
-    const asked = this.handles.map((handle, thread) =>
+    const ask = (handle: ThreadHandle, thread: number): Promise<unknown> =>
       tallies
         ? this.statusWithTallies(handle, thread)
-        : handle.order({ type: 'status', tallies: false }),
-    )
-    const statuses = (await Promise.all(asked)) as ShardStatus[][]
+        : handle.order({ type: 'status', tallies: false })
+    const asked = this.serving.run(() => Promise.all(this.handles.map(ask)))
+    const statuses = (await asked) as ShardStatus[][]
     return statuses.flat().sort((a, b) => a.shard - b.shard)
   }
 
@@ -238,7 +238,7 @@ class EmbeddedRuntime implements Runtime {
   }
 
   quarantined(): Promise<QuarantinedActor[]> {
-    return this.gather<QuarantinedActor>({ type: 'quarantined' })
+    return this.serving.run(() => this.gather<QuarantinedActor>({ type: 'quarantined' }))
   }
 
   release(address: Address): Promise<void> {
@@ -246,7 +246,9 @@ class EmbeddedRuntime implements Runtime {
       const shard = this.kinds.shardOf(address, this.shards)
       const thread = shard % Math.max(1, this.threads)
       this.assertOpen()
-      return this.handles[thread]!.order({ type: 'release', shard, address })
+      return this.serving.run(() =>
+        this.handles[thread]!.order({ type: 'release', shard, address }),
+      )
     }
     return releaseBy({ release, quarantined: () => this.quarantined() }, address)
   }

@@ -4,7 +4,7 @@
  */
 import { limits } from '../limits.js'
 
-/** A refused command. Nothing of the turn that returned it remains, except what it emitted itself. */
+/** A refused command. Of the turn that returned it remains what it emitted, set and sent, and nothing else. */
 export interface Refusal<Code extends string = string> {
   readonly refused: Code
   /**

@@ -132,7 +132,10 @@ export interface Turn<S, E extends Events<S> = Events<S>> {
   sequence(): number
   /** Records what happened and applies it to the state at once. */
   emit<N extends keyof E & string>(event: N, data: EventData<E, N>): void
-  /** The refusal to return. `sticky: false` lets the same idempotency key try again. */
+  /**
+   * The refusal to return. `sticky: false` lets the same idempotency key try again. What the turn emitted and
+   * sent before stands, so that an actor can count wrong PINs: decide first where a refusal is to leave nothing.
+   */
   refuse<Code extends string>(
     code: Code,
     detail: string,
