@@ -73,7 +73,7 @@ export class NodeClient {
   }
 
   private unreachable(error: unknown, { idempotencyKey }: NodeRequest): CommandFailed {
-    const { name, cause } = error as { name?: string; cause?: { code?: string } }
+    const { name, cause } = error as { name?: string; cause?: { code?: string; message?: string } }
     const again =
       idempotencyKey === undefined
         ? ''
@@ -93,7 +93,8 @@ export class NodeClient {
         { url: this.url },
       )
     }
-    const reason = cause?.code ?? (error as Error).message
+    // Node's own words are in the cause; the error itself says "fetch failed".
+    const reason = cause?.code ?? cause?.message ?? (error as Error).message
     return new CommandFailed(
       'node_unreachable',
       `The connection to ${this.url} failed (${reason}).${again}`,
