@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { addressOf } from '../actor/address.js'
 import { defineActor } from '../actor/define-actor.js'
+import { Kinds } from '../actor/kinds.js'
 import { snapshotBlocks } from '../snapshot/snapshot-blocks.js'
 import { SnapshotRestore } from '../snapshot/snapshot-restore.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
@@ -48,4 +49,28 @@ it('R1: packs what came out of the store again behind its turn, but nothing larg
   expect((await shards.query(thin, 'text'))?.value).toBe('the last')
   expect((await shards.query(thick, 'text'))?.value).toBe(`${longText}, and more`)
   expect((await shards.query(fresh, 'text'))?.value).toBe('new')
+})
+
+const spoiling = new Error('the word is not known')
+const spoil = (): never => {
+  throw spoiling
+}
+
+it.each([
+  ['an event', { events: { written: spoil } }],
+  ['its history', { history: spoil }],
+  ['passivate.when', { passivate: { when: spoil } }],
+])('refuses to open a journal on which %s fails today, and names the event', async (_, today) => {
+  const shards = new ShardsInMemory({ definitions: [notebook] }, { shards: 1 })
+  await shards.command(thin, 'write', 'a word')
+  const kinds = new Kinds({ definitions: [{ ...notebook, ...today }] })
+  const state = new ShardState({ shard: 0, shards: 1, kinds, keyRetentionMs: 86_400_000 })
+  const replay = (): void => replayFrame(state, shards.frames[0]!)
+  expect(replay).toThrow(
+    expect.objectContaining({
+      code: 'invalid_options',
+      message: expect.stringContaining('"notebook@1.written" of notebook/thin'),
+      cause: spoiling,
+    }),
+  )
 })

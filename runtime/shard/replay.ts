@@ -48,14 +48,30 @@ function replayTurn(state: ShardState, turn: CommittedTurn, time: number): void 
 function evolve(state: ShardState, event: JournaledEvent, guests: Activation[]): AppliedChange {
   const { kind, handler, version } = handlerOf(state.kinds, event)
   const activation = state.loadAttached(event.address, kind, guests)
-  const data =
-    version === kind.version ? event.data : kind.upcastEvent(handler.name, event.data, version)
   const change = new AppliedChange()
-  change.set(activation, handler, data, handler.evolve(activation.state, data))
-  change.row = kind.definition.history?.(change)
+  try {
+    const data =
+      version === kind.version ? event.data : kind.upcastEvent(handler.name, event.data, version)
+    change.set(activation, handler, data, handler.evolve(activation.state, data))
+    if (change.after === undefined) throw new Error('it returned no state')
+    change.row = kind.definition.history?.(change)
+    activation.finished = kind.passivateWhen?.(change.after) === true
+  } catch (error) {
+    throw error instanceof OpenRefused ? error : notReplayed(event, error)
+  }
   activation.state = change.after
-  activation.finished = kind.passivateWhen?.(change.after) === true
   return change
+}
+
+/** Code of a definition failed on what it, or the one before it, has written. */
+function notReplayed({ tag, address }: JournaledEvent, error: unknown): OpenRefused {
+  const why = error instanceof Error ? error.message : String(error)
+  const refused = new OpenRefused(
+    'invalid_options',
+    `The event "${tag}" of ${address} can't be replayed: ${why}. What the journal holds has to work with the events, upcasters, history and passivate.when of today; correct the definition.`,
+  )
+  refused.cause = error
+  return refused
 }
 
 /** Finds the code for a journaled event. */

@@ -132,7 +132,7 @@ export const deliveryMutants: readonly Mutant[] = [
     file: 'runtime/shard/replay.ts',
     find: '  activation.state = change.after\n',
     replace:
-      "  activation.state = kind.name === 'account' ? handler.evolve(change.after, data) : change.after\n",
+      "  activation.state = kind.name === 'account' ? handler.evolve(change.after, change.data) : change.after\n",
     oracle: 'replay-equality',
     fast: true,
   },
