@@ -12,7 +12,7 @@ const fresh = inject('freshSeed')
 
 describe('a simulation', () => {
   it('does the same for the same seed', async () => {
-    for (let seed = fresh; seed < fresh + 20; seed++) {
+    for (let seed = fresh; seed < fresh + 8; seed++) {
       const first = await simulate({ seed, workload: registers, oracles, short: true })
       const second = await simulate({ seed, workload: registers, oracles, short: true })
       expect(second).toEqual(first)
@@ -28,7 +28,7 @@ describe('a simulation', () => {
 
   it('runs clean over fresh seeds, with faults of every common kind', async () => {
     const scope = { workload: registers, oracles, short: true }
-    const result = await runCampaign({ ...scope, from: fresh + 20, seeds: 60 })
+    const result = await runCampaign({ ...scope, from: fresh + 8, seeds: 60 })
     expect(result.failures).toEqual([])
     for (const kind of ['kill', 'power_loss', 'message_loss', 'bit_rot', 'lying_sync'] as const) {
       expect(result.faults[kind], kind).toBeGreaterThan(10)
