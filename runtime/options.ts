@@ -50,7 +50,11 @@ export interface RuntimeOptions {
    * @default prints one sentence and ends the process, because what memory holds can't be trusted
    */
   readonly onFailure?: (error: Error) => void
-  /** Called with what an operator should know: failed actors, quarantine, snapshots. */
+  /**
+   * Called with what an operator should know: `actor_failed` with the `error` that a handler threw, which its caller
+   * is not told, `quarantined`, `requests_lost`, `snapshot_damaged`, `snapshot` and others.
+   * @default prints those four to stderr, the first with its stack; no more than 20 a second
+   */
   readonly onReport?: (event: string, detail: Record<string, unknown>) => void
 }
 

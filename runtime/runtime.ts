@@ -19,6 +19,7 @@ import type { ActorDefinition } from './actor/define-actor.js'
 import { Kinds } from './actor/kinds.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
+import { printReports } from './env/print-reports.js'
 import { Fault } from './errors.js'
 import { openFolder, type JournalFolder, type LaneEnd } from './journal/file/index.js'
 import type { RecoveryReport } from './journal/journal.js'
@@ -74,12 +75,18 @@ export interface Runtime extends RuntimeClient {
  * @throws OpenRefused when the folder is in use, damaged, newer than this code or differently sharded
  */
 export function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  return openRuntime(nodeEnv(), options)
+  const env = nodeEnv()
+  return openRuntime(env, options, printReports(env.clock))
 }
 
-/** As {@link createRuntime}, in any environment: with `threads: 0` all of it runs there. */
-export async function openRuntime(env: Env, options: RuntimeOptions): Promise<Runtime> {
+/** As {@link createRuntime}, in any environment. `otherwise` hears reports where no `onReport` is given. */
+export async function openRuntime(
+  env: Env,
+  options: RuntimeOptions,
+  otherwise: Required<RuntimeOptions>['onReport'] = () => undefined,
+): Promise<Runtime> {
   const resolved = resolveOptions(options, env.processes.cores)
+  const callbacks = { ...options, onReport: options.onReport ?? otherwise }
   const kinds = new Kinds(resolved.actors)
   // They load their code while the folder is opened.
   const workers = Array.from(
@@ -94,7 +101,7 @@ export async function openRuntime(env: Env, options: RuntimeOptions): Promise<Ru
       ...(resolved.shards === undefined ? {} : { shards: resolved.shards }),
       ...(resolved.segmentBytes === undefined ? {} : { segmentBytes: resolved.segmentBytes }),
     })
-    runtime = new EmbeddedRuntime(env, resolved, options, kinds, folder)
+    runtime = new EmbeddedRuntime(env, resolved, callbacks, kinds, folder)
     await runtime.start(workers)
     return runtime
   } catch (error) {

@@ -168,6 +168,7 @@ async function open(): Promise<void> {
   runtime = await createRuntime({
     dataDir,
     actors: { definitions: [box, cart] },
+    onReport: () => undefined,
     ...{ threads: 0, shards: 1 },
   })
 }
