@@ -1,4 +1,5 @@
-// The examples of the READMEs, run as they stand: code blocks marked `ts example NAME`.
+// The examples of the READMEs, as they stand: code blocks marked `ts example NAME` are compiled and run, those marked
+// `ts typed NAME` are compiled.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,18 +21,44 @@ interface Example {
   readonly code: string
 }
 
-function examplesOf(page: string): Example[] {
+function examplesOf(page: string, mark: 'example' | 'typed'): Example[] {
   let text = ''
   try {
     text = readFileSync(join(root, page), 'utf8')
   } catch {
     return []
   }
-  return [...text.matchAll(/```ts example (\S+)\n([\s\S]*?)```/g)].map((match) => ({
-    page,
-    name: match[1]!,
-    code: match[2]!,
-  }))
+  const blocks = new RegExp('```ts ' + mark + ' (\\S+)\\n([^]*?)```', 'g')
+  return [...text.matchAll(blocks)].map((match) => ({ page, name: match[1]!, code: match[2]! }))
+}
+
+const entries = {
+  suanpan: 'runtime/index',
+  'suanpan/gateway': 'transport/gateway/index',
+  'suanpan/payments': 'actors/index',
+  'suanpan/testing': 'runtime/simulation/index',
+}
+
+/** What a reader's compiler would say of them, with all that `strict` asks for. */
+function complaints(examples: readonly Example[]): string[] {
+  const files = examples.map(({ name, code }) => {
+    const file = join(work, `${name}.typed.ts`)
+    writeFileSync(file, `declare const dataDir: string\n${code}`)
+    return file
+  })
+  const program = ts.createProgram(files, {
+    ...{ strict: true, noEmit: true, skipLibCheck: true },
+    ...{ target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, lib: ['lib.es2023.d.ts'] },
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    ...{ typeRoots: [join(root, 'node_modules/@types')], types: ['node'] },
+    paths: Object.fromEntries(
+      Object.entries(entries).map(([name, path]) => [name, [join(root, 'dist', `${path}.d.ts`)]]),
+    ),
+  })
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    const text = ts.flattenDiagnosticMessageText(messageText, '\n')
+    return `${file?.fileName ?? ''}: ${text}`
+  })
 }
 
 /** What the example says it prints: the comment behind each console.log. */
@@ -44,21 +71,27 @@ afterAll(() => {
 })
 
 describe('the examples of the READMEs', () => {
-  const examples = pages.flatMap(examplesOf)
+  const examples = pages.flatMap((page) => examplesOf(page, 'example'))
+  const typed = pages.flatMap((page) => examplesOf(page, 'typed'))
 
   it('exist', () => {
     expect(examples.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['embedding', 'counter']),
     )
+    expect(typed.map(({ name }) => name)).toContain('gateway')
+  })
+
+  it('compile under strict', () => {
+    expect(complaints([...examples, ...typed])).toEqual([])
   })
 
   it.each(examples)('$page: $name', async ({ name, code }) => {
     const dataDir = join(work, name)
     const dist = (path: string): string => pathToFileURL(join(root, 'dist', path)).href
-    const source = `const dataDir = ${JSON.stringify(dataDir)}\n${code}`
-      .replace(`'suanpan/payments'`, `'${dist('actors/index.js')}'`)
-      .replace(`'suanpan/testing'`, `'${dist('runtime/simulation/index.js')}'`)
-      .replace(`'suanpan'`, `'${dist('runtime/index.js')}'`)
+    const source = Object.entries(entries).reduce(
+      (text, [entry, path]) => text.replace(`'${entry}'`, `'${dist(`${path}.js`)}'`),
+      `const dataDir = ${JSON.stringify(dataDir)}\n${code}`,
+    )
     const { outputText } = ts.transpileModule(source, {
       compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
     })
