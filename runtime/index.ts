@@ -50,6 +50,7 @@ export type {
   Parked,
   QueryView,
   Remembered,
+  SendAnswer,
   SendOptions,
   ShardView,
   TimerId,

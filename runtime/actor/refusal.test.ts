@@ -5,7 +5,7 @@ import { pack, unpack } from '../../transport/index.js'
 import { addressOf } from './address.js'
 import { defineActor } from './define-actor.js'
 import { isRefusal, refusal } from './refusal.js'
-import type { Answered } from './turn.js'
+import type { SendAnswer } from './turn.js'
 
 /** Answers that say `refused`, and are none. */
 const outputs: Record<string, unknown> = {
@@ -36,7 +36,7 @@ const counter = defineActor({
     ask(turn, input: { command: 'answer' | 'refuse'; output: unknown }) {
       turn.send(addressOf('counter', 'b'), input.command, input, { then: 'told' })
     },
-    told(turn, input: Answered) {
+    told(turn, input: SendAnswer) {
       const outcome = isRefusal(input.outcome) ? input.outcome : { done: input.outcome }
       turn.emit('told', { outcome })
     },

@@ -29,7 +29,7 @@ export function isParked(outcome: unknown): outcome is Parked {
 /** How the answer of a `send` comes back. */
 export interface SendOptions {
   /**
-   * Command of the sender that receives `{ outcome, context }` ({@link Answered}) when the target
+   * Command of the sender that receives `{ outcome, context }` ({@link SendAnswer}) when the target
    * has handled the message durably. With it the message is *refusable*: a handler that throws, an
    * unknown kind or a quarantined target answers a refusal (`actor_failed`, `quarantined`, …).
    * Without it the message must be applied: it parks durably until the target can take it.
@@ -39,8 +39,8 @@ export interface SendOptions {
   readonly context?: unknown
 }
 
-/** Input of a `then` command. */
-export interface Answered<T = unknown, C = unknown> {
+/** Input of the command that a `send` names in `then`: what became of the message, and what was to be handed back. */
+export interface SendAnswer<T = unknown, C = unknown> {
   readonly outcome: Outcome<T>
   readonly context: C
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { addressOf } from '../actor/address.js'
 import { defineActor, type ActorModule } from '../actor/define-actor.js'
-import type { Answered } from '../actor/turn.js'
+import type { SendAnswer } from '../actor/turn.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
 import { pack } from '../../transport/index.js'
 import { snapshotBlocks } from '../snapshot/snapshot-blocks.js'
@@ -44,7 +44,7 @@ const purse = defineActor({
       turn.send(to, 'fill', { coins: input.coins }, { then: 'given', context: input.coins })
       return turn.remember(turn.sequence(), `gift-${turn.key}`)
     },
-    given(turn, input: Answered<number, number>) {
+    given(turn, input: SendAnswer<number, number>) {
       if (typeof input.outcome !== 'number') {
         turn.emit('filled', { coins: input.context })
         turn.emit('refused', { by: input.outcome.refused })
