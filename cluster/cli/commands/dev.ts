@@ -27,7 +27,9 @@ export function addDev(program: Command): void {
     .summary('a whole cluster on this machine')
     .description(
       'Starts three NATS servers and several nodes behind one HTTP port, until Ctrl-C.\n' +
-        'It needs the program nats-server, 2.10.23 or newer. For laptops: one disk holds all copies.',
+        'It needs the program nats-server, 2.10.23 or newer; where it is missing it is fetched from\n' +
+        "Debian's archive, on machines with apt-get, into .cache of the package and nowhere else.\n" +
+        'For laptops: one disk holds all copies.',
     )
     .option('--nodes <n>', 'nodes to start', whole(1, nodesMax), 3)
     .option('--data <dir>', 'folder of the NATS servers', './data/dev')

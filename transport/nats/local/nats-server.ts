@@ -19,28 +19,45 @@ const suites = ['sid', 'forky']
 
 let found: Promise<string> | undefined
 
-/** @returns path of the program @throws in one sentence that says what to do */
+/**
+ * Says on stderr when it fetches one.
+ * @returns path of the program @throws in one sentence that says what to do
+ */
 export function natsServerProgram(): Promise<string> {
-  found ??= find()
+  found ??= findProgram(['nats-server', cached], fetchFrom, (sentence) => {
+    console.error(sentence)
+  })
   return found
 }
 
-async function find(): Promise<string> {
-  for (const program of ['nats-server', cached]) {
+/**
+ * The first of these programs that is new enough, or else the last of them, fetched.
+ * @param onFetch told, before anything is fetched, what is fetched and where to
+ */
+export async function findProgram(
+  programs: readonly string[],
+  fetch: (suite: string) => Promise<void>,
+  onFetch: (sentence: string) => void,
+): Promise<string> {
+  for (const program of programs) {
     if (await isNewEnough(program)) return program
   }
+  const target = programs.at(-1)!
+  onFetch(
+    `No nats-server ${oldest.join('.')} or newer is here; fetching it from Debian's archive to ${target} …`,
+  )
   const tried: string[] = []
   for (const suite of suites) {
     try {
-      await fetchFrom(suite)
-      if (await isNewEnough(cached)) return cached
+      await fetch(suite)
+      if (await isNewEnough(target)) return target
       tried.push(`${suite}: too old`)
     } catch (error) {
       tried.push(`${suite}: ${(error as Error).message.split('\n')[0]}`)
     }
   }
   throw new Error(
-    `NATS servers on this machine need nats-server ${oldest.join('.')} or newer: install it, or put the program at ${cached}. (Debian's archive: ${tried.join('; ')})`,
+    `NATS servers on this machine need nats-server ${oldest.join('.')} or newer: install it, or put the program at ${target}. (Debian's archive: ${tried.join('; ')})`,
   )
 }
 
