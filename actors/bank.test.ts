@@ -155,6 +155,24 @@ describe('the bank', () => {
     expect((await bank.account('a0')).debitsPending).toBe(0)
   })
 
+  it('says of a payee that is not there how an account is named as one', async () => {
+    await openSome(2)
+    const request = { payer: 'a0', amount: 5, currency }
+    await expect(bank.pay({ ...request, payee: 'a1', idempotencyKey: 'x' })).rejects.toThrow(
+      'a bare id is a merchant; an account is written account/ID',
+    )
+    const paid = await bank.pay({ ...request, payee: 'account/a1', idempotencyKey: 'y' })
+    expect(paid.status).toBe('settled')
+  })
+
+  it('says of a deposit in another currency nothing of two accounts', async () => {
+    await openSome(1)
+    const deposit = { account: 'a0', amount: 5, currency: 'USD', idempotencyKey: 'x' }
+    await expect(bank.deposit(deposit)).rejects.toThrow(
+      'The currency of the request is not that of the account, or accounts, it names',
+    )
+  })
+
   it('refuses what is wrong with a precise code', async () => {
     await openSome(1)
     const good = { payer: 'a0', payee: 'm0', amount: 5, currency, idempotencyKey: 'x' }

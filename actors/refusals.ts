@@ -46,7 +46,8 @@ export const paymentCodes = {
     sticky: false,
   },
   payee_not_found: {
-    detail: 'There is no such payee; open it first, then send the request again.',
+    detail:
+      'There is no such payee (a bare id is a merchant; an account is written account/ID); open it first, then send the request again.',
     retryable: false,
     outcome: 'not_executed',
     sticky: false,
@@ -95,7 +96,8 @@ export const paymentCodes = {
     sticky: true,
   },
   currency_mismatch: {
-    detail: 'The currency is not the currency of both accounts; send the amount in that one.',
+    detail:
+      'The currency of the request is not that of the account, or accounts, it names; send the amount in theirs.',
     retryable: false,
     outcome: 'not_executed',
     sticky: true,
