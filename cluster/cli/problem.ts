@@ -2,7 +2,8 @@
  * What went wrong, as a user reads it: one sentence and a stable code, never a stack trace. Owns the
  * translation of every error the CLI meets; `output.ts` prints it.
  *
- * E1. A user's mistake exits 2 before anything was done; everything else that failed exits 1.
+ * E1. Words and options that are wrong by themselves exit 2 before anything was done; what only a node can judge, and
+ *     refuses (an id, a time, an amount beyond the balance), and everything else that failed exits 1.
  * E2. Codes of the rooms below pass through unchanged; the CLI's own are in {@link CliCode}.
  */
 import { CommanderError } from 'commander'
@@ -121,7 +122,10 @@ function systemProblem(error: unknown): Problem | undefined {
   const { code, path } = (error ?? {}) as { code?: unknown; path?: unknown }
   if (typeof code !== 'string') return undefined
   const { syscall } = error as { syscall?: unknown }
-  const sentence = systemSentences[code] ?? otherSentence(code, syscall, path)
+  const sentence =
+    code === 'ENOENT' && syscall === 'mkdir'
+      ? 'The folder {path} can not be made there; name another one.'
+      : (systemSentences[code] ?? otherSentence(code, syscall, path))
   if (sentence === undefined) return undefined
   return {
     code: diskCodes.has(code) ? 'disk_failed' : 'file_unreadable',

@@ -76,6 +76,12 @@ describe('wrong usage', () => {
     [['bench', 'embedded', '--duration', '0'], /whole number from 1/],
     [['bench', 'journal', '--rate', '5'], /journal has no use for --rate/],
     [['keys', 'new', '--name', 'x', '--scope', 'everything'], /Allowed choices/],
+    [['keys', 'new', '--name', 'x', '--scope', 'pay'], /--scope pay needs --pay-as/],
+    [
+      ['keys', 'new', '--name', 'x', '--scope', 'read', '--pay-as', '*'],
+      /Only a key with --scope pay has --pay-as/,
+    ],
+    [['start', '--exit'], /With --exit give --sample too/],
   ])('%j exits 2 with a sentence and no stack trace', async (words, sentence) => {
     const { code, stdout, stderr } = await runCli(words)
     expect(stderr).toMatch(sentence)
@@ -83,6 +89,18 @@ describe('wrong usage', () => {
     expect(stderr).not.toMatch(/^\s+at /m)
     expect(stdout).toBe('')
     expect(code).toBe(2)
+  })
+
+  it.each([
+    [['start', '--data', '/proc/x'], 'The folder /proc/x can not be made there; name another one.'],
+    [
+      ['keys', 'new', '--name', 'x', '--scope', 'read', '--file', '/nowhere/deep/keys.json'],
+      'There is no folder /nowhere/deep; make it, or name another --file.',
+    ],
+  ])('%j says what is in the way by the name the user gave', async (words, sentence) => {
+    const { code, stderr } = await runCli(words)
+    expect(stderr).toBe(`suanpan: ${sentence} (file_unreadable)\n`)
+    expect(code).toBe(1)
   })
 
   it('prints the error as JSON with --json', async () => {
@@ -106,9 +124,9 @@ describe('a data folder that can’t be', () => {
     ['verify', long, 'is longer than the file system allows'],
     ['start', under, 'is no folder'],
     ['verify', under, 'is no folder'],
-    ['start', '/proc/suanpan', 'There is no file or folder'],
-    ['dev', '/proc/suanpan', 'There is no file or folder'],
-    ['bench limit', '/proc/suanpan', 'There is no file or folder'],
+    ['start', '/proc/suanpan', 'can not be made there'],
+    ['dev', '/proc/suanpan', 'can not be made there'],
+    ['bench limit', '/proc/suanpan', 'can not be made there'],
   ])('%s --data %s is said in one sentence', async (command, path, sentence) => {
     const { code, stdout, stderr } = await runCli([...command.split(' '), '--data', path])
     expect(stderr).toMatch(/^suanpan: .*\(file_unreadable\)\n$/)

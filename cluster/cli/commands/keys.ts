@@ -6,11 +6,12 @@
  */
 import { existsSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { ApiKeyRecord, ApiKeyScope } from '../../../transport/gateway/index.js'
 import { examples, jsonOption } from '../options.js'
 import { Output } from '../output.js'
-import { wrongUsage } from '../problem.js'
+import { CommandFailed, wrongUsage } from '../problem.js'
 
 interface NewOptions {
   readonly name: string
@@ -71,6 +72,12 @@ async function runNew(options: NewOptions, output: Output): Promise<void> {
 async function makeKey(options: NewOptions): Promise<{ key: string; record: ApiKeyRecord }> {
   const { generateApiKey, GatewayConfigError } = await import('../../../transport/gateway/index.js')
   const { name, scope, payAs } = options
+  if (scope.includes('pay') && payAs === undefined)
+    throw wrongUsage(
+      'A key with --scope pay needs --pay-as: the addresses it pays as, or "*" for all.',
+    )
+  if (!scope.includes('pay') && payAs !== undefined)
+    throw wrongUsage('Only a key with --scope pay has --pay-as.')
   const addresses = payAs?.includes('*') === true ? '*' : payAs
   try {
     return generateApiKey({
@@ -86,6 +93,19 @@ async function makeKey(options: NewOptions): Promise<{ key: string; record: ApiK
 
 async function store(file: string, keys: readonly ApiKeyRecord[]): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`
-  await writeFile(temporary, `${JSON.stringify({ keys }, null, 2)}\n`, { mode: 0o600 })
-  await rename(temporary, file)
+  try {
+    await writeFile(temporary, `${JSON.stringify({ keys }, null, 2)}\n`, { mode: 0o600 })
+    await rename(temporary, file)
+  } catch (error) {
+    // Told by the names the user knows, not by ours.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      const folder = dirname(resolve(file))
+      throw new CommandFailed(
+        'file_unreadable',
+        `There is no folder ${folder}; make it, or name another --file.`,
+        { file: folder },
+      )
+    }
+    throw Object.assign(error as Error, { path: file })
+  }
 }

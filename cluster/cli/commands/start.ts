@@ -75,7 +75,7 @@ export function addStart(program: Command): void {
     )
     .option('--take-over', 'take the folder from its owner, whoever that is; it is fenced off')
     .option('--sample', 'first run the shipped sample of payments')
-    .option('--exit', 'end after the summary instead of serving')
+    .option('--exit', 'with --sample: end after its summary instead of serving')
     .option('--node <name>', 'with --nats: name of this node [host name]', nodeName)
     .option('--processes <n>', 'with --nats: nodes on this machine', whole(1, processesMax))
     .option('--replicas <n>', 'with --nats: copies of everything [3]', whole(1, replicasMax))
@@ -108,16 +108,11 @@ async function runStart(options: StartOptions, output: Output): Promise<void> {
       return
     }
     if (options.sample === true) await sample(options, output, interrupt)
-    if (options.exit === true && options.sample === true) return
+    if (options.exit === true) return
     const opening = open(options, output)
     // The folder is opened by other threads for the most part: meanwhile this one loads what it will need.
-    if (options.exit !== true) void loadGateway()
-    const node = await opening
-    if (options.exit === true) {
-      await node.runtime.close()
-      return
-    }
-    await serve(node, options, apiKeys, output, interrupt)
+    void loadGateway()
+    await serve(await opening, options, apiKeys, output, interrupt)
   } finally {
     interrupt.dispose()
   }
@@ -137,6 +132,8 @@ function checkTogether(options: StartOptions): void {
       : 'is for a cluster; give --nats'
     throw wrongUsage(`--${name} ${hint}.`)
   }
+  if (exit === true && sample !== true)
+    throw wrongUsage('With --exit give --sample too: it ends after the summary of the sample.')
   checkWorkerNames(node, processes)
   const { shards = 1 } = options
   if (clustered && shards > clusterShardsMax)
