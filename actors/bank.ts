@@ -169,7 +169,7 @@ export interface Pay extends Keyed {
   readonly currency: string
   /** @default 'automatic' */
   readonly capture?: 'automatic' | 'manual'
-  /** Of a manual payment's hold. @default 7 days */
+  /** Of a manual payment's hold; an automatic one settles at once, and has no use for it. @default 7 days */
   readonly expiresInSeconds?: number
   readonly memo?: string
 }

@@ -11,8 +11,8 @@
  *
  * L1. Every batch says which version of the shard map its sender knows; who knows an older one looks
  *     the map up.
- * L2. What can not be read is dropped and told, and hurts nobody else: its sender sends again, or is of
- *     a release that should not be here.
+ * L2. A batch that can not be read is dropped and told, and hurts nobody else: its sender sends again, or
+ *     is of a release that should not be here. What is no envelope of ours has no sender, and is dropped.
  * L3. No call ends a node, whatever becomes of its answer: one that fails, or that can't be sent, is
  *     answered with an error; one that is longer than the servers take goes in pieces (L4). A batch
  *     that is too long is dropped and told.

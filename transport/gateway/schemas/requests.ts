@@ -60,7 +60,8 @@ const payOptional = {
     type: 'integer',
     minimum: 1,
     maximum: limits.expiresInSecondsMax,
-    description: 'How long a manual payment is held.',
+    description:
+      'How long a manual payment is held; an automatic one settles at once, and has no use for it.',
     default: 604_800,
   },
   memo: memoField,
