@@ -36,8 +36,8 @@ export const limits = {
   requestsAtOnce: 256,
   /** The same where a shard has a lane of its own: as many as fill a slice. */
   requestsAtOnceAlone: 256,
-  /** Length of an address: a key of any reasonable scheme fits. */
-  addressBytesMax: 1_024,
+  /** Length of the address of a request, in characters: a key of any reasonable scheme fits. */
+  addressOfRequestMax: 1_024,
   /**
    * Length of the longest address a turn may name, in characters: keys that actors derive from others' are longer
    * than clients' are, and in the packed store an address has two bytes for its number of bytes.
@@ -98,6 +98,9 @@ if (bounds.outboxMessagesMax < 2 * bounds.mailboxMessagesMax) {
 }
 if (3 * bounds.addressOfTurnMax > 0xffff || bounds.kindVersionMax > 0xffff) {
   throw new Error('limits: an address and a version must fit the head of a packed actor')
+}
+if (bounds.addressOfRequestMax > bounds.addressOfTurnMax) {
+  throw new Error('limits: a turn must be able to name whom a client can')
 }
 if (bounds.snapshotsKept < 2) {
   throw new Error('limits: an unreadable snapshot needs an older one behind it')

@@ -274,7 +274,8 @@ export class RequestClient {
 /** What is wrong with an address. Callers without types may hand over anything. */
 export function problemWithAddress(address: unknown): Fault | undefined {
   const isText = typeof address === 'string'
-  if (isText && address.includes('/') && address.length <= limits.addressBytesMax) return undefined
+  if (isText && address.includes('/') && address.length <= limits.addressOfRequestMax)
+    return undefined
   return new Fault(
     'invalid_request',
     `"${String(address).slice(0, 64)}" is no address of the form kind/key.`,

@@ -31,13 +31,7 @@ import { clusterBucket, clusterFacts, type ClusterFacts } from './identity.js'
 import { knownJournals } from './known-journals.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
-import {
-  formatsOf,
-  nodeOptionsOf,
-  openedLater,
-  requestTimeoutMsDefault,
-  type ClusterNodeOptions,
-} from './options.js'
+import { formatsOf, nodeOptionsOf, openedLater, type ClusterNodeOptions } from './options.js'
 import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
@@ -138,7 +132,7 @@ export class ClusterNode {
       settings: this.configuration,
       report,
     })
-    const { requestTimeoutMs = requestTimeoutMsDefault } = options
+    const { requestTimeoutMs = ShardNode.defaults.requestTimeoutMs } = options
     const patient = new PatientClient(env, this.node, requestTimeoutMs, options.answered)
     this.client = new ClusterClient(env, identity.shards, patient, this.members())
   }

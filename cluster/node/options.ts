@@ -7,18 +7,14 @@ import type {
   ShardNodeOptions,
   ShardStatus,
 } from '../../runtime/index.js'
-import { formatsRead } from '../../runtime/index.js'
+import { formatsRead, ShardNode } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
 import type { LeaseSettings } from '../membership/settings.js'
 import type { TurnSettings } from './turn-settings.js'
 import type { ClusterFacts } from './identity.js'
 import type { ProcessVitals } from './vitals.js'
 
-export const requestTimeoutMsDefault = 30_000
-const keyRetentionMsDefault = 86_400_000
-const keysPerShardMax = 16_777_216
-const mailboxMessagesDefault = 16_384
-const snapshotJournalBytesDefault = 32 * 1024 * 1024
+const { defaults } = ShardNode
 
 export interface ClusterNodeOptions {
   /** Name of the cluster: nodes of one name are one. */
@@ -76,12 +72,12 @@ export function nodeOptionsOf(options: ClusterNodeOptions, facts: ClusterFacts):
     shards: facts.shards,
     secret: facts.secret,
     settings: facts.settings,
-    keyRetentionMs: options.idempotencyRetentionMs ?? keyRetentionMsDefault,
+    keyRetentionMs: options.idempotencyRetentionMs ?? defaults.keyRetentionMs,
     keyTime: options.idempotencyKeyTime ?? 'none',
-    keysPerShardMax,
-    mailboxMessages: options.mailboxMessages ?? mailboxMessagesDefault,
-    requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMsDefault,
-    snapshotJournalBytes: options.snapshotJournalBytes ?? snapshotJournalBytesDefault,
+    keysPerShardMax: defaults.keysPerShardMax,
+    mailboxMessages: options.mailboxMessages ?? defaults.mailboxMessages,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaults.requestTimeoutMs,
+    snapshotJournalBytes: options.snapshotJournalBytes ?? defaults.snapshotJournalBytes,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
   }
 }

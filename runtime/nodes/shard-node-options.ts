@@ -1,6 +1,7 @@
 /** What a node of a cluster runs with, and what it needs of its surroundings. */
 import type { Address } from '../actor/address.js'
 import type { ActorModule } from '../actor/define-actor.js'
+import { limits } from '../limits.js'
 import type { KeyTimeFormat } from '../messaging/key-time.js'
 import type { FormatRange } from '../shard/formats.js'
 import type { ShardStorages } from './shard-storage.js'
@@ -24,6 +25,15 @@ export interface ShardNodeOptions {
   /** Formats this node reads; it writes the oldest until it is told another. @default all of this code */
   readonly formats?: FormatRange
 }
+
+/** Bounds of a node that was given none. */
+export const nodeDefaults = {
+  keyRetentionMs: limits.keyRetentionMsDefault,
+  keysPerShardMax: limits.keysPerShardMax,
+  mailboxMessages: limits.mailboxMessagesMax,
+  requestTimeoutMs: limits.requestTimeoutMsDefault,
+  snapshotJournalBytes: limits.snapshotJournalBytes,
+} as const
 
 /** What a node needs of its surroundings. What is sent to a place may get lost, be repeated or reordered. */
 export interface ShardNodeLinks {

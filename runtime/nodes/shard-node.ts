@@ -36,7 +36,7 @@ import type { StatusOrder } from '../threads/thread-protocol.js'
 import { startDueSnapshot } from './due-snapshots.js'
 import { ShardReading } from './shard-reading.js'
 import { peerPieces } from './peer-pieces.js'
-import type { ShardNodeLinks, ShardNodeOptions } from './shard-node-options.js'
+import { nodeDefaults, type ShardNodeLinks, type ShardNodeOptions } from './shard-node-options.js'
 
 /** This node, among places. */
 export const here = 0
@@ -54,6 +54,8 @@ interface Served {
 }
 
 export class ShardNode {
+  /** What nodes run with where nothing else is asked for: as one on a folder. */
+  static readonly defaults = nodeDefaults
   private readonly env: Env
   private readonly options: ShardNodeOptions
   private readonly links: ShardNodeLinks

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import { defineActor } from '../actor/define-actor.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
+import { ParkedRequests } from './parked-requests.js'
+import { ShardRequest } from './requests.js'
 
 /** A door that opens when somebody opens it. */
 const door = defineActor({
@@ -76,6 +78,16 @@ it('Q5: what is woken, and waits again, has no more time for that', async () => 
     await shards.command(other, 'open')
   }
   expect(shards.answerOf(id)?.value).toMatchObject(['outcome_unknown', expect.any(String)])
+})
+
+it('of one token as many wait as the mailbox that was asked for has places', () => {
+  const parked = new ParkedRequests()
+  const wait = (token: string): boolean => {
+    const request = new ShardRequest(1, 'command', address, 'enter', null, undefined)
+    return parked.add({ request, note: undefined, repeats: false }, token, 2)
+  }
+  expect([1, 2, 3].map(() => wait('door'))).toEqual([true, true, false])
+  expect(wait('window')).toBe(true)
 })
 
 it('Q6: whoever only watches keeps nobody from work, and is bounded', async () => {

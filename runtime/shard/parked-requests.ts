@@ -6,7 +6,6 @@
  * Q6. What only watches, a query or the repetition of a request, takes no place of work: however many ask
  *     after one payment that is stuck, the shard goes on taking others.
  */
-import { limits } from '../limits.js'
 import type { ShardRequest } from './requests.js'
 
 /** A request that waits to be woken. */
@@ -33,14 +32,17 @@ export class ParkedRequests {
     return this.working + this.watching
   }
 
-  /** @returns false when there is no place for it */
-  add(parked: ParkedRequest, token: string, watchersMax: number): boolean {
+  /**
+   * @param placesMax of a mailbox: for all that watch, and for those of a token that do not
+   * @returns false when there is no place for it
+   */
+  add(parked: ParkedRequest, token: string, placesMax: number): boolean {
     const others = this.byToken.get(token)
     if (watches(parked)) {
-      if (this.watching >= watchersMax) return false
+      if (this.watching >= placesMax) return false
       this.watching++
     } else {
-      if (others !== undefined && others.length >= limits.mailboxMessagesMax) return false
+      if (others !== undefined && others.length >= placesMax) return false
       this.working++
     }
     const { request } = parked
