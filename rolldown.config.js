@@ -2,6 +2,7 @@
  * Bundles the command line and the threads of a runtime into a few files in the place of hundreds, so that a node
  * starts in two thirds of the time. The library stays as it is compiled, a file a module. Run by `npm run build`.
  */
+import { readdirSync, rmSync } from 'node:fs'
 import { rolldown } from 'rolldown'
 
 const bundle = await rolldown({
@@ -16,7 +17,7 @@ const bundle = await rolldown({
   // Our own code alone: packages are found where they are installed.
   external: /^[^./]/,
 })
-await bundle.write({
+const { output } = await bundle.write({
   dir: 'dist/bin',
   format: 'esm',
   entryFileNames: '[name].js',
@@ -24,3 +25,6 @@ await bundle.write({
   chunkFileNames: '[name].part.js',
 })
 await bundle.close()
+// Parts that this build has not made belong to an older one. Removed last, for the sake of who runs meanwhile.
+const made = new Set(output.map(({ fileName }) => fileName))
+for (const name of readdirSync('dist/bin')) if (!made.has(name)) rmSync(`dist/bin/${name}`)

@@ -1,8 +1,9 @@
 // The examples of the READMEs, as they stand: code blocks marked `ts example NAME` are compiled and run, those marked
 // `ts typed NAME` are compiled.
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { afterAll, describe, expect, it, vi } from 'vitest'
@@ -68,6 +69,23 @@ function promised(code: string): string[] {
 
 afterAll(() => {
   rmSync(work, { recursive: true, force: true })
+})
+
+describe('the READMEs', () => {
+  it('link to what the package holds', () => {
+    const words = ['pack', '--dry-run', '--json', '--ignore-scripts']
+    const packed = JSON.parse(
+      execFileSync('npm', words, { cwd: root, encoding: 'utf8', stdio: 'pipe' }),
+    ) as [{ files: { path: string }[] }]
+    const shipped = packed[0].files.map(({ path }) => path)
+    expect(shipped).toContain('runtime/simulation/README.md')
+    for (const page of shipped.filter((path) => path.endsWith('README.md'))) {
+      const text = readFileSync(join(root, page), 'utf8')
+      const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#]+)/g)].map((match) => match[1]!)
+      const missing = links.filter((link) => !shipped.includes(join(dirname(page), link)))
+      expect([page, missing]).toEqual([page, []])
+    }
+  })
 })
 
 describe('the examples of the READMEs', () => {
