@@ -153,7 +153,7 @@ async function started(dataDir: string): Promise<{ values: number[]; aside: unkn
 }
 
 describe('a snapshot', () => {
-  it('N7: of another data folder is none, however well it fits', async () => {
+  it('N17: of another data folder is none, however well it fits', async () => {
     const other = join(work, 'other')
     const runtime = await open(other)
     for (const _ of [1, 2]) {

@@ -2,9 +2,9 @@
  * The accounts' part in a transfer that is done at once (`transfer/at-once.ts`): all sides of the legs
  * are decided, then all are moved, without holds and reservations.
  *
- * A1. What `mayTransfer` has nothing against, `transferNow` does in the same turn: both decide by the
+ * TS1. What `mayTransfer` has nothing against, `transferNow` does in the same turn: both decide by the
  *     state that the sides before lead to.
- * A2. An account pays before it is paid: legs don't feed each other.
+ * TS2. An account pays before it is paid: legs don't feed each other.
  */
 import { assert, type Address, type Turn } from '../../runtime/index.js'
 import { rankOf } from '../refusals.js'

@@ -14,7 +14,7 @@ const maxPayloadBytes = 4 * 1024
 const shards = 8
 const currencies = ['CNY', 'USD', 'EUR', 'JPY']
 
-it('L3: a whole audit fits servers that take short messages only, and ends nobody', async () => {
+it('NL3: a whole audit fits servers that take short messages only, and ends nobody', async () => {
   cluster = await RealNodes.start({ maxPayloadBytes, syncAlways: false })
   const options = { shards, snapshotChunkBytes: 2 * 1024 }
   const first = await cluster.join(options)

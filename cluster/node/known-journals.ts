@@ -1,6 +1,6 @@
 /**
  * Which shards of the cluster have a journal, in its bucket, apart from the journals: a stream that was
- * removed must not pass for one that was never there (N14 in `runtime/nodes/jetstream-storage.ts`).
+ * removed must not pass for one that was never there (SN6 in `runtime/nodes/jetstream-storage.ts`).
  */
 import type { KnownJournals } from '../../runtime/index.js'
 import { NatsUnreachable, type KeyBucket } from '../../transport/index.js'

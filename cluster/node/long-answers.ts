@@ -1,7 +1,7 @@
 /**
  * Answers to calls that are longer than a message: kept for a moment, and asked for piece by piece.
  *
- * L4. What is kept is bounded: the oldest goes for the newest, and whoever misses it asks anew.
+ * NL4. What is kept is bounded: the oldest goes for the newest, and whoever misses it asks anew.
  */
 import { Buffer } from 'node:buffer'
 

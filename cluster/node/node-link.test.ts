@@ -54,7 +54,7 @@ function answered(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-it('L2: what can not be read is dropped and told now and then; what comes behind it is taken', async () => {
+it('NL2: what can not be read is dropped and told now and then; what comes behind it is taken', async () => {
   const bus = new Here()
   const taken: number[] = []
   const told: unknown[] = []
@@ -86,7 +86,7 @@ it('L2: what can not be read is dropped and told now and then; what comes behind
   two.close()
 })
 
-it('L3: an answer that is longer than the servers take comes in pieces, each of which fits', async () => {
+it('NL3: an answer that is longer than the servers take comes in pieces, each of which fits', async () => {
   const bus = new Here()
   const long = Array.from({ length: 3_000 }, (_, i) => i)
   const listener = { ...silent, call: () => Promise.resolve(long) }
@@ -108,7 +108,7 @@ it('L3: an answer that is longer than the servers take comes in pieces, each of 
 })
 
 it.each(['calls', 'vitals'] as const)(
-  'L3: whatever is wrong with the answer to %s, it is an error, and the node lives',
+  'NL3: whatever is wrong with the answer to %s, it is an error, and the node lives',
   async (channel) => {
     const bus = new Here()
     const told: unknown[] = []
@@ -142,7 +142,7 @@ it.each(['calls', 'vitals'] as const)(
   },
 )
 
-it('L3: a batch that is too long is dropped and told, and nothing is thrown into the turns', () => {
+it('NL3: a batch that is too long is dropped and told, and nothing is thrown into the turns', () => {
   const bus = new Here()
   const told: unknown[] = []
   const link = new NodeLink(bus, 'c', 'one', () => 1, {

@@ -9,12 +9,12 @@
  *   │     │ id      │ version │       │
  *   └─────┴─────────┴─────────┴───────┘
  *
- * L1. Every batch says which version of the shard map its sender knows; who knows an older one looks
+ * NL1. Every batch says which version of the shard map its sender knows; who knows an older one looks
  *     the map up.
- * L2. A batch that can not be read is dropped and told, and hurts nobody else: its sender sends again, or
+ * NL2. A batch that can not be read is dropped and told, and hurts nobody else: its sender sends again, or
  *     is of a release that should not be here. What is no envelope of ours has no sender, and is dropped.
- * L3. No call ends a node, whatever becomes of its answer: one that fails, or that can't be sent, is
- *     answered with an error; one that is longer than the servers take goes in pieces (L4). A batch
+ * NL3. No call ends a node, whatever becomes of its answer: one that fails, or that can't be sent, is
+ *     answered with an error; one that is longer than the servers take goes in pieces (NL4). A batch
  *     that is too long is dropped and told.
  */
 import { Buffer } from 'node:buffer'
@@ -157,7 +157,7 @@ export class NodeLink {
     return answer
   }
 
-  /** Answers, with an error where there is no other answer (L3). */
+  /** Answers, with an error where there is no other answer (NL3). */
   private respond(
     name: string,
     respond: (bytes: Uint8Array) => void,

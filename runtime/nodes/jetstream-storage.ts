@@ -2,7 +2,7 @@
  * The storages of a cluster's shards on JetStream: a stream for the journal and one for the snapshots
  * of each shard.
  *
- * N14. A journal that has begun is never made anew: who finds its stream gone, or empty, refuses to open it.
+ * SN6. A journal that has begun is never made anew: who finds its stream gone, or empty, refuses to open it.
  *      That it has begun is noted behind the fence of its first owner, and before anything is served.
  */
 import { NatsRefused, type Nats, type NextPiece, type StreamLog } from '../../transport/index.js'
@@ -21,7 +21,7 @@ import type { ShardState } from '../shard/shard-state.js'
 import { StreamSnapshots } from '../snapshot/stream-snapshots.js'
 import type { OwnedJournal, ShardStorage, ShardStorages } from './shard-storage.js'
 
-/** Which shards have a journal, kept apart from the journals (N14). */
+/** Which shards have a journal, kept apart from the journals (SN6). */
 export interface KnownJournals {
   /** @throws NatsUnreachable */
   has(shard: number): Promise<boolean>
@@ -137,7 +137,7 @@ export class JetStreamStorages implements ShardStorages {
     return { lane, epoch: lane.epoch, abandon }
   }
 
-  /** N14. @throws OpenRefused journal_regressed */
+  /** SN6. @throws OpenRefused journal_regressed */
   private async logOf(shard: number, begun: boolean): Promise<StreamLog> {
     const name = `SHARD_${this.options.cluster}_${shard}`
     try {

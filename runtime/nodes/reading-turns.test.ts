@@ -30,7 +30,7 @@ function make() {
 }
 
 describe('turns of readings', () => {
-  it('Z1: two pieces are under way at once, and earlier shards come back before later ones', async () => {
+  it('RT1: two pieces are under way at once, and earlier shards come back before later ones', async () => {
     const { env, order, read, end } = make()
     for (const name of ['a', 'b', 'c', 'd']) void read(name, true, 2)
     await env.advance(0)
@@ -43,7 +43,7 @@ describe('turns of readings', () => {
     expect(order.slice(4)).toEqual(['c', 'd'])
   })
 
-  it('Z2: nothing is read ahead while a shard is being opened, not even between its pieces', async () => {
+  it('RT2: nothing is read ahead while a shard is being opened, not even between its pieces', async () => {
     const { env, order, read, end } = make()
     void read('ahead', false, 3)
     await env.advance(0)
@@ -59,7 +59,7 @@ describe('turns of readings', () => {
     expect(order).toEqual(['ahead', 'opening', 'ahead'])
   })
 
-  it('Z3: one that gets no further holds up nobody for longer than a second, and goes on in its turn', async () => {
+  it('RT3: one that gets no further holds up nobody for longer than a second, and goes on in its turn', async () => {
     const { env, order, read, end } = make()
     void read('stuck', true, 2)
     void read('other', true, 1)

@@ -3,10 +3,10 @@
  * and what it asked for stands before every answer on its connection: an answer that one shard waits for, to
  * serve again, would come behind megabytes of others.
  *
- * Z1. Two readings have a piece under way at once; the rest wait. Those of shards that nobody serves come
+ * RT1. Two readings have a piece under way at once; the rest wait. Those of shards that nobody serves come
  *     first, and of these the earliest: shards come back one after the other, not all in the end.
- * Z2. While a shard is being opened, nothing is read ahead.
- * Z3. A reading that gets no further – its stream has no leader – holds up nobody for more than a second.
+ * RT2. While a shard is being opened, nothing is read ahead.
+ * RT3. A reading that gets no further – its stream has no leader – holds up nobody for more than a second.
  */
 import type { NextPiece } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
@@ -73,7 +73,7 @@ export class ReadingTurns {
     }
   }
 
-  /** Z3 */
+  /** RT3 */
   private watch(reading: Reading): void {
     reading.stall = this.env.timers.after(limits.readingStalledMs, () => {
       reading.phase = 'stalled'

@@ -244,7 +244,7 @@ describe('a node of a cluster', () => {
     expect((await pair.soon(pair.nodes[1].query(address, 'coins', null))).value).toBe(1)
   })
 
-  it('N4: is fenced shard by shard, and answers nothing of a shard another has opened', async () => {
+  it('SN4: is fenced shard by shard, and answers nothing of a shard another has opened', async () => {
     const address = `purse/${purseIn(2)}`
     await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
     // The other takes the shard, and nobody tells the first.
@@ -293,7 +293,7 @@ describe('a node of a cluster', () => {
     )
   })
 
-  it('N16: reads nothing ahead any more when it is closed, or the shard goes elsewhere', async () => {
+  it('SN7: reads nothing ahead any more when it is closed, or the shard goes elsewhere', async () => {
     pair.leaderless = 'SHARD_pair_1'
     const [, node] = pair.nodes
     const ends = [(): void => node.forget(1), (): void => node.close()]
@@ -307,7 +307,7 @@ describe('a node of a cluster', () => {
     }
   })
 
-  it('N8: fences nobody while its lease does not hold', async () => {
+  it('SN5: fences nobody while its lease does not hold', async () => {
     const address = `purse/${purseIn(2)}`
     pair.mayAnswer[1] = false
     await expect(pair.soon(pair.nodes[1].open(2, 0))).rejects.toThrow('Nobody waits')
@@ -353,7 +353,7 @@ describe('a node of a cluster', () => {
     expect(pair.kernel.now - begun).toBeLessThan(2_000)
   })
 
-  it('N14: makes no journal anew that has begun, and opens it when it is back', async () => {
+  it('SN6: makes no journal anew that has begun, and opens it when it is back', async () => {
     const address = `purse/${purseIn(1)}`
     await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
     expect(await pair.soon(pair.nodes[0].handOver(1))).toBe(true)
@@ -373,7 +373,7 @@ describe('a node of a cluster', () => {
     expect((await pair.soon(pair.nodes[1].query(address, 'coins', null))).value).toBe(1)
   })
 
-  it('N14: serves no shard whose journal is not noted', async () => {
+  it('SN6: serves no shard whose journal is not noted', async () => {
     pair.notes = false
     expect(await pair.soon(pair.nodes[0].handOver(2))).toBe(true)
     pair.begun.delete(2)

@@ -3,10 +3,10 @@
  * storage of its own, and the client that asks shards wherever they are. It knows no NATS and no map;
  * whoever places shards (`cluster/`) tells it what to open and where the others are.
  *
- * N3. A shard is served here only between a successful {@link ShardNode.open} and the first of: its
+ * SN3. A shard is served here only between a successful {@link ShardNode.open} and the first of: its
  *     hand-over, the loss of its journal, the loss of the node's membership.
- * N4. A shard that is lost takes nothing else with it: the others go on.
- * N8. A journal is fenced only by who may answer for it: one that is dead to the others and does not
+ * SN4. A shard that is lost takes nothing else with it: the others go on.
+ * SN5. A journal is fenced only by who may answer for it: one that is dead to the others and does not
  *     know would append behind a successor whose lease holds, and whose reads would be old from then on.
  */
 import type { Address } from '../actor/address.js'

@@ -2,10 +2,10 @@
  * Where a node finds a shard's past and puts its future: journal and snapshots of one shard, kept
  * outside of the node. The twin of the data folder of an embedded runtime.
  *
- * N1. `read` owns nothing and may be repeated: it goes on where the state ends.
- * N2. After `open` no earlier owner appends anything any more, and the state holds everything ever
+ * SN1. `read` owns nothing and may be repeated: it goes on where the state ends.
+ * SN2. After `open` no earlier owner appends anything any more, and the state holds everything ever
  *     acknowledged.
- * N16. Nothing waits for NATS that nobody wants any more: a node that has ended has nothing under way.
+ * SN7. Nothing waits for NATS that nobody wants any more: a node that has ended has nothing under way.
  */
 import type { NextPiece } from '../../transport/index.js'
 import type { JournalLane } from '../journal/journal.js'

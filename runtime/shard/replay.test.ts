@@ -26,7 +26,7 @@ const thick = addressOf('notebook', 'thick')
 const fresh = addressOf('notebook', 'fresh')
 const longText = 'many words '.repeat(100)
 
-it('R1: packs what came out of the store again behind its turn, but nothing large', async () => {
+it('RP1: packs what came out of the store again behind its turn, but nothing large', async () => {
   const shards = new ShardsInMemory({ definitions: [notebook] }, { shards: 1 })
   await shards.command(thin, 'write', 'a word')
   await shards.command(thick, 'write', longText)

@@ -2,7 +2,7 @@
  * Replay: applies the frames of a journal to a shard's state. It never decides again; it goes
  * through the same {@link ShardState.commit} as the live shard.
  *
- * R1. An actor that came out of the store is a guest: it goes back behind its turn. Of a tail's many actors
+ * RP1. An actor that came out of the store is a guest: it goes back behind its turn. Of a tail's many actors
  *     most are met once or twice, and bytes that are there take less time than objects for the collector.
  */
 import type { JournaledHandler, Kinds } from '../actor/kinds.js'

@@ -3,7 +3,7 @@
  *
  * N3. A file without its last block, or with a wrong checksum, is no snapshot; an older one is used.
  * N4. A snapshot gets its name only when the ordinal it was cut at is durable.
- * N7. A snapshot says whose it is: one that came from another data folder is no snapshot here.
+ * N17. A snapshot says whose it is: one that came from another data folder is no snapshot here.
  * N11. A file is synced little by little: a sync of megabytes would make those of the journal wait.
  * N16. What an owner that was killed left half written goes before the next snapshot of its shard is
  *      written. A paused one that wakes up over a file that is gone so has been succeeded.

@@ -70,7 +70,7 @@ describe.concurrent('a cluster', () => {
     await expect(infoOf('KV_suanpan_bucketless')).rejects.toThrow('not found')
   }, 120_000)
 
-  it('N14: without one of its journals serves all shards but that one', async ({ expect }) => {
+  it('SN6: without one of its journals serves all shards but that one', async ({ expect }) => {
     expect((await filled('shardless')).code).toBe(0)
     await remove('SHARD_shardless_1')
     const node = start('shardless')

@@ -93,7 +93,7 @@ type StepBody = Omit<Capture, 'payment' | 'idempotencyKey'> &
   Omit<Refund, 'payment' | 'idempotencyKey'>
 
 /**
- * Whose keys may take each step. A refund takes the payee's money, so it is the payee's to give; capture
+ * W2. Whose keys may take each step. A refund takes the payee's money, so it is the payee's to give; capture
  * and void are agreed on with the hold, by both.
  */
 const partiesOf: Readonly<Record<PaymentStep, readonly ('payer' | 'payee')[]>> = {
