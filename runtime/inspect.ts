@@ -24,7 +24,7 @@ import { isParked } from './actor/turn.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
 import { Fault, OpenRefused, Refused } from './errors.js'
-import { countingManifest, identityOf, scanLineage } from './journal/file/index.js'
+import { checkReached, countingManifest, identityOf, scanLineage } from './journal/file/index.js'
 import { listenedTo, ownerInWords } from './journal/file/ownership.js'
 import { listEpochs } from './journal/file/records.js'
 import type { ChainedFrame } from './journal/frame.js'
@@ -112,7 +112,8 @@ export async function inspectFolder(env: Env, options: InspectOptions): Promise<
     replayChecked(states, frame)
     if (read.frames % framesPerReport === 0) options.onProgress?.(read.frames)
   })
-  assertReached(states, lineage.scan.heads)
+  for (const { shard, ordinal } of states)
+    checkReached(shard, ordinal, lineage.scan.heads.get(shard)?.ordinal ?? 0)
   const journalBytes = lineage.segments.reduce((sum, segment) => sum + segment.validBytes, 0)
   return new ReadFolder(kinds, states, lineage, {
     ...read,
@@ -199,20 +200,6 @@ function replayChecked(states: readonly ShardState[], frame: ChainedFrame): void
     'damaged',
     `Shard ${frame.shard}, ordinals ${frame.firstOrdinal} to ${frame.firstOrdinal + frame.count - 1}: ${broken}`,
   )
-}
-
-function assertReached(
-  states: readonly ShardState[],
-  heads: ReadonlyMap<number, { readonly ordinal: number }>,
-): void {
-  for (const [shard, { ordinal }] of heads) {
-    const reached = states[shard]?.ordinal ?? 0
-    if (reached >= ordinal) continue
-    throw new OpenRefused(
-      'damaged',
-      `Shard ${shard} was rebuilt up to ordinal ${reached}, but its journal ends at ${ordinal}.`,
-    )
-  }
 }
 
 type Lineage = Awaited<ReturnType<typeof scanLineage>>

@@ -209,3 +209,22 @@ describe('a damaged snapshot that was set aside', () => {
     expect((await inspectDataFolder({ dataDir, actors })).counts.snapshots).toBe(5)
   })
 })
+
+it('A7: snapshots that are ahead of the journal are refused, and nothing is answered from them', async () => {
+  const dataDir = mkdtempSync(join(work, 'older-'))
+  cpSync(original, dataDir, { recursive: true, preserveTimestamps: true })
+  const runtime = await open(dataDir)
+  await addToAll(runtime)
+  await runtime.snapshot()
+  await runtime.close()
+  for (const older of ['journal', 'epochs']) {
+    rmSync(join(dataDir, older), { recursive: true })
+    cpSync(join(original, older), join(dataDir, older), { recursive: true })
+  }
+  const refusal = expect.objectContaining({
+    code: 'journal_regressed',
+    message: expect.stringMatching(/has a snapshot up to ordinal \d+, but its journal ends at \d+/),
+  })
+  await expect(inspectDataFolder({ dataDir, actors })).rejects.toThrow(refusal)
+  await expect(open(dataDir)).rejects.toThrow(refusal)
+})

@@ -1,4 +1,5 @@
 /** The journal on files: opening a folder, writing lanes, reading frames back. */
+export { checkReached } from './check-reached.js'
 export { openerError, openFolder, type FolderOptions, type JournalFolder } from './folder.js'
 export {
   inspectFolder,
