@@ -3,6 +3,8 @@
  *
  * V1. An entry is as old as its first sight here: telling it again makes it no younger.
  * V2. Nothing older than what is known is ever taken, removals included.
+ * V3. How far a shard's journal was durable is never forgotten: whoever told it may have lost the shard since,
+ *     and a journal that ends before that must not be served.
  */
 import type { Clock } from '../../runtime/index.js'
 import { deadEntry, decodeMember, nodePrefix, type Member } from './member.js'
@@ -20,6 +22,8 @@ export class MemberView {
   private readonly clock: Clock
   private readonly seen = new Map<string, ObservedMember>()
   private readonly revisions = new Map<string, number>()
+  /** By shard: the newest durable ordinal ever told (V3). */
+  private readonly ordinals = new Map<number, number>()
   private readonly listeners = new Set<() => void>()
 
   constructor(clock: Clock) {
@@ -55,8 +59,7 @@ export class MemberView {
 
   /** The newest durable ordinal of a shard that anybody ever told of, the dead too; 0 when nobody did. */
   ordinalOf(shard: number): number {
-    const told = [...this.seen.values()].map(({ member }) => member.shards.get(shard)?.ordinal ?? 0)
-    return Math.max(0, ...told)
+    return this.ordinals.get(shard) ?? 0
   }
 
   onChange(listener: () => void): () => void {
@@ -76,6 +79,8 @@ export class MemberView {
       const member =
         decoded?.id === id ? decoded : { ...deadEntry(id, 0), state: 'joining' as const }
       this.seen.set(id, { member, revision, observedAt: this.clock.monotonic() })
+      for (const [shard, { ordinal }] of member.shards)
+        if (ordinal > this.ordinalOf(shard)) this.ordinals.set(shard, ordinal)
     }
     for (const listener of [...this.listeners]) listener()
   }

@@ -311,6 +311,12 @@ export class ClusterNode {
       const before = this.told.ordinals.get(shard) ?? ordinal
       reports.set(shard, { ordinal, load: Math.round(Math.max(0, ordinal - before) / seconds) })
     }
+    // Of what it should serve and does not, too: whoever starts meanwhile must know how far it was durable (V3).
+    for (const [shard, { owner }] of this.store.map?.shards.entries() ?? []) {
+      const ordinal = this.membership.view.ordinalOf(shard)
+      const isMissing = owner === this.membership.id && !ordinals.has(shard) && ordinal > 0
+      if (isMissing) reports.set(shard, { ordinal, load: 0 })
+    }
     this.told = { at: now, ordinals, times: this.told.times }
     this.membership.tellShards(reports)
     this.clockWatch.look()

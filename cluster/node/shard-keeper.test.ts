@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { nodeEnv, type ShardNode } from '../../runtime/index.js'
+import { nodeEnv, type Env, type ShardNode } from '../../runtime/index.js'
 import { ShardKeeper } from './shard-keeper.js'
 
 type Served = Pick<ShardNode, 'open' | 'handOver' | 'prepare' | 'forget' | 'drop' | 'serves'>
@@ -37,3 +37,36 @@ it.each(Array.from({ length: hopsMax }, (_, hops) => hops))(
     expect(done).toEqual(['sealed', 'handed over'])
   },
 )
+
+it('a journal that is lost again and again is opened after longer and longer pauses', async () => {
+  let now = 0
+  const pauses: number[] = []
+  const timers = {
+    after: (delayMs: number, run: () => void) => {
+      pauses.push(delayMs)
+      now += delayMs
+      queueMicrotask(run)
+      return { cancel: () => undefined }
+    },
+  }
+  const env = { clock: { monotonic: () => now }, timers } as unknown as Env
+  let opened = 0
+  const node = {
+    open: () => {
+      // Lost a moment after it was opened; in the end for ten minutes not.
+      if (++opened === 10) now += 600_000
+      if (opened <= 10) setImmediate(() => keeper.lost(3))
+      return Promise.resolve()
+    },
+    serves: () => true,
+  } as unknown as ShardNode
+  const keeper = new ShardKeeper(env, node, {
+    ready: () => Promise.resolve(),
+    handOver: () => Promise.resolve(),
+    knownOrdinal: () => 0,
+    report: () => undefined,
+  })
+  keeper.open(3)
+  await expect.poll(() => opened).toBe(11)
+  expect(pauses).toEqual([50, 100, 200, 400, 800, 1_600, 2_000, 2_000])
+})

@@ -29,6 +29,14 @@ interface Wish {
 /** ms between two tries: at first, and at most. */
 const firstPauseMs = 50
 const longestPauseMs = 2_000
+/** A journal that is lost again within so many ms of being opened is opened after a pause. */
+const soonMs = 10_000
+
+/** When the journal of a shard was lost last, and how long its next opening waits if that happens soon again. */
+interface Loss {
+  readonly at: number
+  readonly pauseMs: number
+}
 
 export class ShardKeeper implements ShardDuties {
   private readonly env: Env
@@ -36,6 +44,7 @@ export class ShardKeeper implements ShardDuties {
   private readonly services: KeeperServices
   private readonly wishes = new Map<number, Wish>()
   private readonly busy = new Set<number>()
+  private readonly losses = new Map<number, Loss>()
   private stopped = false
 
   constructor(env: Env, node: ShardNode, services: KeeperServices) {
@@ -70,9 +79,23 @@ export class ShardKeeper implements ShardDuties {
     this.wish(shard, 'serve')
   }
 
-  /** The journal of a shard was lost: when it is still to be served, it is opened again. */
+  /**
+   * The journal of a shard was lost: when it is still to be served, it is opened again, at once the first time. An
+   * opening fences the journal, so one that is lost at once every time must not be opened without end.
+   */
   lost(shard: number): void {
-    if (this.wishes.get(shard)?.type === 'serve') this.wish(shard, 'serve')
+    const wish = this.wishes.get(shard)
+    if (wish?.type !== 'serve') return
+    const at = this.env.clock.monotonic()
+    const before = this.losses.get(shard)
+    const isSoon = before !== undefined && at - before.at < soonMs
+    const next = isSoon ? Math.min(before.pauseMs * 2, longestPauseMs) : firstPauseMs
+    this.losses.set(shard, { at, pauseMs: next })
+    const again = (): void => {
+      if (this.wishOf(shard) === wish) this.wish(shard, 'serve')
+    }
+    if (isSoon) this.env.timers.after(before.pauseMs, again)
+    else again()
   }
 
   /** True when everything that should be served is. */

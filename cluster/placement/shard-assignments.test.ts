@@ -200,14 +200,16 @@ describe('what a node does about its shards', () => {
     expect(calls()).toEqual(['close 0'])
   })
 
-  it('knows the newest ordinal that was told of a shard, by the dead too', () => {
-    const told = (id: string, ordinal: number): void => {
-      const shards = new Map([[1, { ordinal, load: 0 }]])
+  it('V3: knows the newest ordinal that was ever told of a shard, by the dead and by who lost it too', () => {
+    const tell = (id: string, revision: number, ordinals: readonly [number, number][]): void => {
+      const shards = new Map(ordinals.map(([shard, ordinal]) => [shard, { ordinal, load: 0 }]))
       const bytes = encodeMember({ ...deadEntry(id, 1), shards })
-      stage.view.observe(nodePrefix + id, bytes, ordinal)
+      stage.view.observe(nodePrefix + id, bytes, revision)
     }
-    told('b', 70)
-    told('c', 30)
+    tell('b', 1, [[1, 70]])
+    tell('c', 2, [[1, 30]])
+    tell('b', 3, [])
+    stage.view.observe(nodePrefix + 'c', undefined, 4)
     expect([stage.view.ordinalOf(1), stage.view.ordinalOf(0)]).toEqual([70, 0])
   })
 
