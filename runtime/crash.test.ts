@@ -13,7 +13,8 @@ import {
   nothingSurvives,
   type Survival,
 } from './journal/testing/memory-disk.js'
-import { openRuntime, type Runtime } from './runtime.js'
+import type { Runtime } from './runtime-interface.js'
+import { openRuntime } from './runtime.js'
 
 const jar = defineActor({
   kind: 'jar',

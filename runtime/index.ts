@@ -64,5 +64,5 @@ export type { DurabilityFinding, OpenedStream } from './journal/jetstream/index.
 export type { KeyTimeFormat } from './messaging/key-time.js'
 export type { ShardNodeLinks, ShardNodeOptions } from './nodes/shard-node-options.js'
 export type { RuntimeOptions } from './options.js'
-export type { Runtime } from './runtime.js'
+export type { Runtime } from './runtime-interface.js'
 export type { FormatRange } from './shard/formats.js'

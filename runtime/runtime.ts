@@ -11,7 +11,6 @@ import type {
   Answered,
   CommandOptions,
   QuarantinedActor,
-  RuntimeClient,
   ShardStatus,
   SilentPair,
 } from './actor/client.js'
@@ -27,6 +26,7 @@ import { limits } from './limits.js'
 import { KeyedHash } from './messaging/keyed-hash.js'
 import { resolveOptions, type ResolvedOptions, type RuntimeOptions } from './options.js'
 import { releaseBy } from './release.js'
+import type { Runtime } from './runtime-interface.js'
 import { RequestClient } from './request-client.js'
 import { disownPromise, memoryLinkPair, PortLink, type Link } from '../transport/index.js'
 import {
@@ -35,6 +35,7 @@ import {
   type ThreadHandle,
   type ThreadListener,
 } from './threads/thread-handle.js'
+import { checkPairs, type PairEnds } from './threads/pair-ends.js'
 import { peerPorts } from './threads/peer-ports.js'
 import { helpersFor } from './threads/recovery-helpers.js'
 import type { Order, ThreadStart } from './threads/thread-protocol.js'
@@ -42,33 +43,6 @@ import { UntilStopped } from './threads/until-stopped.js'
 
 /** Shards of a thread whose tallies are copied at once, which takes about a millisecond each. */
 const talliesAtOnce = 2
-
-/** A running runtime. */
-export interface Runtime extends RuntimeClient {
-  /** What opening the data folder found. */
-  readonly recovery: RecoveryReport
-  /** Fencing number of this owner of the folder. */
-  readonly epoch: number
-  readonly threads: number
-  /** True while requests are served: recovered, not closed, not failed, clock to be believed. */
-  ready(): Promise<boolean>
-  /**
-   * Status of every shard, at one moment each; waits until what it shows is durable.
-   * @param options without tallies it is quick, however much the tallies hold
-   */
-  shardStatus(options?: { tallies?: boolean }): Promise<ShardStatus[]>
-  /**
-   * Writes snapshots of all shards, so that the next start is quick. A thread whose shards are being snapshotted
-   * finishes that round, and begins none anew.
-   */
-  snapshot(): Promise<void>
-  /**
-   * Ends: answers what was asked before, makes everything durable, seals the journal, stops the threads. What is
-   * asked from the call on is rejected with `closed`. Rejects with the reason when the journal could not be sealed:
-   * the runtime has ended all the same, and the next start recovers.
-   */
-  close(): Promise<void>
-}
 
 /**
  * Opens a data folder and runs actors on it.
@@ -170,6 +144,7 @@ class EmbeddedRuntime implements Runtime {
   async start(workers: readonly ShardWorker[]): Promise<void> {
     if (this.threads === 0) this.handles = [await this.startInline()]
     else await this.startWorkers(workers)
+    checkPairs(await this.gather<PairEnds>({ type: 'pairEnds' }))
     await this.all({ type: 'greet' })
     await this.all({ type: 'serve' })
     if (this.state === 'opening') this.state = 'serving'

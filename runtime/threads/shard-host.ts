@@ -5,7 +5,6 @@
 import type { Address } from '../actor/address.js'
 import type { QuarantinedActor, ShardStatus, SilentPair } from '../actor/client.js'
 import type { Env, TimerHandle } from '../env/env.js'
-import { OpenRefused } from '../errors.js'
 import type { JournalLane } from '../journal/journal.js'
 import { limits } from '../limits.js'
 import type { Message } from '../messaging/message.js'
@@ -20,6 +19,7 @@ import { Transaction } from '../shard/transaction.js'
 import { ReadyShards } from './ready-shards.js'
 import type { HostLinks, HostOptions } from './host-surroundings.js'
 import { greetingsOf, Outgoing } from './outgoing.js'
+import { regressed } from './pair-ends.js'
 import { PairComparison } from './pair-comparison.js'
 import { AnswerBatch, AnswersByOrigin, type PeerBatch } from './batches.js'
 import type { StatusOrder } from './thread-protocol.js'
@@ -312,12 +312,9 @@ export class ShardHost {
     if (shard === undefined) return
     const known = shard.state.outbox.acknowledge(ack.target, ack.number, this.env.clock.monotonic())
     if (known) return
-    this.laneOf[ack.source]!.fail(
-      new OpenRefused(
-        'journal_regressed',
-        `Shard ${ack.target} has message ${ack.number} of shard ${ack.source}, which that shard's journal does not hold: the journal has lost its end. Restore the lost files.`,
-      ),
-    )
+    const { target, source, number } = ack
+    const lost = regressed({ shard: target, source, number }, 'Restore what was lost')
+    this.laneOf[source]!.fail(lost)
   }
 
   private resend(olderMs: number, atMost: number): void {

@@ -15,6 +15,7 @@ import { putTogether, type MovedState } from '../snapshot/moved-state.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import type { Link } from '../../transport/index.js'
 import { PeerWriter, readPeers, readRequests } from './batches.js'
+import { pairEndsOf } from './pair-ends.js'
 import { emptyState, recoverShards, type PassedOver } from './recover-shards.js'
 import type { RecoveryHelp } from './recovery-helpers.js'
 import { ShardHost } from './shard-host.js'
@@ -36,10 +37,18 @@ export class ShardThread {
   private readonly snapshotter: Snapshotter
   private readonly lane: FileLane
 
-  private constructor(host: ShardHost, snapshotter: Snapshotter, lane: FileLane) {
+  private readonly states: readonly ShardState[]
+
+  private constructor(
+    host: ShardHost,
+    snapshotter: Snapshotter,
+    lane: FileLane,
+    states: readonly ShardState[],
+  ) {
     this.host = host
     this.lane = lane
     this.snapshotter = snapshotter
+    this.states = states
   }
 
   /** Recovers the thread's shards and connects them. @throws OpenRefused */
@@ -63,7 +72,7 @@ export class ShardThread {
         host.receive(readPeers(bytes))
       })
     }
-    return new ShardThread(host, snapshotter, lane)
+    return new ShardThread(host, snapshotter, lane, states)
   }
 
   /** Ends at once; what is not durable is lost. */
@@ -75,6 +84,8 @@ export class ShardThread {
   /** Obeys one order. */
   async obey(order: Order): Promise<unknown> {
     switch (order.type) {
+      case 'pairEnds':
+        return this.states.map(pairEndsOf)
       case 'greet':
         this.host.greet()
         return undefined

@@ -44,6 +44,8 @@ export interface StatusOrder {
 
 /** Orders to a shard thread; each is answered by a `done` of the same number. */
 export type Order =
+  /** How far its shards got with all others: before they greet each other. */
+  | { readonly type: 'pairEnds' }
   | { readonly type: 'greet' }
   | { readonly type: 'serve' }
   | ({ readonly type: 'status' } & StatusOrder)
