@@ -1,6 +1,7 @@
 /** The module worker threads import: every kind of the payment domain, and its tally. */
 import type { ActorModule } from '../runtime/index.js'
 import { account } from './account/account.js'
+import { wrongTimeZone } from './account/calendar.js'
 import { cash } from './cash/cash.js'
 import { ledgerTally } from './ledger/tally.js'
 import { merchant } from './merchant/merchant.js'
@@ -12,4 +13,5 @@ export const actors: ActorModule = {
   module: new URL('./module.js', import.meta.url).href,
   definitions: [account, merchant, payment, transfer, cash],
   tally: ledgerTally,
+  checkSettings: ({ timeZone }) => wrongTimeZone(timeZone),
 }

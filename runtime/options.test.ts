@@ -7,6 +7,8 @@ import { createRuntime, defineActor, type RuntimeOptions } from './index.js'
 const dataDir = join(tmpdir(), `suanpan-options-never-made-${process.pid}`)
 const counter = defineActor({ kind: 'counter', state: { value: 0 }, events: {}, commands: {} })
 const actors = { definitions: [counter] }
+const checkSettings = ({ size }: Readonly<Record<string, unknown>>): string | undefined =>
+  typeof size === 'number' ? undefined : 'settings.size must be a number.'
 
 const wrong: Record<string, [options: unknown, sentence: string]> = {
   'no options': [undefined, 'actors must hold'],
@@ -15,6 +17,14 @@ const wrong: Record<string, [options: unknown, sentence: string]> = {
   'a definition that is none': [{ dataDir, actors: { definitions: [null] } }, 'actors must hold'],
   'no folder': [{ actors }, 'dataDir must name a folder'],
   'fewer threads than none': [{ dataDir, actors, threads: -1 }, 'threads must be a whole number'],
+  'settings that the actors refuse': [
+    { dataDir, actors: { ...actors, checkSettings }, settings: { size: 'large' } },
+    'settings.size must be a number.',
+  ],
+  'no settings, where the actors need some': [
+    { dataDir, actors: { ...actors, checkSettings } },
+    'settings.size must be a number.',
+  ],
   'keys of no known format': [
     { dataDir, actors, idempotencyKeyTime: 'bogus' },
     'idempotencyKeyTime must be one of none, uuidv7, ulid; it is bogus.',

@@ -98,7 +98,7 @@ export function resolveOptions(options: RuntimeOptions, cores: number): Resolved
       options.shards === undefined
         ? undefined
         : whole('shards', options.shards, 1, limits.shardsMax),
-    settings: options.settings ?? {},
+    settings: settingsFor(options.actors, options.settings ?? {}),
     idempotencyRetentionMs: whole(
       'idempotencyRetentionMs',
       options.idempotencyRetentionMs ?? limits.keyRetentionMsDefault,
@@ -134,6 +134,15 @@ export function resolveOptions(options: RuntimeOptions, cores: number): Resolved
     segmentBytes: options.segmentBytes,
     takeOver: options.takeOver ?? false,
   }
+}
+
+function settingsFor(
+  actors: ActorModule,
+  settings: ResolvedOptions['settings'],
+): ResolvedOptions['settings'] {
+  const wrong = actors.checkSettings?.(settings)
+  if (wrong === undefined) return settings
+  throw new OpenRefused('invalid_options', wrong)
 }
 
 /** Callers without types may leave out what everything else is asked of. */

@@ -1,9 +1,14 @@
 /** Accounts: opening, standing, limits over day borders, folding, entries. */
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createRuntime } from '../../runtime/index.js'
 import type { PaymentView } from '../bank.js'
+import { actors } from '../module.js'
 import { manual, TestBank } from '../testing/test-bank.js'
 import type { AccountState } from './account-state.js'
-import { dayOf } from './calendar.js'
+import { dayOf, wrongTimeZone } from './calendar.js'
 
 describe('opening and standing', () => {
   it('N1: opening again with the same fields returns it, with others it exists already', () => {
@@ -167,6 +172,25 @@ describe('limits', () => {
     expect(dayOf(Date.UTC(2026, 0, 1, 18, 30), 'Asia/Kolkata')).toBe(20260102)
     expect(dayOf(Date.UTC(2026, 11, 31, 23, 59, 59, 999), undefined)).toBe(20261231)
     expect(() => dayOf(0, 'Mars/Olympus')).toThrow(RangeError)
+  })
+
+  it.each(['Mars/Phobos', '', 'UTC ', 5, null, ['UTC'], Object.create(null)])(
+    'a runtime that is given %j as its zone says what to give and opens nothing',
+    async (timeZone) => {
+      const dataDir = join(tmpdir(), `suanpan-zone-never-made-${process.pid}`)
+      const opening = createRuntime({ dataDir, actors, threads: 0, settings: { timeZone } })
+      // What should not have been opened is closed.
+      const ended = opening.then((runtime) => runtime.close())
+      await expect(ended).rejects.toMatchObject({ code: 'invalid_options' })
+      await expect(ended).rejects.toThrow(/^settings\.timeZone must be a time zone such as "Asia/)
+      expect(existsSync(dataDir)).toBe(false)
+    },
+  )
+
+  it('a zone may be left out, and be written in small letters', () => {
+    for (const zone of [undefined, 'UTC', 'utc', 'Asia/Kathmandu']) {
+      expect(wrongTimeZone(zone)).toBeUndefined()
+    }
   })
 })
 

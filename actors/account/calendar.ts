@@ -65,6 +65,22 @@ export function dayOf(time: number, timeZone: unknown): number {
   return calendar.dayOf(time)
 }
 
+/** @returns a sentence when `settings.timeZone` is given and is no zone: each payment would fail, or count in UTC */
+export function wrongTimeZone(timeZone: unknown): string | undefined {
+  if (timeZone === undefined) return undefined
+  try {
+    if (typeof timeZone === 'string') {
+      dayOf(0, timeZone)
+      return undefined
+    }
+  } catch {
+    // A zone that is not known here.
+  }
+  const given =
+    typeof timeZone === 'string' ? JSON.stringify(timeZone) : `no text: ${typeof timeZone}`
+  return `settings.timeZone must be a time zone such as "Asia/Shanghai", or be left out for UTC; it is ${given}.`
+}
+
 /** @returns the day that a turn's spending counts for (Y2), as yyyymmdd. @throws RangeError for an unknown zone */
 export function spendingDay({
   now,

@@ -171,6 +171,11 @@ export interface ActorModule {
   readonly module?: string
   readonly definitions: readonly ActorDefinition[]
   readonly tally?: TallyDefinition
+  /**
+   * Called once by `createRuntime`, before anything is opened. A sentence that says what to give refuses the start with
+   * `invalid_options`: what turns can't work with would fail each of them.
+   */
+  readonly checkSettings?: (settings: Readonly<Record<string, unknown>>) => string | undefined
 }
 
 export type { Outcome, ShardView }
