@@ -165,6 +165,11 @@ describe('a file that is wrong', () => {
       /line 1: the row does not name the columns customer_id, terminal_id, amount_minor/,
     ],
     [
+      'a column is named twice',
+      `${cardHeader},amount_minor\n1,2026-01-01T00:00:00Z,1,2,5,0,0,7\n`,
+      /line 1: the row names the column amount_minor more than once/,
+    ],
+    [
       'a row is short',
       `${cardHeader}\n1,2026-01-01T00:00:00Z,1,2\n`,
       /line 2: the row has 4 fields/,

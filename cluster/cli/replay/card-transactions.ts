@@ -196,6 +196,10 @@ class TransactionTable {
     if (missing.length > 0) {
       throw malformed(this.path, line, `does not name the columns ${missing.join(', ')}`)
     }
+    const twice = columns.find((name) => record.indexOf(name) !== record.lastIndexOf(name))
+    if (twice !== undefined) {
+      throw malformed(this.path, line, `names the column ${twice} more than once`)
+    }
     this.header = [...record]
     this.places = columns.map((name) => record.indexOf(name))
   }
