@@ -8,6 +8,8 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Disk } from './env/env.js'
+import { nodeEnv } from './env/node-env.js'
 import {
   createRuntime,
   defineActor,
@@ -15,6 +17,7 @@ import {
   type RuntimeOptions,
   type TallyDefinition,
 } from './index.js'
+import { openRuntime } from './runtime.js'
 
 const counter = defineActor({
   kind: 'counter',
@@ -160,6 +163,65 @@ describe('a close that fails', () => {
     expect(await third.actor(counter, 'visits').value()).toBe(2)
     await third.close()
   })
+})
+
+/** A runtime whose snapshots can't be written, and what it says to the operator as it ends. */
+async function stopsFor(error: Error): Promise<{ said: string[]; asked: Promise<unknown> }> {
+  const real = nodeEnv()
+  const said: string[] = []
+  const disk: Disk = {
+    ...real.disk,
+    open: (path, mode) =>
+      mode === 'create' && path.includes('/snapshots/')
+        ? Promise.reject(error)
+        : real.disk.open(path, mode),
+  }
+  // Ends nothing here: there is more to look at.
+  const end = (sentence: string): never => said.push(sentence) as never
+  const actors = { definitions: [counter] }
+  const runtime = await openRuntime(
+    { ...real, disk, processes: { ...real.processes, end } },
+    { dataDir, actors, threads: 0, shards: 2 },
+  )
+  const visits = runtime.actor(counter, 'visits')
+  await visits.add(undefined)
+  await runtime.snapshot().catch(() => undefined)
+  const asked = visits.add(undefined)
+  await asked.catch(() => undefined)
+  await runtime.close()
+  return { said, asked }
+}
+
+describe('a runtime that stops without being told whom to tell', () => {
+  const system = (code: string, what: string): Error =>
+    Object.assign(new Error(`${code}: ${what}, write`), { code, syscall: 'write' })
+  const then =
+    'then start again and ask with the same idempotency key; nothing that was acknowledged is lost.'
+  const ways: Record<string, [error: Error, sentence: string]> = {
+    'a full disk': [
+      system('ENOSPC', 'no space left on device'),
+      `ENOSPC: no space left on device, write. Make room, ${then}`,
+    ],
+    'a disk that fails': [
+      system('EIO', 'i/o error'),
+      `EIO: i/o error, write. Mend the disk, ${then}`,
+    ],
+    'a bug, of which no disk is to blame': [
+      new Error('the totals are wrong'),
+      'the totals are wrong',
+    ],
+  }
+
+  it.each(Object.keys(ways))(
+    '%s: prints the code and what to do, and answers the same',
+    async (way) => {
+      const [error, sentence] = ways[way]!
+      const { said, asked } = await stopsFor(error)
+      expect(said).toEqual([`suanpan: stopped: journal_failed: ${sentence}`])
+      const why = { code: 'journal_failed', outcome: 'unknown', message: sentence }
+      await expect(asked).rejects.toMatchObject(why)
+    },
+  )
 })
 
 describe('a report', () => {

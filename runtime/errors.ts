@@ -130,6 +130,18 @@ export class Fault extends SuanpanError {
   }
 }
 
+/** What a runtime answers that stopped for good. What the operating system said alone does not say what to do. */
+export function faultOfStop(error: Error): Fault {
+  if (error instanceof Fault) return error
+  if (!('syscall' in error)) return new Fault('journal_failed', error.message)
+  const room = 'code' in error && error.code === 'ENOSPC' ? 'Make room' : 'Mend the disk'
+  return new Fault(
+    'journal_failed',
+    `${error.message}. ${room}, then start again and ask with the same idempotency key; nothing that was acknowledged is lost.`,
+    { cause: error },
+  )
+}
+
 /** The data folder can't be opened, or the cluster joined, as it is; nothing was changed. */
 export class OpenRefused extends SuanpanError {
   override readonly name = 'OpenRefused'

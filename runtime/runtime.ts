@@ -19,7 +19,7 @@ import { Kinds } from './actor/kinds.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
 import { printReports } from './env/print-reports.js'
-import { Fault } from './errors.js'
+import { Fault, faultOfStop } from './errors.js'
 import { openFolder, type JournalFolder, type LaneEnd } from './journal/file/index.js'
 import type { RecoveryReport } from './journal/journal.js'
 import { limits } from './limits.js'
@@ -352,12 +352,12 @@ class EmbeddedRuntime implements Runtime {
   private fail(error: Error): void {
     if (this.state === 'failed' || this.state === 'closed') return
     this.state = 'failed'
-    const why = error instanceof Fault ? error : new Fault('journal_failed', error.message)
+    const why = faultOfStop(error)
     this.client.end(why)
     this.serving.stop(why)
     this.folder.stopHeartbeat()
     if (this.callbacks.onFailure !== undefined) this.callbacks.onFailure(error)
-    else this.env.processes.end(`suanpan: stopped: ${error.message}`)
+    else this.env.processes.end(`suanpan: stopped: ${why.code}: ${why.message}`)
   }
 
   /** Threads that ended answer nothing any more. @throws Fault closed */
