@@ -134,6 +134,20 @@ describe.each(Object.keys(exchanges))('%s in the place of', (kind) => {
   })
 })
 
+it('a folder in the place of a file that a start would remove is named, and once it is away all is there', async () => {
+  const dataDir = mkdtempSync(join(work, 'copy-'))
+  cpSync(original, dataDir, { recursive: true, preserveTimestamps: true })
+  const file = join(dataDir, 'epochs/0000000001.claim-0123456789abcdef')
+  mkdirSync(file)
+  for (const _ of [1, 2]) {
+    const opening = open(dataDir)
+    await expect(opening).rejects.toMatchObject({ code: 'damaged', place: { file, offset: 0 } })
+    await expect(opening).rejects.toThrow('Move that folder away and start again.')
+  }
+  rmSync(file, { recursive: true })
+  expect(await started(dataDir)).toEqual({ values: [3], aside: [] })
+})
+
 /** A copy of the folder, and the paths of one shard's snapshots in it, the older one first. */
 function withSnapshots(): { dataDir: string; older: string; newer: string } {
   const dataDir = mkdtempSync(join(work, 'copy-'))

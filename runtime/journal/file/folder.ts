@@ -16,7 +16,7 @@
  */
 import { dirname, join } from 'node:path'
 import { assert } from '../../assert.js'
-import type { Env } from '../../env/env.js'
+import type { Disk, Env } from '../../env/env.js'
 import { removeIfThere } from '../../env/remove-if-there.js'
 import { Fault, OpenRefused } from '../../errors.js'
 import { limits } from '../../limits.js'
@@ -311,8 +311,24 @@ async function removeStrays(env: Env, plan: FolderPlan): Promise<void> {
     if (isManifestDraft(name)) stray.push(join(dataDir, name))
   }
   fence.check()
-  for (const path of stray) await removeIfThere(disk, path)
+  for (const path of stray) await removeFile(disk, path)
   for (const folder of new Set(stray.map((path) => dirname(path)))) await disk.syncFolder(folder)
+}
+
+/** @throws OpenRefused damaged, which says what to do, when a folder stands in the file's place */
+async function removeFile(disk: Disk, path: string): Promise<void> {
+  try {
+    await removeIfThere(disk, path)
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code !== 'EISDIR' && code !== 'ERR_FS_EISDIR') throw error
+    const what = 'a folder stands where a file was that is not needed any more'
+    throw new OpenRefused(
+      'damaged',
+      `The data folder can't be tidied: ${what}, ${path}. Move that folder away and start again.`,
+      { file: path, offset: 0 },
+    )
+  }
 }
 
 function withoutSuffix(name: string): string {
