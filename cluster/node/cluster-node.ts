@@ -163,8 +163,11 @@ export class ClusterNode {
     return this.node.serves(shard)
   }
 
-  /** Status of the shards served here. */
-  localStatus(asked?: { tallies?: boolean }): Promise<ShardStatus[]> {
+  /**
+   * Status of the shards served here; waits until what it shows is durable.
+   * @param asked `waitMs`: how long at most; shards whose storage takes nothing for as long are left out
+   */
+  localStatus(asked?: { tallies?: boolean; waitMs?: number }): Promise<ShardStatus[]> {
     return this.node.status(asked)
   }
 

@@ -9,14 +9,20 @@ import {
 } from '../../transport/gateway/index.js'
 import type { ClusterNode } from './cluster-node.js'
 
+/** How long one reading of the metrics waits for shards to write what they show. */
+const statusWaitMs = 1000
+
 /** @param audits shown while this node audits. @default no audit is shown */
 export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
   const { client } = node
   return {
     ready: () => node.ready || (node.clockBelieved ? notReady : clockJumped),
-    // Each node tells of itself: all together tell of the cluster.
+    // Each node tells of itself: all together tell of the cluster. A shard whose storage takes nothing is
+    // left out; the others, the lease and the audit are told all the same.
     metrics: async () => [
-      ...(await shardMetrics({ shardStatus: (asked) => node.localStatus(asked) })),
+      ...(await shardMetrics({
+        shardStatus: (asked) => node.localStatus({ ...asked, waitMs: statusWaitMs }),
+      })),
       quarantinedMetric(node.localQuarantined()),
       ...memberMetrics(node),
       ...(audits === undefined ? [] : auditMetrics(audits)),

@@ -16,6 +16,7 @@ import type { QueuedRequest } from '../shard/requests.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { Shard } from '../shard/shard.js'
 import { Transaction } from '../shard/transaction.js'
+import { durableStatuses } from './durable-statuses.js'
 import { ReadyShards } from './ready-shards.js'
 import type { HostLinks, HostOptions } from './host-surroundings.js'
 import { greetingsOf, Outgoing } from './outgoing.js'
@@ -181,15 +182,13 @@ export class ShardHost {
     this.schedulePump()
   }
 
-  /** @param asked which shards, with their tallies or without; all of both when it is absent; of shards that are not here nothing is said */
-  async status({ shards, tallies = true }: StatusOrder = {}): Promise<ShardStatus[]> {
+  /** @param asked which shards, with their tallies or without; all of both when it is absent; of shards that are not here, or write for longer than it waits, nothing is said */
+  async status({ shards, tallies = true, waitMs }: StatusOrder = {}): Promise<ShardStatus[]> {
     // The tally shows turns that are not durable yet; copy it now, wait, then hand it out.
     const state = this.isReady ? 'active' : this.clock.jumped ? 'clock_jumped' : 'recovering'
     const asked = shards?.flatMap((number) => this.byNumber[number] ?? []) ?? this.shards
     const statuses = asked.map((shard) => statusOf(shard, this.options.thread, state, tallies))
-    for (const lane of this.lanes)
-      if (lane.shards.some((shard) => asked.includes(shard))) await lane.quiet()
-    return statuses
+    return durableStatuses(statuses, (shard) => this.laneOf[shard], this.env.timers, waitMs)
   }
 
   quarantined(): QuarantinedActor[] {

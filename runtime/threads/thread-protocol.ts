@@ -40,6 +40,8 @@ export interface WorkerStart extends ThreadStart {
 export interface StatusOrder {
   readonly shards?: readonly number[]
   readonly tallies?: boolean
+  /** Leaves shards out that write for longer. @default waits until they have written */
+  readonly waitMs?: number
 }
 
 /** Orders to a shard thread; each is answered by a `done` of the same number. */
