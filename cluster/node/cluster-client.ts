@@ -34,6 +34,8 @@ export interface Members {
 const talliesAtOnce = 4
 const gatherPauseMs = 50
 const gatherTimeoutMs = 10_000
+/** Between two beginnings of a comparison, which writes on every shard of who is asked. */
+const beginPauseMaxMs = 1000
 
 export class ClusterClient implements RuntimeClient {
   readonly shards: number
@@ -84,7 +86,8 @@ export class ClusterClient implements RuntimeClient {
     })
   }
 
-  private async statuses(): Promise<ShardStatus[]> {
+  /** Shards by their owner. */
+  private owned(): Map<string, number[]> {
     const owned = new Map<string, number[]>()
     for (let shard = 0; shard < this.shards; shard++) {
       const owner = this.members.ownerOf(shard)
@@ -92,7 +95,11 @@ export class ClusterClient implements RuntimeClient {
       if (those !== undefined) those.push(shard)
       else if (owner !== undefined) owned.set(owner, [shard])
     }
-    const asked = [...owned].map(([member, shards]) => this.statusesOf(member, shards))
+    return owned
+  }
+
+  private async statuses(): Promise<ShardStatus[]> {
+    const asked = [...this.owned()].map(([member, shards]) => this.statusesOf(member, shards))
     return (await Promise.all(asked)).flat()
   }
 
@@ -109,11 +116,41 @@ export class ClusterClient implements RuntimeClient {
 
   async comparePairs(options?: { timeoutMs?: number }): Promise<SilentPair[]> {
     const deadline = this.env.clock.monotonic() + (options?.timeoutMs ?? gatherTimeoutMs)
-    await this.untilComplete(() => this.gather('comparePairs'))
+    await this.beginComparison()
     for (;;) {
       const silent = await this.untilComplete(() => this.gather<SilentPair>('silentPairs'))
       if (silent.length === 0 || this.env.clock.monotonic() > deadline) return silent
       await this.pause()
+    }
+  }
+
+  /**
+   * To begin is to write, so who has begun is asked again only when it owns a shard by now that it did not own
+   * when it was asked.
+   */
+  private async beginComparison(): Promise<void> {
+    const deadline = this.env.clock.monotonic() + gatherTimeoutMs
+    const begun = new Map<string, ReadonlySet<number>>()
+    for (let pauseMs = gatherPauseMs; ; pauseMs = Math.min(2 * pauseMs, beginPauseMaxMs)) {
+      const owned = this.owned()
+      const asked = this.members.ids().filter((id) => {
+        const before = begun.get(id)
+        return before === undefined || owned.get(id)?.some((shard) => !before.has(shard)) === true
+      })
+      if (asked.length === 0) return
+      let failure: unknown
+      const begin = async (id: string): Promise<void> => {
+        try {
+          await this.members.call(id, 'comparePairs')
+          begun.set(id, new Set(owned.get(id)))
+        } catch (error) {
+          failure = error
+        }
+      }
+      await Promise.all(asked.map(begin))
+      if (failure === undefined) continue
+      if (this.env.clock.monotonic() > deadline) throw notReady(failure)
+      await this.pause(pauseMs)
     }
   }
 
@@ -143,14 +180,18 @@ export class ClusterClient implements RuntimeClient {
         return await ask()
       } catch (error) {
         if (this.env.clock.monotonic() > deadline) {
-          throw error instanceof Fault ? error : new Fault('not_ready', undefined, { cause: error })
+          throw notReady(error)
         }
       }
       await this.pause()
     }
   }
 
-  private pause(): Promise<void> {
-    return new Promise((resolve) => this.env.timers.after(gatherPauseMs, resolve))
+  private pause(ms = gatherPauseMs): Promise<void> {
+    return new Promise((resolve) => this.env.timers.after(ms, resolve))
   }
+}
+
+function notReady(error: unknown): Fault {
+  return error instanceof Fault ? error : new Fault('not_ready', undefined, { cause: error })
 }

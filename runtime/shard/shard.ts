@@ -140,8 +140,8 @@ export class Shard implements TurnShard {
     this.runner.retire()
   }
 
-  /** A turn begun now would be in a frame nobody waits for. @throws Fault not_ready */
-  private checkInService(): void {
+  /** A turn begun when it is on its way would be in a frame nobody waits for. @throws Fault not_ready */
+  checkInService(): void {
     if (this.retired) throw new Fault('not_ready', movedOn)
   }
 

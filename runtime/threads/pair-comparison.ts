@@ -8,6 +8,8 @@ export class PairComparison {
 
   /** @throws Fault not_ready when a shard is on its way to another owner */
   begin(shards: readonly Shard[]): void {
+    // Nothing is written for any of them unless all take part: who asks asks again.
+    for (const shard of shards) shard.checkInService()
     this.awaited = new Map()
     for (const shard of shards) this.awaited.set(shard, shard.comparePairs())
   }
