@@ -163,10 +163,7 @@ export class ClusterNode {
     return this.node.serves(shard)
   }
 
-  /**
-   * Status of the shards served here; waits until what it shows is durable.
-   * @param asked `waitMs`: how long at most; shards whose storage takes nothing for as long are left out
-   */
+  /** Status of the shards served here, once it is durable. @param asked `waitMs`: what takes longer is left out */
   localStatus(asked?: { tallies?: boolean; waitMs?: number }): Promise<ShardStatus[]> {
     return this.node.status(asked)
   }
