@@ -53,7 +53,10 @@ export function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   return openRuntime(env, options, printReports(env.clock))
 }
 
-/** As {@link createRuntime}, in any environment. `otherwise` hears reports where no `onReport` is given. */
+/**
+ * As {@link createRuntime}, in any environment: with `threads: 0` all of it runs there.
+ * @param otherwise hears reports where no `onReport` is given
+ */
 export async function openRuntime(
   env: Env,
   options: RuntimeOptions,
@@ -144,6 +147,7 @@ class EmbeddedRuntime implements Runtime {
   async start(workers: readonly ShardWorker[]): Promise<void> {
     if (this.threads === 0) this.handles = [await this.startInline()]
     else await this.startWorkers(workers)
+    // Before they greet: what they tell each other then may go into new frames (A8).
     checkPairs(await this.gather<PairEnds>({ type: 'pairEnds' }))
     await this.all({ type: 'greet' })
     await this.all({ type: 'serve' })

@@ -7,14 +7,14 @@ const fitting = [
   { shard: 2, sent: [], applied: [] },
 ] as const
 
-it('shards that have no more of each other than was sent fit each other', () => {
+it('A8: shards that have no more of each other than was sent fit each other', () => {
   expect(() => checkPairs(fitting)).not.toThrow()
 })
 
 it.each([
   ['a message that its sender does not know', { shard: 2, sent: [], applied: [[0, 1]] }],
   ['more of a sender than it knows', { shard: 2, sent: [], applied: [[1, 4]] }],
-] as const)('a shard that has %s is refused with both', (_, odd) => {
+] as const)('A8: a shard that has %s is refused with both', (_, odd) => {
   const [source, number] = odd.applied[0]
   expect(() => checkPairs([...fitting.slice(0, 2), odd])).toThrow(
     expect.objectContaining({

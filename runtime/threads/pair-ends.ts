@@ -1,6 +1,8 @@
 /**
- * Whether the shards of a folder fit each other, found out before any of them serves: none may have a message of
- * another one that the other's journal does not hold. A thread's lane that lost its end shows nowhere else.
+ * Whether the shards of a folder fit each other, found out before any of them serves.
+ *
+ * A8. No shard has a message of another one that the other's journal does not hold. Where a thread's lane has lost
+ *     its end, nothing else shows it: its groups are a whole journal, only a shorter one.
  */
 import { OpenRefused } from '../errors.js'
 import type { ShardState } from '../shard/shard-state.js'
