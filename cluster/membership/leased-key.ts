@@ -34,6 +34,8 @@ export interface LeasedKeyOptions {
   readonly onTrouble: (error: Error) => void
   /** The lease has run out, since renewals do not come through for this reason; or it holds again. */
   readonly onLease?: (holds: boolean, why: string) => void
+  /** Why it may not be renewed now; undefined when it may. @default it always may */
+  readonly hindrance?: (() => string | undefined) | undefined
 }
 
 export class LeasedKey {
@@ -147,8 +149,10 @@ export class LeasedKey {
         }),
       ])
       this.hurry = undefined
+      const why = this.options.hindrance?.()
+      if (why !== undefined) this.missed(why)
       // stop() may have come between.
-      if (!this.isEnded()) await this.attempt()
+      else if (!this.isEnded()) await this.attempt()
     }
   }
 

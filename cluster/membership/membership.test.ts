@@ -180,6 +180,28 @@ describe('a lease', () => {
     expect(entryOf(cluster, id)?.state ?? 'dead').toBe('dead')
   })
 
+  it('M5: ends where the node has a hindrance, the coordinator too; it comes back without it', async () => {
+    const cluster = await clusterOf(3)
+    const node = cluster.coordinator!
+    const { id } = node.membership
+    node.hindrance = 'a cut cable'
+    await cluster.until(
+      'taken over',
+      () => cluster.witness.map!.shards.every(({ owner }) => owner !== id),
+      20_000,
+    )
+    expect(node.reports.find(({ event }) => event === 'lease_over')?.detail).toEqual({
+      id,
+      why: 'a cut cable',
+    })
+    await cluster.pass(10_000)
+    expect(node.membership.member).toBe(false)
+    expect(cluster.coordinator).not.toBe(node)
+    node.hindrance = undefined
+    await cluster.until('even again', () => cluster.settled(), 20_000)
+    expect(node.membership.member).toBe(true)
+  })
+
   it('M2: of one who leaves is over first; its shards go to others at once', async () => {
     const cluster = await clusterOf(3)
     const node = cluster.nodes.find((each) => each !== cluster.coordinator)!

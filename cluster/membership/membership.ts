@@ -37,6 +37,8 @@ export interface MembershipOptions {
   readonly lease?: Partial<LeaseSettings> | undefined
   /** Told the id of each life, before anybody else can know it. */
   readonly lifeBegins?: ((id: string) => void) | undefined
+  /** Why this node may hold no lease now; undefined when it may (M5). @default it always may */
+  readonly hindrance?: (() => string | undefined) | undefined
   /** Told what an operator should know. */
   readonly report?: (event: string, detail: Record<string, unknown>) => void
 }
@@ -114,6 +116,10 @@ export class Membership {
     this.refused = undefined
     this.watch()
     while (!this.closed && !this.joined) {
+      if (this.options.hindrance?.() !== undefined) {
+        await pause(this.options.env, this.retryMs())
+        continue
+      }
       const key = this.begin()
       // A create whose reply was lost is found by asking again.
       while (this.current() === key && !key.over && !(await key.take(0))) {
@@ -207,6 +213,7 @@ export class Membership {
       onTrouble: (error) => this.trouble(error),
       onLease: (holds, why) =>
         this.options.report?.(holds ? 'lease_back' : 'lease_over', { id, why }),
+      hindrance: this.options.hindrance,
     })
     this.key = key
     return key

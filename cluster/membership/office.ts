@@ -3,7 +3,7 @@
  * `coordinator` says who holds it, and for which term.
  *
  * O1. A term is held once. It is acted on only while its lease holds, counted from the sending of the
- *     renewal, and while the holder is a member with a valid lease of its own.
+ *     renewal, and while the holder is a member with a valid lease of its own. Nobody else renews it.
  * O2. The office is taken when nobody has it, when it was laid down, when its holder is dead – whose own
  *     lease is over then, so that O1 keeps them from acting – or when its key stood still for lease and
  *     margin while this node's own renewals came through.
@@ -136,6 +136,7 @@ export class Office {
         if (this.key === key) this.lose()
       },
       onTrouble: (error) => report?.('office_trouble', { error: error.message }),
+      hindrance: () => (membership.valid ? undefined : 'the holder has no lease of its own'),
     })
     this.key = key
     const revision = this.entry === undefined ? 0 : this.revision

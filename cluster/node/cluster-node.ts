@@ -35,6 +35,7 @@ import { formatsOf, nodeOptionsOf, openedLater, type ClusterNodeOptions } from '
 import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
+import { Reach } from './reach.js'
 import { ShardKeeper } from './shard-keeper.js'
 import { shardVitals, type NodeVitals } from './vitals.js'
 
@@ -105,7 +106,8 @@ export class ClusterNode {
     this.identity = identity
     const { cluster, name, lease, lifeBegins, report } = options
     const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
-    const member = { name, facts, lease, lifeBegins }
+    const reach = new Reach(env.clock, options)
+    const member = { name, facts, lease, lifeBegins, hindrance: () => reach.hindrance() }
     this.membership = new Membership({ env, bucket, report, ...member })
     const { attemptMs } = this.membership.settings
     this.store = new MapStore({ env, bucket, attemptMs, report })

@@ -82,6 +82,8 @@ export class SimulatedNode {
   assignments!: ShardAssignments
   /** What was reported, newest last. */
   readonly reports: { event: string; detail: Record<string, unknown> }[] = []
+  /** Why it may hold no lease; undefined when it may. */
+  hindrance: string | undefined
   private retiring = false
   private readonly cluster: SimulatedCluster
   private readonly random: Random
@@ -110,6 +112,7 @@ export class SimulatedNode {
       bucket,
       name,
       facts: { ...facts, shards: new Map() },
+      hindrance: () => this.hindrance,
       report,
     })
     this.store = new MapStore({ env, bucket, attemptMs: 800, report })

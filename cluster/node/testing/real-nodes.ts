@@ -49,6 +49,11 @@ export class RealNodes {
     return node
   }
 
+  /** Of one of the servers. */
+  get address(): string {
+    return this.servers.addresses[0]!
+  }
+
   bank(node: ClusterNode): Bank {
     return payments.client(node.client)
   }
