@@ -180,7 +180,7 @@ describe('a lease', () => {
     expect(entryOf(cluster, id)?.state ?? 'dead').toBe('dead')
   })
 
-  it('M5: ends where the node has a hindrance, the coordinator too; it comes back without it', async () => {
+  it('M6: ends where the node has a hindrance, the coordinator too; it comes back without it', async () => {
     const cluster = await clusterOf(3)
     const node = cluster.coordinator!
     const { id } = node.membership

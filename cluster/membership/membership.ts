@@ -37,7 +37,7 @@ export interface MembershipOptions {
   readonly lease?: Partial<LeaseSettings> | undefined
   /** Told the id of each life, before anybody else can know it. */
   readonly lifeBegins?: ((id: string) => void) | undefined
-  /** Why this node may hold no lease now; undefined when it may (M5). @default it always may */
+  /** Why this node may hold no lease now; undefined when it may (M6). @default it always may */
   readonly hindrance?: (() => string | undefined) | undefined
   /** Told what an operator should know. */
   readonly report?: (event: string, detail: Record<string, unknown>) => void

@@ -11,7 +11,7 @@ afterEach(async () => {
   await link?.close()
 })
 
-it('M5: a node that does not reach its journals, but its membership, gives way, and comes back with them', async () => {
+it('M6: a node that does not reach its journals, but its membership, gives way, and comes back with them', async () => {
   cluster = await RealNodes.start({ syncAlways: false })
   link = await LinkProxy.open(Number(new URL(cluster.address).port))
   const nats = await connectNats({ servers: [link.address], onlyTheseServers: true })
@@ -39,7 +39,7 @@ it('M5: a node that does not reach its journals, but its membership, gives way, 
   await nats.close()
 })
 
-it('M5: without both connections it is NATS that is away', () => {
+it('M6: without both connections it is NATS that is away', () => {
   let now = 0
   const nats = { connected: false }
   const control = { connected: false }

@@ -1,7 +1,7 @@
 /**
  * Whether a node reaches the journals of its shards.
  *
- * M5. Membership and journals have a connection each. Who has been without the second one for as long as a lease,
+ * M6. Membership and journals have a connection each. Who has been without the second one for as long as a lease,
  *     while the first one stands, serves nobody: it holds no lease, so that others take its shards, and joins again
  *     when it is back. Without both it is NATS that is away, and then nobody is to blame (D1).
  */

@@ -5,8 +5,9 @@
  *     fails at once, and those in flight fail when the loss is noticed, not at their time-out.
  * C3. What waits in memory to be sent is bounded; beyond it the bus loses.
  * C14. A login that is refused is said once the servers that were named have refused it.
- * C18. What the bus can't send is lost, and told of once: whoever sends from a timer has nobody to throw to.
- * C20. Why it stays down is found out and told (`outage.ts`).
+ * C18. What the bus can't send, or may not, is lost, and told of once: whoever sends from a timer has nobody to
+ *      throw to, and the server's word comes when the message is long gone.
+ * C20. Why it stays down is found out and told (`outage.ts`); what the servers say meanwhile is told once.
  */
 import {
   AuthorizationError,
@@ -49,6 +50,10 @@ export class Connection {
   private unsentBytes = 0
   private flushing = false
   private toldOfLost = false
+  /** Subjects of the bus since it was connected, and whether it was told that they may not be published to. */
+  private readonly published = new Map<string, boolean>()
+  /** What the servers said since the connection broke. */
+  private readonly saidWhileDown = new Set<string>()
   private readonly outage: Outage
 
   /** @param whyNot tries to connect, and tells what hinders it */
@@ -116,6 +121,7 @@ export class Connection {
       if (!this.client.isClosed()) this.lost(subject, bytes, error)
       return
     }
+    if (!this.published.has(subject)) this.published.set(subject, false)
     this.unsentBytes += bytes.length
     if (!this.flushing && this.unsentBytes > askedAfterBytes) void this.flush()
   }
@@ -178,19 +184,32 @@ export class Connection {
       case 'reconnect':
         this.unsentBytes = 0
         this.toldOfLost = false
+        this.published.clear()
+        this.saidWhileDown.clear()
         this.turn(true)
         break
       case 'error':
-        // A login that is refused is refused at every try: the outage tells of it once (C20).
-        if (
-          !(status.error instanceof PermissionViolationError) &&
-          (this.connected || !(status.error instanceof AuthorizationError))
-        ) {
-          this.problem(`NATS says: ${status.error.message}.`)
-        }
+        this.seeError(status.error)
         break
       default:
     }
+  }
+
+  private seeError(error: Error): void {
+    if (error instanceof PermissionViolationError) {
+      // Of a request its sender hears by himself.
+      if (this.published.get(error.subject) !== false) return
+      this.published.set(error.subject, true)
+      this.problem(`${notPermitted(error).message} What is sent there is lost.`)
+      return
+    }
+    const { message } = error
+    if (!this.connected) {
+      // A login that is refused is refused at every try: the outage tells of it.
+      if (error instanceof AuthorizationError || this.saidWhileDown.has(message)) return
+      this.saidWhileDown.add(message)
+    }
+    this.problem(`NATS says: ${message}.`)
   }
 
   private turn(connected: boolean): void {
@@ -249,7 +268,7 @@ async function errorOfSilence(servers: readonly string[], error: Error): Promise
     )
   }
   return new NatsUnreachable(
-    `NATS does not answer at ${names}; check that the address is one of NATS, and whether its TLS comes first.`,
+    `NATS does not answer at ${names}; check that the address is one of NATS, whether its TLS comes first, and whether it has as many connections as it may (max_connections).`,
     { cause: error },
   )
 }

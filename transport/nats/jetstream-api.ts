@@ -1,8 +1,8 @@
 /**
  * Requests to JetStream's own API and to streams, and what its answers mean.
  *
- * C4. "Nobody answers" means that a stream or the meta group has no leader right now. Only a server
- *     that says so itself has no JetStream.
+ * C4. "Nobody answers" means that a stream or the meta group has no leader right now. Only where nobody has
+ *     answered so far, and the server says itself that it has no JetStream, there is none.
  * C5. Every question goes to the leader of the stream: no direct get, which a follower may answer.
  */
 import {
@@ -45,6 +45,8 @@ interface StoredReply {
 
 export class JetStreamApi {
   readonly connection: Connection
+  /** True once somebody was there: a server without JetStream may reach others that have it. */
+  private hasAnswered = false
 
   constructor(connection: Connection) {
     this.connection = connection
@@ -127,6 +129,7 @@ export class JetStreamApi {
     try {
       const reply = await connection.request(`$JS.API.${what}`, bytes, timeoutMs)
       const answer = reply.json<T & { error?: ApiError }>()
+      this.hasAnswered = true
       if (answer.error === undefined) return answer
       if (absent.includes(answer.error.err_code)) return undefined
       throw errorOfApi(what, answer.error)
@@ -137,7 +140,7 @@ export class JetStreamApi {
   }
 
   private nobody(error: NobodyListens): Error {
-    if (this.connection.client.info?.jetstream === true) {
+    if (this.hasAnswered || this.connection.client.info?.jetstream === true) {
       return new NatsUnreachable(
         'NATS: the stream has no leader at present; its servers are electing one, or too few are up.',
         { cause: error },
@@ -145,7 +148,7 @@ export class JetStreamApi {
     }
     return new NatsRefused(
       'nats_no_jetstream',
-      'This NATS server has no JetStream; enable it in its configuration (jetstream { store_dir: … }).',
+      'Neither this NATS server has JetStream, nor one that it reaches now; enable it in the configuration (jetstream { store_dir: … }), or start the servers that have it.',
     )
   }
 

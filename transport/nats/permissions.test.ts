@@ -309,6 +309,17 @@ describe('on real servers that run the shipped configuration as it is', () => {
     for (const problem of problems) expect(problem).toContain('does not let this user subscribe')
   })
 
+  it('C18: what may not be published is told of, once for each subject', async () => {
+    problems.length = 0
+    const denied = (subject: string): string[] =>
+      problems.filter((problem) => problem.includes(`publish to "${subject}"`))
+    for (let i = 0; i < 3; i++) nats.observer.bus.publish('sp.payments.control', bytes('move'))
+    nats.observer.bus.publish('sp.payments.node.b.peers', bytes('x'))
+    await until('the other to be told', () => denied('sp.payments.node.b.peers').length > 0)
+    expect(denied('sp.payments.control')).toHaveLength(1)
+    expect(problems[0]).toContain('What is sent there is lost.')
+  })
+
   it('C14: says in a sentence that a login is refused, by however many servers', async () => {
     const wrong = connectNats({ servers: servers.addresses, user: 'node', password: 'guess' })
     await expect(wrong).rejects.toMatchObject({ code: 'nats_login' })

@@ -71,6 +71,24 @@ describe('C2: a connection that breaks', () => {
     await other.close()
   })
 
+  it('C20: what the servers say while it is down is told once, and what may be the matter', async () => {
+    const full = await NatsServers.start({ config: 'max_connections: 1' })
+    const said: string[] = []
+    const link = await LinkProxy.open(full.ports[0]!)
+    const only = { onlyTheseServers: true, onProblem: (sentence: string) => said.push(sentence) }
+    const one = await connectNats({ servers: [link.address], ...only })
+    link.cut()
+    const other = await connectNats({ servers: full.addresses, onlyTheseServers: true })
+    link.mend()
+    const saysWhy = (sentence: string): boolean => sentence.includes('(max_connections)')
+    await until('the reason', () => said.some(saysWhy))
+    expect(said.filter((sentence) => sentence.startsWith('NATS says'))).toHaveLength(1)
+    await other.close()
+    await until('the connection', () => one.connected)
+    for (const each of [one, link]) await each.close()
+    await full.stop()
+  })
+
   it('a silent link leaves an append unknown; what it sent arrives when it speaks again', async () => {
     proxy.stall('toServer')
     expect(await log.append(bytes('late'), 0)).toMatchObject({ outcome: 'unknown' })
