@@ -170,7 +170,7 @@ const onTheEdge = [
 
 describe('B3: load', () => {
   it('that is only noise moves nothing', () => {
-    const noise = fc.array(fc.double({ min: 0.6, max: 1.2, noNaN: true }), {
+    const noise = fc.array(fc.double({ min: 6_000, max: 12_000, noNaN: true }), {
       minLength: 32,
       maxLength: 32,
     })
@@ -205,10 +205,41 @@ describe('B3: load', () => {
 
   it('of a shard far busier than the others makes it weigh more, up to four', () => {
     const loads = new ShardLoads()
-    for (let shard = 0; shard < 16; shard++) loads.measure(shard, shard === 0 ? 50 : 1)
+    for (let shard = 0; shard < 16; shard++) loads.measure(shard, shard === 0 ? 50_000 : 1_000)
     expect(loads.weights(16)(0)).toBe(4)
     expect(loads.weights(16)(1)).toBe(1)
     expect(new ShardLoads().weights(16)(3)).toBe(1)
+  })
+
+  it('W2: of a cluster that does next to nothing moves no shard, wherever it comes and goes', () => {
+    const load = fc.record({
+      shard: fc.integer({ min: 0, max: 63 }),
+      perSecond: fc.integer({ min: 0, max: 1_500 }),
+    })
+    fc.assert(
+      fc.property(fc.array(load, { minLength: 1, maxLength: 50 }), (rounds) => {
+        const nodes = nodesNamed(3)
+        const map = placed(64, nodes)
+        const loads = new ShardLoads()
+        for (const { shard: busy, perSecond } of rounds) {
+          for (let shard = 0; shard < 64; shard++)
+            loads.measure(shard, shard === busy ? perSecond : 0)
+          expect(planMoves(map, nodes, loads.weights(64), unbounded)).toEqual([])
+        }
+      }),
+      { examples: [[[{ shard: 7, perSecond: 2 }]]] },
+    )
+  })
+
+  it('W2: weighs on from where a shard begins to weigh, without a leap', () => {
+    const weightAt = (perSecond: number): number => {
+      const loads = new ShardLoads()
+      loads.measure(0, perSecond)
+      return loads.weights(64)(0)
+    }
+    expect([0, 2, 1_500].map(weightAt)).toEqual([1, 1, 1])
+    expect(weightAt(3_000)).toBe(2)
+    expect([6_000, 60_000].map(weightAt)).toEqual([4, 4])
   })
 })
 
