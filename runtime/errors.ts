@@ -169,6 +169,7 @@ export type OpenRefusedCode =
   | 'invalid_options'
   | 'clock_off'
   | 'identity_lost'
+  | 'bucket_regressed'
   | 'settings_differ'
 
 /** A rule of ours does not hold: a bug. Outside handlers the shard stops for good; in one, the turn fails. */

@@ -7,12 +7,22 @@
  * L2. A renewal whose outcome is unknown is settled by what the key holds, read or watched. Reads may
  *     be stale: only a revision younger than the own one says anything.
  * L3. A younger revision that is not the holder's own ends the hold for good. It never comes back.
+ * L4. A conflict says that the key does not hold the own revision, so that nothing is written on it until a read says
+ *     that it does: a bucket that went back numbers others' changes with revisions that were given once. When nothing
+ *     but older revisions is read for longer than a leader may be one of the past, the bucket has gone back.
  */
 import type { Env } from '../../runtime/index.js'
 import type { KeyBucket } from '../../transport/index.js'
 import { pause, within } from './within.js'
 import type { LeaseSettings } from './settings.js'
 import { steadyGapMs } from './settings.js'
+
+/**
+ * Reads of nothing but the past that say that the bucket went back: so many, over so many ms. A leader that has lost
+ * its followers finds that out within 20 s; until then it answers with what it knew.
+ */
+const pastReadsMin = 20
+const pastMsMin = 30_000
 
 /** What a holder writes and how it knows its own. */
 export interface LeasedContent {
@@ -36,6 +46,10 @@ export interface LeasedKeyOptions {
   readonly onLease?: (holds: boolean, why: string) => void
   /** Why it may not be renewed now; undefined when it may. @default it always may */
   readonly hindrance?: (() => string | undefined) | undefined
+  /** A renewal came through. */
+  readonly onRenewed?: () => void
+  /** The bucket holds an older state than it once did (L4); the hold has ended. @default as `onLost` */
+  readonly onPast?: () => void
 }
 
 export class LeasedKey {
@@ -51,6 +65,11 @@ export class LeasedKey {
   private steadyFrom = Infinity
   /** True when it was told that the lease has run out. */
   private toldOver = false
+  /** True while the key is known not to hold the own revision (L4). */
+  private refuted = false
+  private pastReads = 0
+  /** Monotonic ms of the first of them. */
+  private pastSince = 0
   private readonly options: LeasedKeyOptions
 
   constructor(options: LeasedKeyOptions) {
@@ -161,23 +180,54 @@ export class LeasedKey {
   }
 
   private async attempt(): Promise<void> {
+    try {
+      if (this.refuted || !(await this.write())) await this.settle()
+    } catch (error) {
+      this.missed((error as Error).message)
+      this.options.onTrouble(error as Error)
+    }
+  }
+
+  /** Writes a renewal. @returns whether there is nothing to settle about it */
+  private async write(): Promise<boolean> {
     const { env, bucket, settings, content } = this.options
     const beat = ++this.beat
     this.sent.set(beat, env.clock.monotonic())
-    try {
-      const put = bucket.put(content.key, content.encode(beat), this.revision)
-      const result = await within(env, settings.attemptMs, put)
-      if (this.isEnded()) return
-      if (result?.outcome === 'appended') {
-        this.adopt(beat, result.sequence)
-        return
-      }
-      if (result?.outcome !== 'conflict') this.missed(result?.reason ?? 'no answer in time')
-      const entry = await within(env, settings.attemptMs, bucket.get(content.key))
-      if (entry !== undefined) this.observe(entry.value, entry.revision)
-    } catch (error) {
-      this.options.onTrouble(error as Error)
+    const put = bucket.put(content.key, content.encode(beat), this.revision)
+    const result = await within(env, settings.attemptMs, put)
+    if (this.isEnded()) return true
+    if (result?.outcome === 'appended') {
+      this.adopt(beat, result.sequence)
+      return true
     }
+    if (result?.outcome === 'conflict') this.refuted = this.held
+    else this.missed(result?.reason ?? 'no answer in time')
+    return false
+  }
+
+  /** Settles a renewal by reading (L2, L4). */
+  private async settle(): Promise<void> {
+    const { env, bucket, settings, content } = this.options
+    const reading = bucket.get(content.key).then((entry) => ({ entry }))
+    const read = await within(env, settings.attemptMs, reading)
+    if (read === undefined || this.isEnded()) return
+    const { entry } = read
+    if (entry !== undefined) this.observe(entry.value, entry.revision)
+    if ((entry?.revision ?? 0) >= this.revision) {
+      this.refuted = false
+      this.pastReads = 0
+    } else if (this.refuted) this.seePast()
+  }
+
+  private seePast(): void {
+    this.missed('the bucket holds an older entry than was written into it')
+    const now = this.options.env.clock.monotonic()
+    if (this.pastReads++ === 0) this.pastSince = now
+    if (this.pastReads < pastReadsMin || now - this.pastSince < pastMsMin) return
+    this.stop()
+    const { onPast, onLost } = this.options
+    if (onPast === undefined) onLost()
+    else onPast()
   }
 
   private missed(why: string): void {
@@ -190,6 +240,9 @@ export class LeasedKey {
   private adopt(beat: number, revision: number): void {
     if (revision <= this.revision) return
     this.revision = revision
+    this.refuted = false
+    this.pastReads = 0
+    this.options.onRenewed?.()
     if (!this.held) {
       this.held = true
       void this.renew()

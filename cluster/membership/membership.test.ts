@@ -220,6 +220,45 @@ describe('a lease', () => {
   })
 })
 
+describe('a bucket that goes back', () => {
+  /** A cluster whose bucket is half a minute older than it was. */
+  async function wentBack(): Promise<{ cluster: SimulatedCluster; undo: () => void }> {
+    const cluster = await clusterOf(3)
+    const bucket = cluster.service.bucket(bucketName)
+    const { revision } = bucket.newest('').at(-1)!
+    await cluster.pass(30_000)
+    return { cluster, undo: bucket.goBackTo(revision) }
+  }
+  const countOf = ({ reports }: SimulatedNode, wanted: string): number =>
+    reports.filter(({ event }) => event === wanted).length
+
+  it('L4, M5: is written into by nobody who knew it before, and each of them ends, told once', async () => {
+    const { cluster } = await wentBack()
+    const written: string[] = []
+    cluster.service.bucket(bucketName).listeners.add(({ key }) => written.push(key))
+    await cluster.pass(3_000)
+    for (const { membership, reports } of cluster.nodes) {
+      expect(membership.valid).toBe(false)
+      const over = reports.find(({ event }) => event === 'lease_over')
+      expect(over?.detail['why']).toContain('older entry')
+    }
+    await cluster.pass(60_000)
+    expect(written).toEqual([])
+    expect(cluster.nodes.map((node) => countOf(node, 'bucket_regressed'))).toEqual([1, 1, 1])
+    expect(cluster.nodes.some(({ membership }) => membership.member)).toBe(false)
+  })
+
+  it('L4: and comes again, as behind a leader of the past, has its members as before', async () => {
+    const { cluster, undo } = await wentBack()
+    const ids = cluster.nodes.map(({ membership }) => membership.id)
+    await cluster.pass(20_000)
+    undo()
+    await cluster.until('all is well again', () => cluster.settled(), 20_000)
+    expect(cluster.nodes.map(({ membership }) => membership.id)).toEqual(ids)
+    expect(cluster.nodes.map((node) => countOf(node, 'bucket_regressed'))).toEqual([0, 0, 0])
+  })
+})
+
 describe('who is dead', () => {
   it('D1: nobody, after an outage of NATS in which all were silent', async () => {
     for (let seed = 1; seed <= 10; seed++) {

@@ -6,6 +6,8 @@
  * M2. The lease is over before the entry says so: `leave` gives it up first, and only then writes.
  * M3. Whose wall clock is more than a step (`clockStepMsMax`) off that of NATS does not join: shard time
  *     would leap when it takes a shard, and holds expire. What NATS stamped on the entry tells.
+ * M5. Who has known a bucket that went back is no member of it, under whatever id: it knows a later map and later
+ *     entries than the others, and its watches pass over all that is new. It ends, and begins anew.
  */
 import { clockOff, OpenRefused, type Env } from '../../runtime/index.js'
 import { NatsRefused, type KeyBucket } from '../../transport/index.js'
@@ -42,6 +44,8 @@ export interface MembershipOptions {
   /** Told what an operator should know. */
   readonly report?: (event: string, detail: Record<string, unknown>) => void
 }
+  /** The bucket has gone back behind what this node wrote (M5): it can't be a member any more. */
+  readonly onPast?: () => void
 
 export class Membership {
   readonly settings: LeaseSettings
@@ -210,6 +214,7 @@ export class Membership {
         },
       },
       onLost: () => this.lose(key),
+      onPast: () => this.end(key),
       onTrouble: (error) => this.trouble(error),
       onLease: (holds, why) =>
         this.options.report?.(holds ? 'lease_back' : 'lease_over', { id, why }),
@@ -296,6 +301,13 @@ export class Membership {
     const told = this.joined
     this.key = undefined
     this.joined = false
+  /** M5 */
+  private end(key: LeasedKey): void {
+    if (this.key !== key) return
+    this.close()
+    this.options.onPast?.()
+  }
+
     this.options.report?.('membership_lost', { id: this.currentId })
     if (told) for (const listener of [...this.lostListeners]) listener()
   }

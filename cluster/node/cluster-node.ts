@@ -27,7 +27,7 @@ import { ClusterClient, type Members } from './cluster-client.js'
 import { Departure } from './departure.js'
 import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
-import { clusterBucket, clusterFacts, type ClusterFacts } from './identity.js'
+import { bucketRegressed, clusterBucket, clusterFacts, type ClusterFacts } from './identity.js'
 import { knownJournals } from './known-journals.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
@@ -107,7 +107,9 @@ export class ClusterNode {
     const { cluster, name, lease, lifeBegins, report } = options
     const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
     const reach = new Reach(env.clock, options)
-    const member = { name, facts, lease, lifeBegins, hindrance: () => reach.hindrance() }
+    const hindrance = (): string | undefined => reach.hindrance()
+    const onPast = (): void => options.fail(bucketRegressed(cluster))
+    const member = { name, facts, lease, lifeBegins, hindrance, onPast }
     this.membership = new Membership({ env, bucket, report, ...member })
     const { attemptMs } = this.membership.settings
     this.store = new MapStore({ env, bucket, attemptMs, report })

@@ -5,6 +5,8 @@
  * C3. A bucket that was lost is not made up for: with another secret no key of before would be known,
  *     and a payment that is asked for again would be done again. Who finds journals, and no identity
  *     though it has looked for a while, refuses to join.
+ * C5. One that went back to what it once was, as by a restore, is known to those who wrote into it since (M5): they
+ *     end. Who begins takes it as it is: the journals decide what happened, and fence whoever the map names.
  */
 import { OpenRefused, type Env } from '../../runtime/index.js'
 import { NatsRefused, NatsUnreachable, type KeyBucket, type Nats } from '../../transport/index.js'
@@ -146,6 +148,14 @@ function checked(value: Uint8Array, shards: number | undefined): ClusterIdentity
       `The cluster has format ${identity.format}; this program knows 1. Install the newer program.`,
     )
   }
+/** C5 */
+export function bucketRegressed(cluster: string): OpenRefused {
+  return new OpenRefused(
+    'bucket_regressed',
+    `The bucket KV_suanpan_${cluster} went back: NATS holds an older state of it than this node wrote, as after a restore from a backup. No payment is lost by it, for journals are apart from it. Start all nodes anew, and make changes since then again: settings, drains, pins, an upgrade that was finalised.`,
+  )
+}
+
   if (identity.shards > clusterShardsMax) {
     throw new OpenRefused(
       'shards_differ',

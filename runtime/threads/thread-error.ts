@@ -57,6 +57,7 @@ const openRefusedCodes: readonly string[] = [
   'invalid_options',
   'clock_off',
   'identity_lost',
+  'bucket_regressed',
   'settings_differ',
 ] satisfies OpenRefusedCode[]
 

@@ -114,6 +114,7 @@ export class SimulatedNode {
       facts: { ...facts, shards: new Map() },
       hindrance: () => this.hindrance,
       report,
+      onPast: () => report('bucket_regressed', {}),
     })
     this.store = new MapStore({ env, bucket, attemptMs: 800, report })
     this.coordinator = new Coordinator({

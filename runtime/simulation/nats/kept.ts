@@ -85,6 +85,21 @@ export class KeptBucket {
     this.keys.delete(key)
   }
 
+  /** Goes back to what it was, as by a restore from a backup. @returns a function that takes that back */
+  goBackTo(revision: number): () => void {
+    const before = { revision: this.revision, keys: [...this.keys] }
+    this.revision = revision
+    for (const [key, changes] of before.keys) {
+      const kept = changes.filter((change) => change.revision <= revision)
+      if (kept.length === 0) this.keys.delete(key)
+      else this.keys.set(key, kept)
+    }
+    return () => {
+      this.revision = before.revision
+      for (const [key, changes] of before.keys) this.keys.set(key, changes)
+    }
+  }
+
   /** A key as it is, or as it was at a moment. */
   get(key: string, at = Infinity): KeyEntry | undefined {
     return entryOf((this.keys.get(key) ?? []).filter((change) => change.at <= at).at(-1))

@@ -81,6 +81,8 @@ export class Watcher {
       this.lastArrival,
       () => {
         if (this.stopped || !this.nats.hears || generation !== this.generation) return
+        // Of a bucket that went back.
+        if (change.revision <= this.told) return
         this.told = change.revision
         this.onChange(change)
       },
