@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest'
+import { payments } from '../../actors/index.js'
 import { Random } from '../../runtime/simulation/index.js'
 import type { KeyBucket, Nats } from '../../transport/index.js'
 import { bucketName, Process, SimulatedCluster } from '../membership/testing/simulated-cluster.js'
@@ -16,8 +17,13 @@ beforeEach(async () => {
   bucket = await cluster.soon(nats.bucket(bucketName, { replicas: 3 }))
 })
 
-const facts = (given: { shards?: number }) =>
-  cluster.soon(clusterFacts(process.env, { nats, cluster: 'test' }, bucket, given))
+const facts = (given: { shards?: number; settings?: { timeZone: string } }) =>
+  cluster.soon(
+    clusterFacts(process.env, { nats, cluster: 'test' }, bucket, {
+      ...given,
+      actors: payments.actors,
+    }),
+  )
 
 it.each([0, 4_097, 1.5])(
   'no cluster of %d shards is founded, and its name can be used',
@@ -35,5 +41,28 @@ it('one that was founded so by an earlier release is refused, and does not hang'
   await expect(facts({})).rejects.toMatchObject({
     code: 'shards_differ',
     message: expect.stringContaining('5000 shards') as string,
+  })
+})
+
+it('settings that the actors can not work with are not written, and found no cluster', async () => {
+  await expect(facts({ settings: { timeZone: 'Asia/Atlantis' } })).rejects.toMatchObject({
+    code: 'invalid_options',
+    message: expect.stringContaining('"Asia/Atlantis"') as string,
+  })
+  for (const key of ['identity', 'turn_settings'])
+    expect(await cluster.soon(bucket.get(key))).toBeUndefined()
+  const settings = { timeZone: 'Asia/Shanghai' }
+  expect(await facts({ settings })).toMatchObject({ settings })
+})
+
+it('a node does not join a cluster whose settings its actors do not know', async () => {
+  await facts({})
+  const { revision } = (await cluster.soon(bucket.get('turn_settings')))!
+  await cluster.soon(
+    bucket.put('turn_settings', Buffer.from('{"timeZone":"Asia/Atlantis"}'), revision),
+  )
+  await expect(facts({})).rejects.toMatchObject({
+    code: 'invalid_options',
+    message: expect.stringContaining('The cluster has settings') as string,
   })
 })

@@ -8,11 +8,11 @@
  * C5. One that went back to what it once was, as by a restore, is known to those who wrote into it since (M5): they
  *     end. Who begins takes it as it is: the journals decide what happened, and fence whoever the map names.
  */
-import { OpenRefused, type Env } from '../../runtime/index.js'
+import { OpenRefused, type ActorModule, type Env } from '../../runtime/index.js'
 import { NatsRefused, NatsUnreachable, type KeyBucket, type Nats } from '../../transport/index.js'
 import { pause } from '../membership/within.js'
 import { checkShardCount, clusterShardsMax } from '../placement/shard-map.js'
-import { turnSettings, type TurnSettings } from './turn-settings.js'
+import { checkSettings, turnSettings, type TurnSettings } from './turn-settings.js'
 
 export interface ClusterIdentity {
   readonly format: 1
@@ -70,18 +70,26 @@ export async function clusterBucket(
 /**
  * Reads what a cluster is, or writes it.
  * @param given what this node was started with
- * @throws what {@link clusterIdentity} and {@link turnSettings} throw; RangeError when no cluster can be so
+ * @throws what {@link clusterIdentity} and {@link turnSettings} throw; RangeError when no cluster can be so;
+ *   OpenRefused invalid_options when actors can't work with the settings
  */
 export async function clusterFacts(
   env: Env,
   place: ClusterPlace,
   bucket: KeyBucket,
-  given: { readonly shards?: number; readonly settings?: TurnSettings },
+  given: {
+    readonly shards?: number
+    readonly settings?: TurnSettings
+    readonly actors: Pick<ActorModule, 'checkSettings'>
+  },
 ): Promise<ClusterFacts> {
   // What is written stands for the life of the cluster.
   if (given.shards !== undefined) checkShardCount(given.shards)
+  checkSettings(given.actors, given.settings ?? {})
   const identity = await clusterIdentity(env, place, bucket, given.shards)
-  return { ...identity, settings: await turnSettings(bucket, given.settings) }
+  const settings = await turnSettings(bucket, given.settings)
+  checkSettings(given.actors, settings, 'The cluster has settings that this program does not know.')
+  return { ...identity, settings }
 }
 
 /**
@@ -140,14 +148,6 @@ function identityLost(place: ClusterPlace): OpenRefused {
   )
 }
 
-function checked(value: Uint8Array, shards: number | undefined): ClusterIdentity {
-  const identity = JSON.parse(Buffer.from(value).toString()) as ClusterIdentity
-  if ((identity.format as number) > 1) {
-    throw new OpenRefused(
-      'newer_format',
-      `The cluster has format ${identity.format}; this program knows 1. Install the newer program.`,
-    )
-  }
 /** C5 */
 export function bucketRegressed(cluster: string): OpenRefused {
   return new OpenRefused(
@@ -156,6 +156,14 @@ export function bucketRegressed(cluster: string): OpenRefused {
   )
 }
 
+function checked(value: Uint8Array, shards: number | undefined): ClusterIdentity {
+  const identity = JSON.parse(Buffer.from(value).toString()) as ClusterIdentity
+  if ((identity.format as number) > 1) {
+    throw new OpenRefused(
+      'newer_format',
+      `The cluster has format ${identity.format}; this program knows 1. Install the newer program.`,
+    )
+  }
   if (identity.shards > clusterShardsMax) {
     throw new OpenRefused(
       'shards_differ',

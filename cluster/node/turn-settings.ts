@@ -5,7 +5,7 @@
  * C4. A node with others does not join. It would decide the same request in another way: a day's limit would
  *     begin anew with every move of an account between two zones.
  */
-import { OpenRefused } from '../../runtime/index.js'
+import { OpenRefused, type ActorModule } from '../../runtime/index.js'
 import { NatsUnreachable, type KeyBucket } from '../../transport/index.js'
 
 export type TurnSettings = Readonly<Record<string, unknown>>
@@ -29,6 +29,21 @@ export async function turnSettings(
     await bucket.put(key, Buffer.from(textOf(given ?? {})), 0)
   }
   throw new NatsUnreachable('The cluster could not be set up: its bucket takes no key. Try again.')
+}
+
+/**
+ * What turns can't work with would fail each of them, and set those aside whom they are about.
+ * @param before what is said first
+ * @throws OpenRefused invalid_options
+ */
+export function checkSettings(
+  actors: Pick<ActorModule, 'checkSettings'>,
+  settings: TurnSettings,
+  before?: string,
+): void {
+  const wrong = actors.checkSettings?.(settings)
+  if (wrong === undefined) return
+  throw new OpenRefused('invalid_options', before === undefined ? wrong : `${before} ${wrong}`)
 }
 
 function checked(text: string, given: TurnSettings | undefined): TurnSettings {

@@ -172,8 +172,9 @@ export interface ActorModule {
   readonly definitions: readonly ActorDefinition[]
   readonly tally?: TallyDefinition
   /**
-   * Called once by `createRuntime`, before anything is opened. A sentence that says what to give refuses the start with
-   * `invalid_options`: what turns can't work with would fail each of them.
+   * Called by `createRuntime` before anything is opened, and by a node of a cluster before it writes them and when it
+   * has read them. A sentence that says what to give refuses the start with `invalid_options`: what turns can't work
+   * with would fail each of them.
    */
   readonly checkSettings?: (settings: Readonly<Record<string, unknown>>) => string | undefined
 }
