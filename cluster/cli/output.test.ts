@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { Fault } from '../../runtime/index.js'
+import { NatsRefused, NatsUnreachable } from '../../transport/index.js'
 import { Output } from './output.js'
 
 /** What an output wrote. */
@@ -35,6 +37,31 @@ describe('what an operator is told while a command runs', () => {
       address: 'account/a',
       error: 'TypeError: no sum',
     })
+  })
+})
+
+describe('an error that is reported', () => {
+  const told = (error: Error): unknown =>
+    JSON.parse(written(true, (output) => output.tell('serve_failed', { shard: 1, error })).err)
+
+  it('is told by its sentence, its code, and what the errors behind it say, with theirs', () => {
+    const full = new NatsRefused('nats_settings', 'The disk there is full.')
+    const unreachable = new NatsUnreachable('No room.', { cause: full })
+    expect(told(new Fault('not_ready', 'Shard 1 waits.', { cause: unreachable }))).toEqual({
+      event: 'serve_failed',
+      shard: 1,
+      error: 'Shard 1 waits.',
+      code: 'not_ready',
+      cause: 'No room. (nats_unreachable) The disk there is full. (nats_settings)',
+    })
+  })
+
+  it('is not told twice where the sentence holds its cause, nor by the name of no class in particular', () => {
+    const cause = new NatsUnreachable('no leader')
+    const why = new NatsUnreachable('Nobody waits any more (no leader).', { cause })
+    const { code, message: error } = why
+    expect(told(why)).toEqual({ event: 'serve_failed', shard: 1, error, code })
+    expect(told(new Error('odd'))).toMatchObject({ error: 'odd' })
   })
 })
 

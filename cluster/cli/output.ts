@@ -67,12 +67,15 @@ export class Output {
 
   /**
    * What an operator should know while a command runs, in either form on stderr.
+   * @param detail of an `error` its sentence is told, its code, and what caused it
    * @param words the same for people @default event and detail
    */
   tell(event: string, detail: Record<string, unknown>, words?: string): void {
     const { stderr } = this.streams
-    if (this.json) stderr.write(`${JSON.stringify({ event, ...detail }, speaking)}\n`)
-    else stderr.write(`suanpan: ${words ?? `${event}: ${JSON.stringify(detail, speaking)}`}\n`)
+    const { error } = detail
+    const told = error instanceof Error ? { ...detail, ...fieldsOf(error) } : detail
+    if (this.json) stderr.write(`${JSON.stringify({ event, ...told }, speaking)}\n`)
+    else stderr.write(`suanpan: ${words ?? `${event}: ${JSON.stringify(told, speaking)}`}\n`)
   }
 
   /** What an audit found wrong, as long as it lasts. */
@@ -101,9 +104,46 @@ export class Output {
   }
 }
 
+/** Causes are told as far as this: a circle of them has no end. */
+const causesMax = 4
+
+/** An error as an operator reads it. */
+interface ToldError {
+  readonly error: string
+  readonly code?: string
+  /** What the sentence does not say of the errors behind it. */
+  readonly cause?: string
+}
+
+function fieldsOf(error: Error): ToldError {
+  const code = codeOf(error)
+  const causes: string[] = []
+  for (let cause = error.cause, depth = 0; cause instanceof Error && depth < causesMax; depth++) {
+    const said = `${sentenceOf(cause)}${codeOf(cause) === undefined ? '' : ` (${codeOf(cause)})`}`
+    if (!error.message.includes(cause.message)) causes.push(said)
+    cause = cause.cause
+  }
+  return {
+    error: sentenceOf(error),
+    ...(code === undefined ? {} : { code }),
+    ...(causes.length === 0 ? {} : { cause: causes.join(' ') }),
+  }
+}
+
+/** The class says something only where it is neither ours, with a code, nor none in particular. */
+function sentenceOf(error: Error): string {
+  const isPlain = error.name === 'Error' || codeOf(error) !== undefined
+  return isPlain ? error.message : `${error.name}: ${error.message}`
+}
+
+function codeOf(error: Error): string | undefined {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : undefined
+}
+
 /** Errors have no fields of their own to print; what they say is what an operator needs. */
 function speaking(_: string, value: unknown): unknown {
-  return value instanceof Error ? `${value.name}: ${value.message}` : value
+  return value instanceof Error ? sentenceOf(value) : value
 }
 
 /** Labels and values, one a line, values aligned. */

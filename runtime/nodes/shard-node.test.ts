@@ -310,7 +310,10 @@ describe('a node of a cluster', () => {
   it('SN5: fences nobody while its lease does not hold', async () => {
     const address = `purse/${purseIn(2)}`
     pair.mayAnswer[1] = false
-    await expect(pair.soon(pair.nodes[1].open(2, 0))).rejects.toThrow('Nobody waits')
+    await expect(pair.soon(pair.nodes[1].open(2, 0))).rejects.toMatchObject({
+      code: 'not_ready',
+      message: 'Shard 2 waits for this node to hold its lease again.',
+    })
     expect(pair.nodes[1].serves(2)).toBe(false)
     await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
     expect(pair.epochs).toContainEqual([0, 2, 1])

@@ -34,7 +34,7 @@ import { AnswerBatch, PeerWriter, readPeers, readRequests } from '../threads/bat
 import { ShardHost } from '../threads/shard-host.js'
 import type { StatusOrder } from '../threads/thread-protocol.js'
 import { startDueSnapshot } from './due-snapshots.js'
-import { ShardReading } from './shard-reading.js'
+import { goesElsewhere, ShardReading } from './shard-reading.js'
 import { peerPieces } from './peer-pieces.js'
 import { nodeDefaults, type ShardNodeLinks, type ShardNodeOptions } from './shard-node-options.js'
 
@@ -78,6 +78,7 @@ export class ShardNode {
     this.reading = new ShardReading(env, {
       storageOf: (shard) => links.storages.of(shard, () => links.mayAnswer()),
       empty: (shard) => this.empty(shard),
+      mayAnswer: () => links.mayAnswer(),
       report: (event, detail) => links.report(event, detail),
     })
     this.snapshotJournalBytes = options.snapshotJournalBytes
@@ -169,8 +170,7 @@ export class ShardNode {
    */
   async open(shard: number, ordinal: number, wanted = (): boolean => true): Promise<void> {
     if (this.served.has(shard)) return
-    const mayFence = (): boolean => wanted() && this.links.mayAnswer()
-    const { state, journal: owned, snapshots, took } = await this.reading.open(shard, mayFence)
+    const { state, journal: owned, snapshots, took } = await this.reading.open(shard, wanted)
     const { lane: journal, epoch, abandon } = owned
     if (state.ordinal < ordinal) {
       abandon()
@@ -178,7 +178,7 @@ export class ShardNode {
     }
     if (!wanted()) {
       abandon()
-      throw new Fault('fenced', `Shard ${shard} goes to another node.`)
+      throw goesElsewhere(shard)
     }
     const lane = this.host.addLane(journal, [state])
     const snapshotter = new Snapshotter(lane, {

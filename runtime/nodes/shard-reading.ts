@@ -2,8 +2,9 @@
  * The way of a shard's state from its streams into a node: read ahead while another node still serves the
  * shard, or read when the shard is this node's.
  */
-import type { NextPiece } from '../../transport/index.js'
+import { NatsUnreachable, type NextPiece } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
+import { Fault } from '../errors.js'
 import type { SnapshotStore } from '../snapshot/snapshot-store.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import type { ShardState } from '../shard/shard-state.js'
@@ -18,6 +19,8 @@ const roundsMax = 8
 export interface ShardReadingLinks {
   storageOf(shard: number): Promise<ShardStorage>
   empty(shard: number): ShardState
+  /** Whether this node may fence a journal now (SN5). */
+  mayAnswer(): boolean
   report(event: string, detail: Record<string, unknown>): void
 }
 
@@ -71,7 +74,11 @@ export class ShardReading {
     this.prepared.delete(shard)
   }
 
-  /** Takes a shard's journal over, and reads what is not read yet. @throws as {@link ShardStorage.open} */
+  /**
+   * Takes a shard's journal over, and reads what is not read yet.
+   * @throws as {@link ShardStorage.open}; Fault fenced when the shard is not wanted any more, not_ready when this node
+   *   may not serve it now
+   */
   open(shard: number, wanted: () => boolean): Promise<OpenedShard> {
     return this.turns.take(true, async (nextPiece) => {
       const { clock } = this.env
@@ -80,13 +87,25 @@ export class ShardReading {
       const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, nextPiece))
       this.prepared.delete(shard)
       const restored = clock.monotonic()
-      const journal = await storage.open(state, wanted, nextPiece)
+      const mayFence = (): boolean => wanted() && this.links.mayAnswer()
+      const journal = await storage.open(state, mayFence, nextPiece).catch((error: unknown) => {
+        throw this.whyNot(shard, wanted, error)
+      })
       const took = {
         restoreMs: Math.round(restored - begun),
         journalMs: Math.round(clock.monotonic() - restored),
       }
       return { state, journal, snapshots: storage.snapshots, took }
     })
+  }
+
+  /** NATS is waited for as long as the shard may be served here; who gives up says why that is over. */
+  private whyNot(shard: number, wanted: () => boolean, error: unknown): unknown {
+    if (!(error instanceof NatsUnreachable)) return error
+    if (!wanted()) return goesElsewhere(shard, error)
+    if (this.links.mayAnswer()) return error
+    const sentence = `Shard ${shard} waits for this node to hold its lease again.`
+    return new Fault('not_ready', sentence, { cause: error })
   }
 
   private restore(
@@ -98,4 +117,8 @@ export class ShardReading {
       this.links.report('snapshot_damaged', { shard, snapshot, why })
     return restoreNewest(snapshots, shard, () => this.links.empty(shard), damaged, nextPiece)
   }
+}
+
+export function goesElsewhere(shard: number, cause?: unknown): Fault {
+  return new Fault('fenced', `Shard ${shard} goes to another node.`, { cause })
 }

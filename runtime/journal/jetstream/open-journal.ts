@@ -65,7 +65,7 @@ async function putFence(
     const end = await endOf(log, scope, patience)
     const nonce = Buffer.from(env.chance.bytes(12)).toString('hex')
     const fence = fenceAt(end, scope.shard, env.clock.now(), `${scope.owner} ${nonce}`)
-    patience.check('the shard was taken away')
+    patience.check('no fence is put for who may not serve the shard now')
     if (await appendSettled(log, fence.bytes, end.sequence, patience)) return fence.next
     // The last owner was not done, or another successor was faster: again behind that.
     await patience.pause('the end of the stream moved')

@@ -78,20 +78,28 @@ export class Patience {
     }
   }
 
-  /** @throws NatsUnreachable when it was stopped, or nobody wants it any more */
+  /**
+   * @param reason what was waited for: that is what went wrong, and whoever asked must hear it
+   * @throws NatsUnreachable when it was stopped, or nobody wants it any more
+   */
   check(reason: Error | string): void {
-    if (this.stopped || !this.wanted())
-      throw new NatsUnreachable('Nobody waits for NATS any more.', { cause: reason })
+    if (!this.stopped && this.wanted()) return
+    const sentence = `Nobody waits for NATS any more (${wordsOf(reason).replace(/\.$/, '')}).`
+    throw new NatsUnreachable(sentence, reason instanceof Error ? { cause: reason } : {})
   }
 
   private tell(reason: Error | string): void {
     const ms = this.waitedMs((this.since ??= this.env.clock.monotonic()))
     if (ms < this.toldAtMs) return
     this.toldAtMs = ms + Math.min(ms, toldAgainMsMax)
-    this.listener?.waits(ms, typeof reason === 'string' ? reason : reason.message)
+    this.listener?.waits(ms, wordsOf(reason))
   }
 
   private waitedMs(since: number): number {
     return Math.round(this.env.clock.monotonic() - since)
   }
+}
+
+function wordsOf(reason: Error | string): string {
+  return typeof reason === 'string' ? reason : reason.message
 }
