@@ -19,6 +19,7 @@ import type { Membership } from './membership.js'
 import { Office } from './office.js'
 import { answerOperators, type Settings } from './operator.js'
 import { freeSlots } from './slots.js'
+import { ToldTrouble } from './told-trouble.js'
 import { within } from './within.js'
 
 export interface CoordinatorOptions {
@@ -49,6 +50,7 @@ export class Coordinator {
   private readonly options: CoordinatorOptions
   private readonly office: Office
   private readonly judge: Judge
+  private readonly troubles: ToldTrouble
   private readonly stops: (() => void)[] = []
   private timer: { cancel(): void } | undefined
   private busy = false
@@ -62,6 +64,7 @@ export class Coordinator {
     const { env, membership, store } = options
     this.office = new Office({ ...options, termKnown: () => store.map?.term ?? 0 })
     this.judge = new Judge(options)
+    this.troubles = new ToldTrouble(env.clock, options.report, 'coordinator')
     const rebalance = options.rebalance ?? ((): RebalanceSettings => rebalanceDefaults)
     this.duties = new MapDuties(env.clock, membership.view, rebalance)
   }
@@ -110,7 +113,7 @@ export class Coordinator {
       await this.judge.bury(id, () => !this.stopped)
     } catch (error) {
       // It falls silent, and is declared dead for that.
-      this.options.report?.('coordinator_trouble', { error: (error as Error).message })
+      this.options.report?.('coordinator_trouble', { error })
     }
   }
 
@@ -159,8 +162,9 @@ export class Coordinator {
     try {
       await this.office.stand()
       if (this.term !== undefined) await this.act(this.term)
+      this.troubles.over()
     } catch (error) {
-      this.options.report?.('coordinator_trouble', { error: (error as Error).message })
+      this.troubles.met(error)
     } finally {
       this.busy = false
       this.wake(this.options.membership.settings.renewMs / 4)

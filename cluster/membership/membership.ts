@@ -24,6 +24,7 @@ import { isName } from './json.js'
 import { MemberView } from './member-view.js'
 import { leaseSettings, type LeaseSettings } from './settings.js'
 import { claimSlot } from './slots.js'
+import { ToldTrouble } from './told-trouble.js'
 import { pause, within } from './within.js'
 
 /** Readings of a clock no further apart say that it is right, give or take as much. */
@@ -43,14 +44,15 @@ export interface MembershipOptions {
   readonly hindrance?: (() => string | undefined) | undefined
   /** Told what an operator should know. */
   readonly report?: (event: string, detail: Record<string, unknown>) => void
-}
   /** The bucket has gone back behind what this node wrote (M5): it can't be a member any more. */
   readonly onPast?: () => void
+}
 
 export class Membership {
   readonly settings: LeaseSettings
   readonly view: MemberView
   private readonly options: MembershipOptions
+  private readonly troubles: ToldTrouble
   private facts: MemberFacts
   private key: LeasedKey | undefined
   private currentId = ''
@@ -75,6 +77,7 @@ export class Membership {
     this.settings = leaseSettings(options.lease)
     this.facts = options.facts
     this.view = new MemberView(options.env.clock)
+    this.troubles = new ToldTrouble(options.env.clock, options.report, 'membership')
   }
 
   /** Id of this life; '' before the first. */
@@ -146,7 +149,7 @@ export class Membership {
 
   private trouble(error: Error): void {
     if (error instanceof NatsRefused && !this.joined) this.refused = error
-    this.options.report?.('membership_trouble', { error: error.message })
+    this.troubles.met(error)
   }
 
   /** Asks for being rid of all shards; placement gives no more. */
@@ -215,6 +218,7 @@ export class Membership {
       },
       onLost: () => this.lose(key),
       onPast: () => this.end(key),
+      onRenewed: () => this.troubles.over(),
       onTrouble: (error) => this.trouble(error),
       onLease: (holds, why) =>
         this.options.report?.(holds ? 'lease_back' : 'lease_over', { id, why }),
@@ -296,11 +300,6 @@ export class Membership {
     return this.key
   }
 
-  private lose(key: LeasedKey): void {
-    if (this.key !== key) return
-    const told = this.joined
-    this.key = undefined
-    this.joined = false
   /** M5 */
   private end(key: LeasedKey): void {
     if (this.key !== key) return
@@ -308,6 +307,11 @@ export class Membership {
     this.options.onPast?.()
   }
 
+  private lose(key: LeasedKey): void {
+    if (this.key !== key) return
+    const told = this.joined
+    this.key = undefined
+    this.joined = false
     this.options.report?.('membership_lost', { id: this.currentId })
     if (told) for (const listener of [...this.lostListeners]) listener()
   }

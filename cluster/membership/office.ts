@@ -14,6 +14,7 @@ import { fieldsOf, isWhole, toBytes } from './json.js'
 import { LeasedKey } from './leased-key.js'
 import type { Membership } from './membership.js'
 import { silenceMs } from './settings.js'
+import { ToldTrouble } from './told-trouble.js'
 
 const officeKey = 'coordinator'
 
@@ -35,6 +36,7 @@ export interface OfficeOptions {
 
 export class Office {
   private readonly options: OfficeOptions
+  private readonly troubles: ToldTrouble
   private key: LeasedKey | undefined
   private own: OfficeEntry | undefined
   private entry: OfficeEntry | undefined
@@ -46,6 +48,7 @@ export class Office {
 
   constructor(options: OfficeOptions) {
     this.options = options
+    this.troubles = new ToldTrouble(options.env.clock, options.report, 'office')
   }
 
   /** Term this node holds; undefined while it may not act on one. */
@@ -135,7 +138,8 @@ export class Office {
       onLost: () => {
         if (this.key === key) this.lose()
       },
-      onTrouble: (error) => report?.('office_trouble', { error: error.message }),
+      onTrouble: (error) => this.troubles.met(error),
+      onRenewed: () => this.troubles.over(),
       hindrance: () => (membership.valid ? undefined : 'the holder has no lease of its own'),
     })
     this.key = key

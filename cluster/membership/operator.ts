@@ -62,7 +62,7 @@ export function answerOperators(options: OperatorOptions, office: Office): () =>
     answers
       .to(request)
       .then((given) => respond(encodeAnswer(given)))
-      .catch((error: unknown) => report?.('coordinator_trouble', { error: String(error) }))
+      .catch((error: unknown) => report?.('coordinator_trouble', { error }))
   }
   const stops = [
     bus.subscribe(controlSubject(cluster), (message) => {

@@ -3,7 +3,7 @@
  * seconds, and every node of a cluster asks at once.
  */
 import type { Env } from '../../runtime/index.js'
-import { NatsUnreachable } from '../../transport/index.js'
+import { LastingTrouble, NatsUnreachable } from '../../transport/index.js'
 
 const patienceMs = 60_000
 const pauseMs = 250
@@ -15,12 +15,17 @@ export async function patiently<T>(
   run: () => Promise<T>,
 ): Promise<T> {
   const deadline = env.clock.monotonic() + patienceMs
+  const trouble = new LastingTrouble(() => env.clock.monotonic())
   for (;;) {
     try {
-      return await run()
+      const value = await run()
+      const ms = trouble.over()
+      if (ms !== undefined) report('nats_answers', { ms })
+      return value
     } catch (error) {
       if (!(error instanceof NatsUnreachable) || env.clock.monotonic() > deadline) throw error
-      report('nats_awaited', { error })
+      const so = trouble.met()
+      if (so !== undefined) report('nats_awaited', { error, ...so })
     }
     await new Promise<void>((resolve) => env.timers.after(pauseMs, resolve))
   }

@@ -70,3 +70,35 @@ it('a journal that is lost again and again is opened after longer and longer pau
   await expect.poll(() => opened).toBe(11)
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1_600, 2_000, 2_000])
 })
+
+it('what fails again and again is told at once, then less and less often, and its end once', async () => {
+  let now = 0
+  const timers = {
+    after: (delayMs: number, run: () => void) => {
+      now += delayMs
+      setImmediate(run)
+      return { cancel: () => undefined }
+    },
+  }
+  const env = { clock: { monotonic: () => now }, timers } as unknown as Env
+  const why = new Error('no leader')
+  const node = {
+    open: () => (now < 600_000 ? Promise.reject(why) : Promise.resolve()),
+    serves: () => true,
+  } as unknown as ShardNode
+  const reports: [number, string, Record<string, unknown>][] = []
+  const keeper = new ShardKeeper(env, node, {
+    ready: () => Promise.resolve(),
+    handOver: () => Promise.resolve(),
+    knownOrdinal: () => 0,
+    report: (event, detail) => void reports.push([now, event, detail]),
+  })
+  keeper.open(3)
+  await expect.poll(() => reports.at(-1)?.[1]).toBe('serve_goes_on')
+  expect(reports[0]).toEqual([0, 'serve_failed', { shard: 3, error: why }])
+  expect(reports.length).toBeLessThan(20)
+  const [at, event, detail] = reports.at(-2)!
+  expect([event, at > 500_000]).toEqual(['serve_failed', true])
+  expect(detail).toMatchObject({ shard: 3, error: why, times: 30 })
+  expect(reports.at(-1)![2]).toEqual({ shard: 3, ms: now })
+})

@@ -8,6 +8,7 @@
  * K4. What was opened for an earlier wish serves no later one: that one opens anew.
  */
 import type { Env, ShardNode } from '../../runtime/index.js'
+import { LastingTrouble } from '../../transport/index.js'
 import type { ShardDuties } from '../placement/shard-assignments.js'
 
 /** What the keeper asks of its surroundings. */
@@ -45,6 +46,7 @@ export class ShardKeeper implements ShardDuties {
   private readonly wishes = new Map<number, Wish>()
   private readonly busy = new Set<number>()
   private readonly losses = new Map<number, Loss>()
+  private readonly troubles = new Map<number, LastingTrouble>()
   private stopped = false
 
   constructor(env: Env, node: ShardNode, services: KeeperServices) {
@@ -130,13 +132,32 @@ export class ShardKeeper implements ShardDuties {
         await this.fulfil(shard, wish)
         done = wish
         pauseMs = firstPauseMs
+        this.goesOn(shard, wish)
       } catch (error) {
-        this.services.report(`${wish.type}_failed`, { shard, error })
+        this.failed(shard, wish, error)
         await new Promise<void>((resolve) => this.env.timers.after(pauseMs, resolve))
         pauseMs = Math.min(pauseMs * 2, longestPauseMs)
       }
     }
+    // Of what nobody wants any more no end is told.
+    this.troubles.get(shard)?.over()
     this.busy.delete(shard)
+  }
+
+  /** Each try is one of many: told at once, then less and less often. */
+  private failed(shard: number, { type }: Wish, error: unknown): void {
+    let trouble = this.troubles.get(shard)
+    if (trouble === undefined) {
+      trouble = new LastingTrouble(() => this.env.clock.monotonic())
+      this.troubles.set(shard, trouble)
+    }
+    const so = trouble.met()
+    if (so !== undefined) this.services.report(`${type}_failed`, { shard, error, ...so })
+  }
+
+  private goesOn(shard: number, { type }: Wish): void {
+    const ms = this.troubles.get(shard)?.over()
+    if (ms !== undefined) this.services.report(`${type}_goes_on`, { shard, ms })
   }
 
   private async fulfil(shard: number, wish: Wish): Promise<void> {

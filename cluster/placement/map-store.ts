@@ -10,6 +10,7 @@
  */
 import type { Env } from '../../runtime/index.js'
 import type { KeyBucket } from '../../transport/index.js'
+import { ToldTrouble } from '../membership/told-trouble.js'
 import { pause, within } from '../membership/within.js'
 import { decodeMap, encodeMap, mapKey, MapBroken, type ShardMap } from './shard-map.js'
 
@@ -39,9 +40,11 @@ export class MapStore {
   private readonly listeners = new Set<(map: ShardMap) => void>()
   private stopWatch: (() => void) | undefined
   private lookingUp = false
+  private readonly troubles: ToldTrouble
 
   constructor(options: MapStoreOptions) {
     this.options = options
+    this.troubles = new ToldTrouble(options.env.clock, options.report, 'map')
   }
 
   /** The newest map known here. */
@@ -134,8 +137,9 @@ export class MapStore {
   private async look(): Promise<void> {
     try {
       await this.find()
+      this.troubles.over()
     } catch (error) {
-      this.options.report?.('map_trouble', { error: String(error) })
+      this.troubles.met(error)
     }
     this.lookingUp = false
   }

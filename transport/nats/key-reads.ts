@@ -12,6 +12,10 @@ export interface KeyReadsOptions {
   readonly stream: string
   readonly filter: string
   onMessage(message: StoredMessage): void
+  /** A look failed while there was a connection; the next one goes on from there. */
+  onTrouble(error: Error): void
+  /** A look was done. */
+  onLook(): void
 }
 
 /** ms between two looks. */
@@ -28,11 +32,10 @@ export function readKeys(api: JetStreamApi, options: KeyReadsOptions, told: numb
         options.onMessage(change)
       }
       watch.told = changes.at(-1)?.sequence ?? watch.told
+      options.onLook()
     } catch (error) {
       // The servers are away, or between two leaders: the next look goes on from here.
-      if (!watch.stopped && api.connection.connected) {
-        api.connection.problem(`A watch of keys tries again. ${(error as Error).message}`)
-      }
+      if (!watch.stopped && api.connection.connected) options.onTrouble(error as Error)
     }
     if (watch.stopped) return
     watch.timer = setTimeout(() => void look(), lookMs)

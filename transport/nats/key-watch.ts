@@ -5,11 +5,13 @@
  *      have been lost with a server is left to itself and another one goes on after the last change told.
  * C11. Consumers live in memory, and the server removes one that nobody listens to: none is left over, and
  *      of a watch that was stopped nothing here either.
+ * C21. What hinders a watch is told, and told less and less often while it lasts (LT1).
  */
 import { nanos, type Msg, type Subscription } from '@nats-io/transport-node'
 import { placeOf } from './delivered.js'
 import type { JetStreamApi, StoredMessage } from './jetstream-api.js'
 import { readKeys } from './key-reads.js'
+import { LastingTrouble, type TroubleSoFar } from './lasting-trouble.js'
 import { NatsRefused } from './port.js'
 
 export interface KeyWatchOptions {
@@ -37,6 +39,7 @@ export class KeyWatch {
   private timer: NodeJS.Timeout | undefined
   /** Stops the reads that stand in for a consumer. */
   private endReads: (() => void) | undefined
+  private readonly trouble = new LastingTrouble(() => performance.now())
 
   constructor(api: JetStreamApi, options: KeyWatchOptions) {
     this.api = api
@@ -77,7 +80,7 @@ export class KeyWatch {
     const subscription = connection.client.subscribe(inbox, {
       callback: (error, message) => {
         if (this.subscription !== subscription) return
-        if (error !== null) connection.problem(`NATS: a watch of keys fails: ${error.message}.`)
+        if (error !== null) this.fails(`fails: ${error.message}.`)
         else this.receive(message)
       },
     })
@@ -90,9 +93,27 @@ export class KeyWatch {
         return
       }
       const { message } = error instanceof Error ? error : new Error(String(error))
-      connection.problem(`A watch of keys could not begin and tries again. ${message}`)
+      this.fails(`could not begin and tries again. ${message}`)
       this.again(retryMs)
     })
+  }
+
+  private fails(why: string): void {
+    const so = this.trouble.met()
+    if (so !== undefined) this.tell(why, so)
+  }
+
+  private goesOn(): void {
+    const ms = this.trouble.over()
+    if (ms !== undefined) this.tell('goes on.', { ms })
+  }
+
+  private tell(what: string, { ms, times }: TroubleSoFar): void {
+    const since =
+      ms === undefined
+        ? ''
+        : ` (After ${Math.round(ms / 1_000)} s${times === undefined ? '' : `, ${times} times`}.)`
+    this.api.connection.problem(`The watch of ${this.options.filter} ${what}${since}`)
   }
 
   /** For users who may make no consumer. */
@@ -105,6 +126,8 @@ export class KeyWatch {
         this.told = sequence
         this.options.onMessage(subject, bytes, sequence, headers)
       },
+      onTrouble: (error: Error) => this.fails(`tries again. ${error.message}`),
+      onLook: () => this.goesOn(),
     }
     this.endReads = readKeys(this.api, reading, this.told)
   }
@@ -134,6 +157,7 @@ export class KeyWatch {
     this.again(silenceMs)
     const headers = message.headers
     if (headers?.code === 100) {
+      this.goesOn()
       // Flow control wants an answer, a heartbeat only when the consumer stalled.
       if (message.reply !== undefined && message.reply !== '') message.respond()
       const stalled = headers.get('Nats-Consumer-Stalled')
@@ -152,6 +176,7 @@ export class KeyWatch {
       return
     }
     this.delivered = place.delivered
+    this.goesOn()
     if (place.sequence <= this.told) return
     this.told = place.sequence
     const lines = headers === undefined ? '' : linesOf(message)
