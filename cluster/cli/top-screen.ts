@@ -58,9 +58,14 @@ export function screen(view: TopView, before: Look, now: Look, cluster: string):
   const transit = Object.entries(transitOf(now)).map(
     ([currency, amount]) => `${amount} ${currency}`,
   )
+  const leftOut = now.vitals.flatMap((one) => one.leftOut ?? []).toSorted((a, b) => a - b)
   const head = [
     `Cluster "${cluster}": ${status.nodes.filter(({ state }) => state !== 'dead').length} nodes, ${status.shards.length} shards, coordinator ${nameOf(status, status.coordinator)}, map ${status.mapVersion}`,
     `${count(turns)} turns/s; on its way: ${transit.join(', ') || 'nothing'}`,
+    ...(leftOut.length === 0
+      ? []
+      : [`left out, for their storage takes nothing: shards ${leftOut.join(', ')}`]),
+    ...silentNodes(now),
   ].join('\n')
   const table =
     view === 'nodes'
@@ -69,6 +74,16 @@ export function screen(view: TopView, before: Look, now: Look, cluster: string):
         ? shardsView(before, now)
         : actorsView(now)
   return `${head}\n\n${table}`
+}
+
+/** Nodes that did not answer in time, in words. */
+function silentNodes({ status, vitals }: Look): string[] {
+  const silent = status.nodes.filter(
+    ({ id, state }) => state !== 'dead' && !vitals.some((one) => one.id === id),
+  )
+  return silent.length === 0
+    ? []
+    : [`no answer of ${silent.map(({ id }) => nameOf(status, id)).join(', ')}`]
 }
 
 function nodesView(before: Look, now: Look): string {

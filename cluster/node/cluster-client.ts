@@ -80,7 +80,8 @@ export class ClusterClient implements RuntimeClient {
         (shard) => statuses.filter((status) => status.shard === shard).length !== 1,
       )
       if (missing.length > 0) {
-        throw new Fault('not_ready', `Shards ${missing.join(', ')} are not served now.`)
+        const sentence = `Shards ${missing.join(', ')} are not served now, or their storage takes nothing.`
+        throw new Fault('not_ready', sentence)
       }
       return statuses.sort((a, b) => a.shard - b.shard)
     })

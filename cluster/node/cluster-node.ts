@@ -37,7 +37,7 @@ import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
 import { Reach } from './reach.js'
 import { ShardKeeper } from './shard-keeper.js'
-import { shardVitals, type NodeVitals } from './vitals.js'
+import { shardVitals, vitalsWaitMs, type NodeVitals } from './vitals.js'
 
 export type { ClusterNodeOptions }
 
@@ -179,13 +179,14 @@ export class ClusterNode {
   /** How this node is. */
   async vitals(): Promise<NodeVitals> {
     const { id } = this.membership
-    const statuses = await this.node.status()
+    const asked = this.shards
+    const statuses = await this.node.status({ waitMs: vitalsWaitMs })
     return {
       ...this.options.processVitals?.(),
       id,
       name: this.options.name,
       address: this.membership.view.get(id)?.address ?? '',
-      shards: shardVitals(statuses),
+      ...shardVitals(asked, statuses),
       hot: this.hot.top(hotShown),
       transit: this.options.transitOf?.(statuses) ?? {},
     }

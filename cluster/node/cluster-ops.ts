@@ -8,6 +8,7 @@ import {
   type OpsView,
 } from '../../transport/gateway/index.js'
 import type { ClusterNode } from './cluster-node.js'
+import { leftOutOf } from './vitals.js'
 
 /** How long one reading of the metrics waits for shards to write what they show. */
 const statusWaitMs = 1000
@@ -20,9 +21,7 @@ export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
     // Each node tells of itself: all together tell of the cluster. A shard whose storage takes nothing is
     // left out; the others, the lease and the audit are told all the same.
     metrics: async () => [
-      ...(await shardMetrics({
-        shardStatus: (asked) => node.localStatus({ ...asked, waitMs: statusWaitMs }),
-      })),
+      ...(await metricsOfShards(node)),
       quarantinedMetric(node.localQuarantined()),
       ...memberMetrics(node),
       ...(audits === undefined ? [] : auditMetrics(audits)),
@@ -30,6 +29,21 @@ export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
     quarantined: () => client.quarantined(),
     release: (address) => client.release(address),
   }
+}
+
+async function metricsOfShards(node: ClusterNode): Promise<OpsMetric[]> {
+  const asked = node.shards
+  const statuses = await node.localStatus({ tallies: false, waitMs: statusWaitMs })
+  const leftOut = new Set(leftOutOf(asked, statuses))
+  return [
+    ...(await shardMetrics({ shardStatus: () => Promise.resolve(statuses) })),
+    {
+      name: 'suanpan_shard_left_out',
+      help: '1 for a shard whose storage takes nothing now: nothing else is told of it here.',
+      type: 'gauge',
+      values: asked.map((shard) => ({ labels: { shard }, value: leftOut.has(shard) ? 1 : 0 })),
+    },
+  ]
 }
 
 function memberMetrics({ membership, coordinator }: ClusterNode): OpsMetric[] {

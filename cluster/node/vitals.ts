@@ -33,19 +33,41 @@ export interface NodeVitals extends Partial<ProcessVitals> {
   readonly name: string
   readonly address: string
   readonly shards: readonly ShardVitals[]
+  /** Shards of the node that are left out above, for their storage takes nothing. Missing in earlier releases. */
+  readonly leftOut?: readonly number[]
   /** Addresses asked most, with their share of the requests here. */
   readonly hot: readonly (readonly [address: string, share: number])[]
   /** Minor units on their way, by currency; what other nodes hold of them counts there. */
   readonly transit: Readonly<Record<string, string>>
 }
 
-export function shardVitals(statuses: readonly ShardStatus[]): ShardVitals[] {
-  return statuses.map((status) => ({
+/** How long a node waits for its shards to write what they show: less than who asks waits for the node. */
+export const vitalsWaitMs = 1_000
+
+/**
+ * What is known of shards.
+ * @param asked all that were asked
+ * @param statuses of those that have written what they show
+ */
+export function shardVitals(
+  asked: readonly number[],
+  statuses: readonly ShardStatus[],
+): Pick<NodeVitals, 'shards' | 'leftOut'> {
+  return { shards: statuses.map(vitalsOf), leftOut: leftOutOf(asked, statuses) }
+}
+
+/** Shards that were asked and have not written what they show. */
+export function leftOutOf(asked: readonly number[], statuses: readonly ShardStatus[]): number[] {
+  return asked.filter((number) => !statuses.some(({ shard }) => shard === number))
+}
+
+function vitalsOf(status: ShardStatus): ShardVitals {
+  return {
     shard: status.shard,
     ordinal: status.ordinal,
     actors: status.actors + status.storedActors,
     mailbox: status.mailbox,
     outboxMessages: status.outboxMessages,
     idempotencyKeys: status.idempotencyKeys,
-  }))
+  }
 }

@@ -30,6 +30,10 @@ type Look = ReturnType<typeof lookOf>
 function lookOf(cluster: string, status: ClusterStatus, vitals: readonly NodeVitals[]) {
   const { nodes, shards } = status
   const notReady = whyNotReady(status)
+  const silent = nodes
+    .filter(({ id, state }) => state !== 'dead' && !vitals.some((one) => one.id === id))
+    .map(({ id }) => nameOf(status, id))
+  const leftOut = vitals.flatMap((one) => one.leftOut ?? []).toSorted((a, b) => a - b)
   const ofShards = vitals.flatMap((node) => node.shards)
   const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
   return {
@@ -42,7 +46,9 @@ function lookOf(cluster: string, status: ClusterStatus, vitals: readonly NodeVit
     format: status.format,
     nodes: nodes.filter(({ state }) => state !== 'dead').length,
     nodesAnswering: vitals.length,
+    ...(silent.length === 0 ? {} : { nodesSilent: silent }),
     shards: shards.length,
+    ...(leftOut.length === 0 ? {} : { shardsLeftOut: leftOut }),
     shardsMoving: shards.filter(({ next }) => next !== null).length,
     shardsPinned: shards.filter(({ pinned }) => pinned).length,
     ordinals: sum(ofShards.map(({ ordinal }) => ordinal)),
@@ -68,17 +74,20 @@ function whyNotReady({ nodes, shards }: ClusterStatus): string | undefined {
 }
 
 function inWords(look: Look): string {
-  const silent = look.nodes - look.nodesAnswering
+  const { nodesSilent, shardsLeftOut } = look
   const rows: (readonly [string, string])[] = [
     ['ready', look.notReady === undefined ? 'yes' : `no: ${look.notReady}`],
     [
       'nodes',
       `${counted(look.nodes, 'node')}, coordinator ${look.coordinator} in term ${look.term}` +
-        (silent === 0 ? '' : `; ${silent} did not answer`),
+        (nodesSilent === undefined ? '' : `; no answer of ${nodesSilent.join(', ')}`),
     ],
     [
       'shards',
-      `${count(look.shards)}, ${look.shardsMoving} moving, ${look.shardsPinned} pinned, ${count(look.ordinals)} ordinals`,
+      `${count(look.shards)}, ${look.shardsMoving} moving, ${look.shardsPinned} pinned, ${count(look.ordinals)} ordinals` +
+        (shardsLeftOut === undefined
+          ? ''
+          : `; left out, for their storage takes nothing: ${shardsLeftOut.join(', ')}`),
     ],
     ['map', `version ${look.mapVersion}, format ${look.format}`],
     ['actors', `${count(look.actors)}, ${count(look.idempotencyKeys)} idempotency keys`],

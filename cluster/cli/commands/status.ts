@@ -7,7 +7,7 @@ import { auditRows } from '../http/show.js'
 import { withNats, type NatsWords } from '../nats-options.js'
 import { examples, withNode, type NodeOptions } from '../options.js'
 import { bytes, count, Output, pairsTable } from '../output.js'
-import { CommandFailed } from '../problem.js'
+import { CommandFailed, problemOf } from '../problem.js'
 import { runClusterStatus } from './cluster-status.js'
 
 export function addStatus(program: Command): void {
@@ -39,29 +39,34 @@ export function addStatus(program: Command): void {
     })
 }
 
+/** ms until a node that takes connections counts as silent, and until an audit is done without. */
+const answerMs = 5_000
+const auditMs = 15_000
+
 type Status = Awaited<ReturnType<typeof statusOf>>
 
 async function runStatus(options: NodeOptions, output: Output): Promise<void> {
   const status = await statusOf(new NodeClient(options))
   output.result(status, () => statusWords(status))
   if (!status.ready) throw new CommandFailed('not_ready', status.notReady ?? 'It is not ready.')
+  if (status.notAudited !== undefined) throw new CommandFailed('not_ready', status.notAudited)
   if (status.audit?.conserved === false) {
     throw new CommandFailed('not_conserved', status.audit.findings[0] ?? 'Money is not conserved.')
   }
 }
 
 async function statusOf(client: NodeClient) {
-  await client.ask({ method: 'GET', path: '/healthz' })
+  const ask = { method: 'GET', timeoutMs: answerMs } as const
+  await client.ask({ ...ask, path: '/healthz' })
   const readiness = await client.ask<{ readonly detail?: string }>({
-    method: 'GET',
+    ...ask,
     path: '/readyz',
     accept: [503],
   })
   const ready = readiness.status === 200
-  const metrics = parseMetrics(await client.text('/metrics'))
-  const audit = ready
-    ? (await client.ask<AuditJson>({ method: 'GET', path: '/v1/audit' })).body
-    : undefined
+  const metrics = parseMetrics(await client.text('/metrics', answerMs))
+  const leftOut = leftOutIn(metrics)
+  const { audit, notAudited } = ready ? await auditOf(client, leftOut) : {}
   const sum = (name: string): number => sumOfMetric(metrics, name)
   return {
     url: client.url,
@@ -69,6 +74,7 @@ async function statusOf(client: NodeClient) {
     ready,
     ...(ready ? {} : { notReady: readiness.body.detail }),
     shards: metrics.filter(({ name }) => name === 'suanpan_shard_ordinal').length,
+    ...(leftOut.length === 0 ? {} : { shardsLeftOut: leftOut }),
     ordinals: sum('suanpan_shard_ordinal'),
     actors: sum('suanpan_shard_actors') + sum('suanpan_shard_stored_actors'),
     idempotencyKeys: sum('suanpan_shard_idempotency_keys'),
@@ -78,6 +84,33 @@ async function statusOf(client: NodeClient) {
     residentBytes: sum('process_resident_memory_bytes'),
     uptimeSeconds: uptime(sum('process_start_time_seconds')),
     ...(audit === undefined ? {} : { audit }),
+    ...(notAudited === undefined ? {} : { notAudited }),
+  }
+}
+
+/** Shards that the metrics say nothing else of. */
+function leftOutIn(metrics: ReturnType<typeof parseMetrics>): number[] {
+  return metrics
+    .filter(({ name, value }) => name === 'suanpan_shard_left_out' && value === 1)
+    .map(({ labels }) => Number(/shard="(\d+)"/.exec(labels)?.[1]))
+}
+
+/** An audit asks all shards: while one can't answer there is none, and everything else is told all the same. */
+async function auditOf(
+  client: NodeClient,
+  leftOut: readonly number[],
+): Promise<{ readonly audit?: AuditJson; readonly notAudited?: string }> {
+  if (leftOut.length > 0) {
+    const shards = `${leftOut.length === 1 ? 'shard' : 'shards'} ${leftOut.join(', ')}`
+    return { notAudited: `Not audited: the storage of ${shards} takes nothing.` }
+  }
+  try {
+    const question = { method: 'GET', path: '/v1/audit', timeoutMs: auditMs } as const
+    return { audit: (await client.ask<AuditJson>(question)).body }
+  } catch (error) {
+    const { code, sentence } = problemOf(error)
+    if (code !== 'node_unreachable' && code !== 'not_ready') throw error
+    return { notAudited: `Not audited: ${sentence}` }
   }
 }
 
@@ -93,6 +126,14 @@ function statusWords(status: Status): string {
     ['ready', status.ready ? 'yes' : `no: ${status.notReady ?? 'it did not say why'}`],
     ['up for', `${count(status.uptimeSeconds)} s, ${bytes(status.residentBytes)} resident`],
     ['shards', `${count(status.shards)}, ${count(status.ordinals)} ordinals`],
+    ...(status.shardsLeftOut === undefined
+      ? []
+      : [
+          [
+            'left out',
+            `shards ${status.shardsLeftOut.join(', ')}: their storage takes nothing`,
+          ] as const,
+        ]),
     ['actors', `${count(status.actors)}, ${count(status.idempotencyKeys)} idempotency keys`],
     [
       'waiting',
@@ -100,6 +141,7 @@ function statusWords(status: Status): string {
     ],
     ['requests', `${count(status.httpRequests)} over HTTP since the start`],
     ...(audit === undefined ? [] : auditRows(audit)),
+    ...(status.notAudited === undefined ? [] : [['audit', status.notAudited] as const]),
   ]
   return `${status.url}\n${pairsTable(rows)}`
 }

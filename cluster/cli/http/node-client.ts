@@ -20,6 +20,8 @@ export interface NodeRequest {
   readonly idempotencyKey?: string
   /** Statuses that are no failure beside those of 2xx. */
   readonly accept?: readonly number[]
+  /** ms until it counts as not answered. @default 60,000 */
+  readonly timeoutMs?: number
 }
 
 const requestTimeoutMs = 60_000
@@ -46,8 +48,8 @@ export class NodeClient {
   }
 
   /** Asks for text. @throws CommandFailed */
-  async text(path: string): Promise<string> {
-    const request = { method: 'GET', path } as const
+  async text(path: string, timeoutMs = requestTimeoutMs): Promise<string> {
+    const request = { method: 'GET', path, timeoutMs } as const
     const { status, text } = await this.send(request)
     if (status !== 200) throw this.failure(status, jsonOf(text), request)
     return text
@@ -62,7 +64,7 @@ export class NodeClient {
       const response = await fetch(`${this.url}${request.path}`, {
         method: request.method,
         headers,
-        signal: AbortSignal.timeout(requestTimeoutMs),
+        signal: AbortSignal.timeout(request.timeoutMs ?? requestTimeoutMs),
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       })
       const replayed = response.headers.get('idempotent-replayed') === 'true'
@@ -72,19 +74,23 @@ export class NodeClient {
     }
   }
 
-  private unreachable(error: unknown, { idempotencyKey }: NodeRequest): CommandFailed {
+  private unreachable(error: unknown, request: NodeRequest): CommandFailed {
+    const { method, path, idempotencyKey, timeoutMs = requestTimeoutMs } = request
     const { name, cause } = error as { name?: string; cause?: { code?: string; message?: string } }
     const again =
       idempotencyKey === undefined
         ? ''
         : ` Whether it was done is unknown: ask again with --idempotency-key ${idempotencyKey}.`
     if (name === 'TimeoutError') {
-      const seconds = requestTimeoutMs / 1000
-      return new CommandFailed(
-        'outcome_unknown',
-        `${this.url} did not answer within ${seconds} s.${again}`,
-        { url: this.url },
-      )
+      const silent = `did not answer within ${timeoutMs / 1000} s`
+      // Of a question nothing is unknown but its answer.
+      return method === 'GET'
+        ? new CommandFailed(
+            'node_unreachable',
+            `${this.url} takes connections and ${silent} (${path}); look whether its process stands still, and what its stderr says.`,
+            { url: this.url },
+          )
+        : new CommandFailed('outcome_unknown', `${this.url} ${silent}.${again}`, { url: this.url })
     }
     if (cause?.code === 'ECONNREFUSED' || cause?.code === 'ENOTFOUND') {
       return new CommandFailed(

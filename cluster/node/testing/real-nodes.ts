@@ -28,16 +28,11 @@ export class RealNodes {
   /** Starts a node; all of one cluster are called after their place in {@link nodes}. */
   async join(options: Partial<ClusterNodeOptions>): Promise<ClusterNode> {
     const name = `node-${this.nodes.length + 1}`
-    const connect = async (): Promise<Nats> => {
-      const nats = await connectNats({ servers: this.servers.addresses })
-      this.connections.push(nats)
-      return nats
-    }
     const node = await ClusterNode.join(nodeEnv(), {
       cluster: 'real',
       name,
-      nats: await connect(),
-      control: await connect(),
+      nats: await this.connect(),
+      control: await this.connect(),
       replicas: 1,
       actors: payments.actors,
       transitOf,
@@ -52,6 +47,12 @@ export class RealNodes {
   /** Of one of the servers. */
   get address(): string {
     return this.servers.addresses[0]!
+  }
+
+  async connect(): Promise<Nats> {
+    const nats = await connectNats({ servers: this.servers.addresses })
+    this.connections.push(nats)
+    return nats
   }
 
   bank(node: ClusterNode): Bank {
