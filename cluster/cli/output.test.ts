@@ -56,6 +56,18 @@ describe('an error that is reported', () => {
     })
   })
 
+  it('tells the code of a cause whose sentence it holds, and not what its NATS client says', () => {
+    const violation = new TypeError('Permissions Violation for Publish')
+    const refused = new NatsRefused('nats_permission', 'You may not.', { cause: violation })
+    const lost = new Fault('journal_failed', 'Not written. You may not. So it is.', {
+      cause: refused,
+    })
+    expect(told(lost)).toMatchObject({ code: 'journal_failed', cause: 'nats_permission' })
+    expect(told(refused)).toEqual({
+      ...{ event: 'serve_failed', shard: 1, error: 'You may not.', code: 'nats_permission' },
+    })
+  })
+
   it('is not told twice where the sentence holds its cause, nor by the name of no class in particular', () => {
     const cause = new NatsUnreachable('no leader')
     const why = new NatsUnreachable('Nobody waits any more (no leader).', { cause })

@@ -4,6 +4,7 @@
  * O1. With `--json`, stdout holds nothing but JSON, one value a line; the last line is the result.
  * O2. Errors, progress and remarks go to stderr in both modes, so a pipe carries results alone.
  */
+import { NatsRefused, NatsUnreachable } from '../../transport/index.js'
 import { problemOf, type Problem } from './problem.js'
 
 /** The streams of a process, as far as a command needs them. */
@@ -117,17 +118,33 @@ interface ToldError {
 
 function fieldsOf(error: Error): ToldError {
   const code = codeOf(error)
-  const causes: string[] = []
-  for (let cause = error.cause, depth = 0; cause instanceof Error && depth < causesMax; depth++) {
-    const said = `${sentenceOf(cause)}${codeOf(cause) === undefined ? '' : ` (${codeOf(cause)})`}`
-    if (!error.message.includes(cause.message)) causes.push(said)
-    cause = cause.cause
-  }
+  const causes = causesOf(error).flatMap((cause) => {
+    const why = codeOf(cause)
+    if (!error.message.includes(cause.message)) {
+      return [sentenceOf(cause) + (why === undefined ? '' : ` (${why})`)]
+    }
+    return why === undefined || why === code ? [] : [why]
+  })
   return {
     error: sentenceOf(error),
     ...(code === undefined ? {} : { code }),
     ...(causes.length === 0 ? {} : { cause: causes.join(' ') }),
   }
+}
+
+/** The errors behind one; what is behind an error of NATS is in its own sentence, in our words. */
+function causesOf(error: Error): Error[] {
+  const causes: Error[] = []
+  let behind: unknown = error
+  while (behind instanceof Error && causes.length < causesMax) {
+    if (behind instanceof NatsRefused || behind instanceof NatsUnreachable) {
+      // Of two errors of NATS the second is one of ours, too.
+      if (codeOf(behind.cause) === undefined) break
+    }
+    behind = behind.cause
+    if (behind instanceof Error) causes.push(behind)
+  }
+  return causes
 }
 
 /** The class says something only where it is neither ours, with a code, nor none in particular. */
@@ -136,8 +153,8 @@ function sentenceOf(error: Error): string {
   return isPlain ? error.message : `${error.name}: ${error.message}`
 }
 
-function codeOf(error: Error): string | undefined {
-  const { code } = error as { code?: unknown }
+function codeOf(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown }
   return typeof code === 'string' ? code : undefined
 }
 
