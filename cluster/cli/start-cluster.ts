@@ -347,7 +347,7 @@ const levelOrder: readonly Level[] = ['error', 'warn', 'info', 'debug']
 function levelOf(event: string): Level {
   if (event === 'snapshot') return 'debug'
   if (event.endsWith('_broken') || event === 'actor_failed') return 'error'
-  return /_(?:failed|trouble|lost|silent|dead|awaited|waits|over|jumped|not_cut|unreadable|unsent)$|quarantined/.test(
+  return /_(?:failed|trouble|lost|silent|dead|awaited|waits|over|jumped|not_cut|unreadable|unsent|behind)$|quarantined/.test(
     event,
   )
     ? 'warn'

@@ -3,7 +3,8 @@
  * of each shard.
  *
  * SN6. A journal that has begun is never made anew: who finds its stream gone, or empty, refuses to open it.
- *      That it has begun is noted behind the fence of its first owner, and before anything is served.
+ *      That it has begun is noted behind the fence of its first owner, and before anything is served. So a journal
+ *      with turns that is not noted is younger than what keeps the notes, which went back: that is told, once.
  */
 import { NatsRefused, type Nats, type NextPiece, type StreamLog } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
@@ -61,6 +62,7 @@ export class JetStreamStorages implements ShardStorages {
   /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
   private readonly reached = new WeakMap<ShardState, JournalPosition>()
   private closed = false
+  private toldBehind = false
 
   constructor(env: Env, nats: Nats, options: JetStreamStorageOptions) {
     this.env = env
@@ -129,12 +131,25 @@ export class JetStreamStorages implements ShardStorages {
     })
     const abandon = (): void => lane.abandon()
     try {
-      if (!begun) await options.journals.add(shard)
+      if (!begun) {
+        if (state.ordinal > 0) this.tellBehind(shard)
+        await options.journals.add(shard)
+      }
     } catch (error) {
       abandon()
       throw error
     }
     return { lane, epoch: lane.epoch, abandon }
+  }
+
+  /** Whoever put the bucket back may not know what that takes back beside it. */
+  private tellBehind(shard: number): void {
+    if (this.toldBehind) return
+    this.toldBehind = true
+    this.options.report('bucket_behind', {
+      shard,
+      sentence: `The bucket of the cluster does not know the journal of shard ${shard}, which holds turns: it is older, as after a restore from a backup. No payment is lost by it, and the shard is served; make changes since then again: settings, drains, pins, an upgrade that was finalised.`,
+    })
   }
 
   /** SN6. @throws OpenRefused journal_regressed */

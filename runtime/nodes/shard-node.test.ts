@@ -387,6 +387,19 @@ describe('a node of a cluster', () => {
     expect(pair.begun.has(2)).toBe(true)
   })
 
+  it('SN6: tells once that the notes went back behind the journals, and serves them', async () => {
+    for (const shard of [1, 2]) {
+      await pair.soon(pair.nodes[0].command(`purse/${purseIn(shard)}`, 'fill', { coins: 1 }))
+      expect(await pair.soon(pair.nodes[0].handOver(shard))).toBe(true)
+    }
+    const told = (): unknown[] => pair.reports.filter(({ event }) => event === 'bucket_behind')
+    expect(told()).toEqual([])
+    pair.begun.clear()
+    for (const shard of [1, 2]) await pair.soon(pair.nodes[1].open(shard, 0))
+    expect(told()).toMatchObject([{ detail: { shard: 1 } }])
+    expect([...pair.begun]).toEqual([1, 2])
+  })
+
   it('refuses a journal that ends before what was durable', async () => {
     await pair.soon(pair.nodes[0].command(`purse/${purseIn(1)}`, 'fill', { coins: 1 }))
     expect(await pair.soon(pair.nodes[0].handOver(1))).toBe(true)
