@@ -88,7 +88,7 @@ export const ownershipMutants: readonly Mutant[] = [
   {
     name: 'fence_without_a_lease',
     breaks: 'Who lost their lease, and is dead to the others unawares, fences their own successor.',
-    file: 'runtime/nodes/shard-node.ts',
+    file: 'runtime/nodes/shard-reading.ts',
     find: 'wanted() && this.links.mayAnswer()',
     replace: 'wanted()',
     oracle: 'fenced-while-answering',
@@ -97,7 +97,7 @@ export const ownershipMutants: readonly Mutant[] = [
     name: 'unwanted_opening_fences',
     breaks: 'An opening that nobody wants any more still puts its fence.',
     file: 'runtime/journal/jetstream/open-journal.ts',
-    find: "    patience.check('the shard was taken away')\n",
+    find: "    patience.check('no fence is put for who may not serve the shard now')\n",
     replace: '',
     oracle: 'needless-fence',
   },
@@ -105,8 +105,8 @@ export const ownershipMutants: readonly Mutant[] = [
     name: 'unwanted_opening_serves',
     breaks: 'A shard that was taken away while it was opened is served all the same.',
     file: 'runtime/nodes/shard-node.ts',
-    find: "    if (!wanted()) {\n      abandon()\n      throw new Fault('fenced', `Shard ${shard} goes to another node.`)\n    }\n",
-    replace: '',
+    find: '    if (!wanted()) {\n      abandon()\n      throw goesElsewhere(shard)\n    }\n',
+    replace: '    if (!wanted()) goesElsewhere(shard)\n',
     oracle: 'one-answerer',
   },
   {
