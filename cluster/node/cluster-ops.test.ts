@@ -6,7 +6,9 @@ it('the metrics of a node wait for no shard without bound, and name those that a
   const node = {
     shards: [3, 5],
     localStatus: ({ waitMs }: { waitMs?: number }) =>
-      waitMs === undefined ? new Promise<never>(() => undefined) : Promise.resolve([{ shard: 5, disagreements: [] }]),
+      waitMs === undefined
+        ? new Promise<never>(() => undefined)
+        : Promise.resolve([{ shard: 5, disagreements: [] }]),
     localQuarantined: () => [],
     membership: { valid: true },
     coordinator: {},
