@@ -83,7 +83,8 @@ export async function openRuntime(
     return runtime
   } catch (error) {
     await Promise.all(workers.map((worker) => worker.stop()))
-    await runtime?.abandon()
+    // The reason of the failure matters more than a note that could not be written.
+    await runtime?.abandon().catch(() => undefined)
     throw error
   }
 }
@@ -147,8 +148,10 @@ class EmbeddedRuntime implements Runtime {
   async start(workers: readonly ShardWorker[]): Promise<void> {
     if (this.threads === 0) this.handles = [await this.startInline()]
     else await this.startWorkers(workers)
-    // Before they greet: what they tell each other then may go into new frames (A8).
+    // So far the folder was only read: a start that is refused leaves it as it was (A8, A9).
     checkPairs(await this.gather<PairEnds>({ type: 'pairEnds' }))
+    await this.folder.adopt()
+    await this.all({ type: 'openLane' })
     await this.all({ type: 'greet' })
     await this.all({ type: 'serve' })
     if (this.state === 'opening') this.state = 'serving'

@@ -50,6 +50,7 @@ const next = new Float64Array(shards).fill(1)
 serveOrders({
   async open(dataDir: string): Promise<void> {
     const folder = await openFolder(env, { dataDir, shards, takeOver: false })
+    await folder.adopt()
     const all = new Set(Array.from({ length: shards }, (_, shard) => shard))
     const opened = await openLane(env, folder.plan, 0, all)
     lane = opened

@@ -34,7 +34,7 @@ export interface NodeOptions {
 
 /** Who wants to know what happens to a node. */
 export interface NodeListener {
-  /** The folder is open: what counts is decided, nothing was served yet. */
+  /** The folder is adopted: what counts is decided, nothing was served yet. */
   opened(folder: JournalFolder): Promise<void>
   /** A batch leaves for another thread. */
   peerBatch(bytes: Uint8Array): void
@@ -72,9 +72,11 @@ export class SimulatedNode {
     const { options, process } = this
     const { dataDir, shards, segmentBytes, takeOver } = options
     this.folder = await openFolder(process.env, { dataDir, shards, segmentBytes, takeOver })
-    await this.listener.opened(this.folder)
     try {
       await this.startThreads()
+      await this.folder.adopt()
+      await this.listener.opened(this.folder)
+      await this.all({ type: 'openLane' })
       await this.all({ type: 'greet' })
       await this.all({ type: 'serve' })
       this.serving = true

@@ -31,7 +31,7 @@ export function checkPairs(all: readonly PairEnds[]): void {
       if (number <= (sentBy.get(source)?.get(shard) ?? 0)) continue
       throw regressed(
         { shard, source, number },
-        'Restore the whole data folder from a copy; files that are put back one by one are not read any more',
+        'Nothing was changed: put back what is missing, or restore the whole data folder from a copy, and start again',
       )
     }
   }

@@ -1,10 +1,14 @@
 /**
  * The thread's side of a runtime: recovers its shards, hosts them, obeys orders. The same class runs
  * in a worker (`shard-worker.ts`) and, with no threads, in the caller's.
+ *
+ * It only reads until it is told to open its lane: whether the shards of all threads fit each other (A8) is known only
+ * then, and a start that is refused for it must leave the folder as it was (A9).
  */
 import { dirname, join } from 'node:path'
 import { Kinds } from '../actor/kinds.js'
 import type { ActorModule } from '../actor/define-actor.js'
+import { assert } from '../assert.js'
 import type { Env } from '../env/env.js'
 import { openerError, openLane, type FileLane } from '../journal/file/index.js'
 import type { JournalLane } from '../journal/journal.js'
@@ -32,26 +36,41 @@ export interface ShardThreadPorts {
   readonly help?: RecoveryHelp | undefined
 }
 
-export class ShardThread {
-  private readonly host: ShardHost
-  private readonly snapshotter: Snapshotter
-  private readonly lane: FileLane
+/** What a thread found in its folder. */
+interface Found {
+  readonly states: readonly ShardState[]
+  readonly passedOver: readonly PassedOver[]
+}
 
-  private readonly states: readonly ShardState[]
+/** What a thread writes to. */
+interface Written {
+  readonly lane: FileLane
+  readonly snapshotter: Snapshotter
+}
+
+export class ShardThread {
+  private readonly env: Env
+  private readonly startedWith: ThreadStart
+  private readonly ports: ShardThreadPorts
+  private readonly host: ShardHost
+  private readonly found: Found
+  private opened: Written | undefined
 
   private constructor(
+    env: Env,
+    start: ThreadStart,
+    ports: ShardThreadPorts,
     host: ShardHost,
-    snapshotter: Snapshotter,
-    lane: FileLane,
-    states: readonly ShardState[],
+    found: Found,
   ) {
+    this.env = env
+    this.startedWith = start
+    this.ports = ports
     this.host = host
-    this.lane = lane
-    this.snapshotter = snapshotter
-    this.states = states
+    this.found = found
   }
 
-  /** Recovers the thread's shards and connects them. @throws OpenRefused */
+  /** Recovers the thread's shards and connects them; writes nothing. @throws OpenRefused */
   static async open(
     env: Env,
     start: ThreadStart,
@@ -59,9 +78,8 @@ export class ShardThread {
     ports: ShardThreadPorts,
   ): Promise<ShardThread> {
     const kinds = new Kinds(actors)
-    const { states, lane } = await recover(env, start, kinds, ports)
+    const found = await recover(env, start, kinds, ports)
     const host = makeHost(env, start, kinds, ports)
-    const snapshotter = attachLane(env, start, host, lane, states, ports)
     ports.client.onBatch((bytes) => {
       readRequests(bytes, (shard, request) => {
         host.submit(shard, request)
@@ -72,7 +90,7 @@ export class ShardThread {
         host.receive(readPeers(bytes))
       })
     }
-    return new ShardThread(host, snapshotter, lane, states)
+    return new ShardThread(env, start, ports, host, found)
   }
 
   /** Ends at once; what is not durable is lost. */
@@ -85,7 +103,9 @@ export class ShardThread {
   async obey(order: Order): Promise<unknown> {
     switch (order.type) {
       case 'pairEnds':
-        return this.states.map(pairEndsOf)
+        return this.found.states.map(pairEndsOf)
+      case 'openLane':
+        return this.openLane()
       case 'greet':
         this.host.greet()
         return undefined
@@ -104,13 +124,32 @@ export class ShardThread {
       case 'silentPairs':
         return this.host.silentPairs()
       case 'snapshot':
-        await this.snapshotter.snapshotAll()
+        await this.written.snapshotter.snapshotAll()
         return undefined
       case 'seal':
-        await this.snapshotter.stop()
+        await this.written.snapshotter.stop()
         await this.host.seal()
-        return this.lane.end
+        return this.written.lane.end
     }
+  }
+
+  /** @throws OpenRefused, Fault */
+  private async openLane(): Promise<void> {
+    const { env, startedWith: start, ports, host } = this
+    const { states, passedOver } = this.found
+    try {
+      const shards = new Set(states.map(({ shard }) => shard))
+      const lane = await openLane(env, start.plan, start.thread, shards)
+      for (const snapshot of passedOver) await setAside(env, snapshot, ports)
+      this.opened = { lane, snapshotter: attachLane(env, start, host, lane, states, ports) }
+    } catch (error) {
+      throw openerError(env, start.plan, error)
+    }
+  }
+
+  private get written(): Written {
+    assert(this.opened !== undefined, 'a thread writes after its lane was opened')
+    return this.opened
   }
 }
 
@@ -120,8 +159,7 @@ async function recover(
   start: ThreadStart,
   kinds: Kinds,
   ports: ShardThreadPorts,
-): Promise<{ states: ShardState[]; lane: FileLane }> {
-  const { plan, thread } = start
+): Promise<Found> {
   try {
     const passedOver: PassedOver[] = []
     const states = await recoverShards(env, start, kinds, passedOver, ports.help?.board)
@@ -130,11 +168,9 @@ async function recover(
       passedOver.push(...helped.passedOver)
     }
     states.sort((a, b) => a.shard - b.shard)
-    const lane = await openLane(env, plan, thread, new Set(states.map(({ shard }) => shard)))
-    for (const snapshot of passedOver) await setAside(env, snapshot, ports)
-    return { states, lane }
+    return { states, passedOver }
   } catch (error) {
-    throw openerError(env, plan, error)
+    throw openerError(env, start.plan, error)
   } finally {
     // None is at work on the folder any more, also when this one failed.
     await ports.help?.stop()

@@ -48,6 +48,8 @@ export interface StatusOrder {
 export type Order =
   /** How far its shards got with all others: before they greet each other. */
   | { readonly type: 'pairEnds' }
+  /** All shards fit, and the epoch counts: from here on it may write. Before it has only read. */
+  | { readonly type: 'openLane' }
   | { readonly type: 'greet' }
   | { readonly type: 'serve' }
   | ({ readonly type: 'status' } & StatusOrder)

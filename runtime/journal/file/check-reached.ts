@@ -22,7 +22,7 @@ export function checkReached(shard: number, reached: number, last: number): void
   if (reached > last) {
     throw new OpenRefused(
       'journal_regressed',
-      `Shard ${shard} has a snapshot up to ordinal ${reached}, but its journal ends at ${last}: the journal has lost its end, or the two were copied at different times. Restore journal, epochs and snapshots of one moment.`,
+      `Shard ${shard} has a snapshot up to ordinal ${reached}, but its journal ends at ${last}: the journal has lost its end, or the two were copied at different times. Nothing was changed: put back what is missing, or restore journal, epochs and snapshots of one moment.`,
     )
   }
 }

@@ -16,6 +16,7 @@ function journalOn(env: Env, dataDir: string, failNextAppend: () => void): Journ
     async open(lanes) {
       folder?.stopHeartbeat()
       folder = await openFolder(env, { dataDir, shards: 8, segmentBytes: 8_192, takeOver: true })
+      await folder.adopt()
       const { plan } = folder
       return Promise.all(lanes.map((shards, lane) => openLane(env, plan, lane, new Set(shards))))
     },

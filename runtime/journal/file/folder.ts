@@ -4,6 +4,7 @@
  *   1. create the next epoch's file, exclusively: from here on the old owner is fenced
  *   2. read what counts and verify all of it; refuse damage, drop a torn tail
  *   3. write the last group of every lane again, into a fresh segment, and sync it
+ *      … the opener rebuilds its shards, and judges whether they fit each other …
  *   4. write the adoption record: now this epoch counts
  *   5. remove what does not count any more
  *
@@ -13,6 +14,8 @@
  *     fence: a slow opener that was overtaken leaves its successor's files alone.
  * A6. The manifest counts as it stands in the newest adoption record: the secret of key hashes must
  *     not change because a slow opener of a new folder put its own manifest there late.
+ * A9. Until step 4 nothing that counts has changed: an opener that gives up before leaves the folder as it
+ *     found it, and files that were missing can be put back.
  */
 import { dirname, join } from 'node:path'
 import { assert } from '../../assert.js'
@@ -33,7 +36,9 @@ import {
   manifestPath,
   parseEpochFile,
   parseSegmentName,
+  carriedLane,
   segmentName,
+  segmentPath,
   temporarySuffix,
 } from './names.js'
 import { acquireEpoch, Heartbeat, releaseEpoch } from './ownership.js'
@@ -66,22 +71,27 @@ const segmentBytesDefault = 64 * 1024 * 1024
 const segmentBytesMin = 1024
 const segmentBytesMax = 1024 * 1024 * 1024
 
-/** An opened data folder. */
+/** A data folder of ours, read. */
 export interface JournalFolder {
   readonly manifest: Manifest
   readonly epoch: number
   readonly report: RecoveryReport
   readonly plan: FolderPlan
+  /**
+   * Makes this epoch count, once, before any lane is opened (A9).
+   * @throws OpenRefused data_dir_in_use, damaged
+   */
+  adopt(): Promise<void>
   /** Ends ownership after every lane was sealed. @param lanes where each ended @throws Fault fenced */
   close(lanes: readonly LaneEnd[]): Promise<void>
-  /** Ends ownership without a clean end: the next opener recovers. */
+  /** Ends ownership without a clean end: the next opener recovers, as if nobody had been here (A9). */
   abandon(): Promise<void>
   /** The process is about to end after a failure; others need not wait for its heartbeat. */
   stopHeartbeat(): void
 }
 
 /**
- * Opens or makes a data folder and becomes its owner.
+ * Becomes the owner of a data folder, or makes one, and reads it. It counts once it is adopted (A9).
  * @throws OpenRefused data_dir_in_use, damaged, newer_format, shards_differ, invalid_options
  */
 export async function openFolder(env: Env, options: FolderOptions): Promise<JournalFolder> {
@@ -101,11 +111,12 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
     checkManifest(found, options)
     const lineage = await readLineage(disk, dataDir, found)
     const manifest = await settleManifest(env, options, epoch, lineage.manifest, found)
-    const segments = await adopt(env, dataDir, epoch, manifest, lineage)
+    const carried = await carryLastGroups(env, dataDir, epoch, manifest.shards, lineage.carried)
+    const segments = [...lineage.segments, ...(carried === undefined ? [] : [carried])]
     const facts = { shards: manifest.shards, identity: identityOf(manifest) }
     const plan = planOf({ ...claim, ...facts, segmentBytes }, lineage, segments)
-    await removeStrays(env, plan)
-    return new OpenFolder(env, manifest, plan, lineage.report, heartbeat)
+    const adoption = adoptionOf(plan, manifest, lineage)
+    return new OpenFolder(env, adoption, plan, lineage.report, heartbeat)
   } catch (error) {
     heartbeat.stop()
     // The reason of the failure matters more than a note that could not be written.
@@ -142,28 +153,49 @@ function overtaken(dataDir: string, cause: unknown): OpenRefused {
 }
 
 class OpenFolder implements JournalFolder {
-  readonly manifest: Manifest
   readonly plan: FolderPlan
   readonly report: RecoveryReport
   private readonly env: Env
+  private readonly adoption: Adoption
   private readonly heartbeat: Heartbeat
+  /** From the moment its record may be there. */
+  private adopted = false
 
   constructor(
     env: Env,
-    manifest: Manifest,
+    adoption: Adoption,
     plan: FolderPlan,
     report: RecoveryReport,
     heartbeat: Heartbeat,
   ) {
     this.env = env
-    this.manifest = manifest
+    this.adoption = adoption
     this.plan = plan
     this.report = report
     this.heartbeat = heartbeat
   }
 
+  get manifest(): Manifest {
+    return this.adoption.manifest
+  }
+
   get epoch(): number {
     return this.plan.epoch
+  }
+
+  async adopt(): Promise<void> {
+    const { env, plan, adoption } = this
+    const { dataDir, epoch } = plan
+    assert(!this.adopted, 'a folder is adopted once')
+    try {
+      // Rebuilding the shards took its time: who was overtaken meanwhile has nothing to adopt.
+      new Fence(env.disk, plan).check()
+      this.adopted = true
+      await writeRecord(env.disk, epochPaths.adopted(dataDir, epoch), adoption)
+      await removeStrays(env, plan)
+    } catch (error) {
+      throw isFenced(env, plan) ? overtaken(dataDir, error) : error
+    }
   }
 
   async close(lanes: readonly LaneEnd[]): Promise<void> {
@@ -184,8 +216,15 @@ class OpenFolder implements JournalFolder {
   }
 
   async abandon(): Promise<void> {
+    const { disk } = this.env
+    const { dataDir, epoch } = this.plan
     this.heartbeat.stop()
-    await releaseEpoch(this.env, this.plan.dataDir, this.epoch)
+    if (!this.adopted) {
+      const carried = segmentPath(dataDir, { epoch, lane: carriedLane, index: 0 })
+      // Nobody's, and the next opener would remove it.
+      await removeIfThere(disk, carried).catch(() => undefined)
+    }
+    await releaseEpoch(this.env, dataDir, epoch)
   }
 
   stopHeartbeat(): void {
@@ -247,18 +286,15 @@ function newManifest(env: Env, options: FolderOptions): Manifest {
   }
 }
 
-/** Steps 3 and 4. @returns the segments of the new lineage */
-async function adopt(
-  env: Env,
-  dataDir: string,
-  epoch: number,
+/** An adoption record as it is written now: with the manifest. */
+type Adoption = AdoptionRecord & { readonly manifest: Manifest }
+
+function adoptionOf(
+  { epoch, segments }: FolderPlan,
   manifest: Manifest,
   lineage: Lineage,
-): Promise<ScannedSegment[]> {
-  const carried = await carryLastGroups(env, dataDir, epoch, manifest.shards, lineage.carried)
-  const segments = [...lineage.segments]
-  if (carried !== undefined) segments.push(carried)
-  const record: AdoptionRecord = {
+): Adoption {
+  return {
     format: recordFormat,
     epoch,
     predecessor: lineage.epoch,
@@ -266,8 +302,6 @@ async function adopt(
     segments: segments.map(({ heads: _, ...segment }) => segment),
     base: headRows(lineage.base),
   }
-  await writeRecord(env.disk, epochPaths.adopted(dataDir, epoch), record)
-  return segments
 }
 
 function planOf(

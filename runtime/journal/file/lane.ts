@@ -43,7 +43,7 @@ const firstSegmentBytes = 1024 * 1024
 const segmentGrowth = 4
 
 /**
- * Opens a lane of an owner's epoch, once.
+ * Opens a lane of an owner's epoch, once, after that was adopted (A2).
  * @param shards shards it will be given frames of; no other lane has them
  * @throws Fault journal_failed, fenced
  */
@@ -56,6 +56,10 @@ export async function openLane(
   const { dataDir, epoch } = plan
   const size = segmentBytes(plan, 0)
   const name = { epoch, lane, index: 0 }
+  const adopted = env.disk.existsNow(epochPaths.adopted(dataDir, epoch))
+  // A successor removes the record, and has fenced us before.
+  if (!adopted) new Fence(env.disk, plan).check()
+  assert(adopted, 'a lane is opened after its epoch was adopted')
   try {
     const first = await createSegment(env, dataDir, { ...name, size, shards: plan.shards })
     const record: LaneRecord = { format: recordFormat, epoch, lane, shards: [...shards] }

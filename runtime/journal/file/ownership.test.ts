@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { dataDir, FolderOwner } from '../testing/folder-owner.js'
 import { JournalEnv } from '../testing/journal-env.js'
 import { allSurvives } from '../testing/memory-disk.js'
-import { openFolder } from './index.js'
+import { openFolder, openLane } from './index.js'
 
 async function owned(fate: 'running' | 'paused' | 'gone' | 'unknown') {
   const first = new JournalEnv()
@@ -140,6 +140,35 @@ describe('a data folder', () => {
     expect(base.disk.paths()).toContain('/data/epochs/0000000002')
     expect(() => sleeper!.lanes[0]!.isOwner()).toThrow('Another process owns')
     await expect(sleeper!.append([0])).rejects.toMatchObject({ code: 'fenced' })
+  })
+
+  it('A9: is left as it was by an opener that gives up before it adopts it', async () => {
+    const { second } = await owned('gone')
+    // The owner's next segment is made in the background.
+    await expect.poll(() => second.disk.paths().join()).toContain('-00000001.seg')
+    const others = (): string[] =>
+      second.disk.paths().filter((path) => !path.includes('/epochs/0000000002'))
+    const before = others().map((path) => [path, Buffer.from(second.disk.bytesOf(path))])
+    const folder = await openFolder(second, { dataDir })
+    expect(folder.plan.lastOrdinals).toEqual({ 0: 2 })
+    await expect(openLane(second, folder.plan, 0, new Set([0]))).rejects.toThrow('was adopted')
+    await folder.abandon()
+    expect(others().map((path) => [path, Buffer.from(second.disk.bytesOf(path))])).toEqual(before)
+    const next = await FolderOwner.open(second.otherProcess(3))
+    expect(next.folder.epoch).toBe(3)
+    expect(next.acknowledged.get(0)).toBe(2)
+    expect(second.disk.paths().join()).not.toContain('/epochs/0000000002')
+  })
+
+  it('A9: is not adopted by who was overtaken while its shards were rebuilt', async () => {
+    const { second } = await owned('gone')
+    const folder = await openFolder(second, { dataDir })
+    const successor = await FolderOwner.open(second.otherProcess(3), { takeOver: true })
+    await expect(folder.adopt()).rejects.toMatchObject({ code: 'data_dir_in_use' })
+    expect(second.disk.paths()).not.toContain('/data/epochs/0000000002.adopted')
+    await folder.abandon()
+    await successor.append([0])
+    expect((await FolderOwner.open(second.otherProcess(4))).acknowledged.get(0)).toBe(4)
   })
 
   it('tells apart another number of shards, with both numbers', async () => {

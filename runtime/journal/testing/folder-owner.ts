@@ -30,6 +30,7 @@ export class FolderOwner {
   ): Promise<FolderOwner> {
     const { lanes: count = 1, ...rest } = options
     const folder = await openFolder(env, { dataDir, shards, segmentBytes: 8_192, ...rest })
+    await folder.adopt()
     const lanes: FileLane[] = []
     for (let lane = 0; lane < count; lane++) {
       const own = allShards.filter((shard) => shard % count === lane)
