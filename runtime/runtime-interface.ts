@@ -13,9 +13,10 @@ export interface Runtime extends RuntimeClient {
   ready(): Promise<boolean>
   /**
    * Status of every shard, at one moment each; waits until what it shows is durable.
-   * @param options without tallies it is quick, however much the tallies hold
+   * @param options without tallies it is quick, however much the tallies hold; with `waitMs` shards that write for
+   *   longer are left out: the disk may take nothing for long
    */
-  shardStatus(options?: { tallies?: boolean }): Promise<ShardStatus[]>
+  shardStatus(options?: { tallies?: boolean; waitMs?: number }): Promise<ShardStatus[]>
   /**
    * Writes snapshots of all shards, so that the next start is quick. A thread whose shards are being snapshotted
    * finishes that round, and begins none anew.

@@ -38,7 +38,7 @@ import {
 import { checkPairs, type PairEnds } from './threads/pair-ends.js'
 import { peerPorts } from './threads/peer-ports.js'
 import { helpersFor } from './threads/recovery-helpers.js'
-import type { Order, ThreadStart } from './threads/thread-protocol.js'
+import type { Order, StatusOrder, ThreadStart } from './threads/thread-protocol.js'
 import { UntilStopped } from './threads/until-stopped.js'
 
 /** Shards of a thread whose tallies are copied at once, which takes about a millisecond each. */
@@ -192,26 +192,32 @@ class EmbeddedRuntime implements Runtime {
     return (await this.shardStatus({ tallies: false })).every(({ state }) => state === 'active')
   }
 
-  async shardStatus({ tallies = true }: { tallies?: boolean } = {}): Promise<ShardStatus[]> {
+  async shardStatus(options: Omit<StatusOrder, 'shards'> = {}): Promise<ShardStatus[]> {
     this.assertOpen()
+    const { tallies = true } = options
     const ask = (handle: ThreadHandle, thread: number): Promise<unknown> =>
       tallies
-        ? this.statusWithTallies(handle, thread)
-        : handle.order({ type: 'status', tallies: false })
+        ? this.statusWithTallies(handle, thread, options)
+        : handle.order({ type: 'status', ...options })
     const asked = this.serving.run(() => Promise.all(this.handles.map(ask)))
     const statuses = (await asked) as ShardStatus[][]
     return statuses.flat().sort((a, b) => a.shard - b.shard)
   }
 
   /** A few shards at a time: to copy all tallies at once would hold up what runs on the thread. */
-  private async statusWithTallies(handle: ThreadHandle, thread: number): Promise<ShardStatus[]> {
+  private async statusWithTallies(
+    handle: ThreadHandle,
+    thread: number,
+    options: StatusOrder,
+  ): Promise<ShardStatus[]> {
     const statuses: ShardStatus[] = []
     const step = Math.max(1, this.threads)
     for (let first = thread; first < this.shards; first += step * talliesAtOnce) {
       const end = Math.min(this.shards, first + step * talliesAtOnce)
       const shards: number[] = []
       for (let shard = first; shard < end; shard += step) shards.push(shard)
-      statuses.push(...((await handle.order({ type: 'status', shards })) as ShardStatus[]))
+      const order = { type: 'status', ...options, shards } as const
+      statuses.push(...((await handle.order(order)) as ShardStatus[]))
     }
     return statuses
   }

@@ -1,4 +1,5 @@
 /** What the gateway of a node shows operators: how this node is, and the shards it serves. */
+import type { ShardStatus } from '../../runtime/index.js'
 import {
   auditMetrics,
   quarantinedMetric,
@@ -10,16 +11,12 @@ import {
 import type { ClusterNode } from './cluster-node.js'
 import { leftOutOf } from './vitals.js'
 
-/** How long one reading of the metrics waits for shards to write what they show. */
-const statusWaitMs = 1000
-
 /** @param audits shown while this node audits. @default no audit is shown */
 export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
   const { client } = node
   return {
     ready: () => node.ready || (node.clockBelieved ? notReady : clockJumped),
-    // Each node tells of itself: all together tell of the cluster. A shard whose storage takes nothing is
-    // left out; the others, the lease and the audit are told all the same.
+    // Each node tells of itself: all together tell of the cluster.
     metrics: async () => [
       ...(await metricsOfShards(node)),
       quarantinedMetric(node.localQuarantined()),
@@ -33,10 +30,13 @@ export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
 
 async function metricsOfShards(node: ClusterNode): Promise<OpsMetric[]> {
   const asked = node.shards
-  const statuses = await node.localStatus({ tallies: false, waitMs: statusWaitMs })
+  let statuses: ShardStatus[] = []
+  const metrics = await shardMetrics({
+    shardStatus: async (how) => (statuses = await node.localStatus(how)),
+  })
   const leftOut = new Set(leftOutOf(asked, statuses))
   return [
-    ...(await shardMetrics({ shardStatus: () => Promise.resolve(statuses) })),
+    ...metrics,
     {
       name: 'suanpan_shard_left_out',
       help: '1 for a shard whose storage takes nothing now: nothing else is told of it here.',

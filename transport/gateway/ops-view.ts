@@ -16,6 +16,9 @@ export interface OpsMetric {
   }[]
 }
 
+/** How long one reading of the metrics waits for shards to write what they show. */
+const statusWaitMs = 1_000
+
 /** How the host is, and what an operator may do about it. */
 export interface OpsView {
   /** True when every owned shard serves; otherwise one sentence that says what is missing. */
@@ -54,9 +57,12 @@ export function quarantinedMetric(actors: readonly QuarantinedActor[]): OpsMetri
   return gauge('suanpan_quarantined_actors', help, actors.length)
 }
 
-/** What the shards of a host do, one number a shard. */
+/**
+ * What the shards of a host do, one number a shard. One whose storage takes nothing is left out: all else is told
+ * all the same.
+ */
 export async function shardMetrics(runtime: Pick<Runtime, 'shardStatus'>): Promise<OpsMetric[]> {
-  const shards = await runtime.shardStatus({ tallies: false })
+  const shards = await runtime.shardStatus({ tallies: false, waitMs: statusWaitMs })
   const metric = (
     name: string,
     help: string,
