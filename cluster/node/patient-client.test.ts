@@ -106,6 +106,16 @@ describe('a patient client', () => {
     },
   )
 
+  it.each(['closed', 'overloaded', 'actor_failed'] as const)(
+    'P3: tells %s of a query as it is, whatever an earlier attempt met',
+    async (code) => {
+      const attempts = new Scripted(new Fault('outcome_unknown'), new Fault(code), done)
+      const asked = client(attempts).query('account/a', 'view', null)
+      await expect(asked).rejects.toMatchObject({ code, outcome: 'not_executed' })
+      expect(attempts.timeouts).toHaveLength(2)
+    },
+  )
+
   it.each([new Refused('insufficient_funds', 'Too little.'), new Fault('idempotency_conflict')])(
     'P2: takes what the key leads to',
     async (answer) => {

@@ -7,6 +7,7 @@
  * P2. Once an attempt may have been executed, or waits somewhere still to be, only what its key leads to
  *     settles the request: an answer, a refusal, a conflict. Whatever else ends it, the caller hears
  *     `outcome_unknown`.
+ * P3. A query executes nothing, however often it was tried: what ends it is told as it is.
  */
 import {
   Fault,
@@ -31,6 +32,9 @@ export interface Attempts {
     options: { timeoutMs: number },
   ): Promise<Answered<unknown>>
 }
+
+/** What a repetition of a request does: nothing, nothing anew, or the same again. */
+type Repetition = 'query' | 'keyed' | 'unkeyed'
 
 /** ms an attempt may take before it is repeated; twice as long after each that was met with silence. */
 const firstAttemptMs = 2_000
@@ -63,8 +67,8 @@ export class PatientClient {
     input: unknown,
     options?: CommandOptions,
   ): Promise<Answered<unknown>> {
-    const repeatable = options?.idempotencyKey !== undefined
-    return this.untilAnswered(repeatable, options?.timeoutMs, (timeoutMs) =>
+    const asked = options?.idempotencyKey === undefined ? 'unkeyed' : 'keyed'
+    return this.untilAnswered(asked, options?.timeoutMs, (timeoutMs) =>
       this.attempts.command(address, name, input, { ...options, timeoutMs }),
     )
   }
@@ -75,20 +79,20 @@ export class PatientClient {
     input: unknown,
     options?: { timeoutMs?: number },
   ): Promise<Answered<unknown>> {
-    return this.untilAnswered(true, options?.timeoutMs, (timeoutMs) =>
+    return this.untilAnswered('query', options?.timeoutMs, (timeoutMs) =>
       this.attempts.query(address, name, input, { timeoutMs }),
     )
   }
 
   private async untilAnswered(
-    repeatable: boolean,
+    repetition: Repetition,
     timeoutMs: number | undefined,
     attempt: (timeoutMs: number) => Promise<Answered<unknown>>,
   ): Promise<Answered<unknown>> {
     const { clock, timers } = this.env
     const begun = clock.monotonic()
     const deadline = begun + (timeoutMs ?? this.requestTimeoutMs)
-    let attemptMs = repeatable ? firstAttemptMs : Infinity
+    let attemptMs = repetition === 'unkeyed' ? Infinity : firstAttemptMs
     let pauseMs = firstPauseMs
     let executed = false
     for (;;) {
@@ -100,10 +104,10 @@ export class PatientClient {
         return answer
       } catch (error) {
         if (!(error instanceof Fault) || error.code === 'idempotency_conflict') throw error
-        executed ||= error.outcome === 'unknown'
+        executed ||= error.outcome === 'unknown' && repetition !== 'query'
         const passing = passes(error) || (executed && error.code === 'overloaded')
         const isLast = !passing || clock.monotonic() + pauseMs >= deadline
-        if (isLast || (executed && !repeatable)) {
+        if (isLast || (executed && repetition === 'unkeyed')) {
           throw executed && error.code !== 'outcome_unknown' ? new Fault('outcome_unknown') : error
         }
       }
