@@ -34,7 +34,12 @@ import { replayFrame } from './shard/replay.js'
 import { ShardState } from './shard/shard-state.js'
 import { quarantinedOf } from './shard/shard-status.js'
 import { ActorView } from './shard/shard-view.js'
-import { listSnapshots, readSnapshot, snapshotFolder } from './snapshot/file-snapshots.js'
+import {
+  listSnapshots,
+  readSnapshot,
+  snapshotFolder,
+  snapshotMissing,
+} from './snapshot/file-snapshots.js'
 import { SnapshotRestore } from './snapshot/snapshot-restore.js'
 import { chainEnds } from './snapshot/snapshot-store.js'
 
@@ -106,14 +111,16 @@ export async function inspectFolder(env: Env, options: InspectOptions): Promise<
     const empty = (): ShardState => new ShardState(shardOptions)
     states.push(await restore(env, dataDir, empty, identityOf(manifest), read))
   }
+  /** By shard: the first ordinal behind a gap. */
+  const gaps = new Map<number, number>()
   const lineage = await scanLineage(env.disk, dataDir, (frame) => {
     read.frames++
     read.turns += frame.count
-    replayChecked(states, frame)
+    if (!replayChecked(states, frame) && !gaps.has(frame.shard))
+      gaps.set(frame.shard, frame.firstOrdinal)
     if (read.frames % framesPerReport === 0) options.onProgress?.(read.frames)
   })
-  for (const { shard, ordinal } of states)
-    checkReached(shard, ordinal, lineage.scan.heads.get(shard)?.ordinal ?? 0)
+  await checkAllReached(env, dataDir, states, lineage, gaps)
   const journalBytes = lineage.segments.reduce((sum, segment) => sum + segment.validBytes, 0)
   return new ReadFolder(kinds, states, lineage, {
     ...read,
@@ -123,6 +130,24 @@ export async function inspectFolder(env: Env, options: InspectOptions): Promise<
 }
 
 const framesPerReport = 1_024
+
+/** @throws OpenRefused damaged, where a snapshot is missing; journal_regressed */
+async function checkAllReached(
+  { disk }: Env,
+  dataDir: string,
+  states: readonly ShardState[],
+  { scan }: Lineage,
+  gaps: ReadonlyMap<number, number>,
+): Promise<void> {
+  for (const { shard, ordinal: reached } of states) {
+    const last = scan.heads.get(shard)?.ordinal ?? 0
+    checkReached(shard, reached, last)
+    if (reached === last) continue
+    const next = gaps.get(shard) ?? last + 1
+    const folder = snapshotFolder(join(dataDir, 'snapshots'), shard)
+    throw await snapshotMissing(disk, folder, { shard, reached, next })
+  }
+}
 
 /**
  * An owner that writes while we read would look like damage: one that is paused may go on any moment, and of
@@ -185,7 +210,8 @@ async function sizeOf(env: Env, path: string): Promise<number> {
   }
 }
 
-function replayChecked(states: readonly ShardState[], frame: ChainedFrame): void {
+/** @returns false when the frame does not follow on what snapshots and journal gave so far */
+function replayChecked(states: readonly ShardState[], frame: ChainedFrame): boolean {
   const state = states[frame.shard]
   if (state === undefined) {
     throw new OpenRefused(
@@ -193,9 +219,10 @@ function replayChecked(states: readonly ShardState[], frame: ChainedFrame): void
       `The journal has frames of shard ${frame.shard}; the folder has ${states.length} shards.`,
     )
   }
+  if (frame.firstOrdinal > state.ordinal + 1) return false
   replayFrame(state, frame)
   const broken = state.kinds.tally?.check(state.tally)
-  if (broken === undefined) return
+  if (broken === undefined) return true
   throw new OpenRefused(
     'damaged',
     `Shard ${frame.shard}, ordinals ${frame.firstOrdinal} to ${frame.firstOrdinal + frame.count - 1}: ${broken}`,

@@ -204,6 +204,43 @@ describe('a snapshot', () => {
   })
 })
 
+/** A folder whose journal begins behind snapshots, the newest of them an increment. */
+async function cutBehindSnapshots(): Promise<{ dataDir: string; folder: string }> {
+  const dataDir = mkdtempSync(join(work, 'cut-'))
+  const folder = join(dataDir, 'snapshots/00001')
+  const runtime = await open(dataDir)
+  for (let round = 0; round < 10 || !isIncrement(readdirSync(folder).sort().at(-1)!); round++) {
+    for (let times = 0; times < 4; times++) await addToAll(runtime)
+    await runtime.snapshot()
+  }
+  await runtime.close()
+  return { dataDir, folder }
+}
+
+function isIncrement(name: string): boolean {
+  return name.includes('-after-')
+}
+
+describe('snapshots that are missing where the journal begins behind them', () => {
+  it('are named: the one that an increment follows, or else their folder', async () => {
+    const { dataDir, folder } = await cutBehindSnapshots()
+    const wholes = readdirSync(folder)
+      .filter((name) => !isIncrement(name))
+      .map((name) => join(folder, name))
+      .sort()
+    for (const path of wholes) rmSync(path)
+    const missing = { code: 'damaged', place: { file: wholes.at(-1), offset: 0 } }
+    await expect(inspectDataFolder({ dataDir, actors })).rejects.toMatchObject(missing)
+    rmSync(folder, { recursive: true })
+    await expect(inspectDataFolder({ dataDir, actors })).rejects.toMatchObject({
+      code: 'damaged',
+      place: { file: folder, offset: 0 },
+      message: expect.stringMatching(/goes on at ordinal \d+.*no snapshot in .*00001 reaches/),
+    })
+    await expect(open(dataDir)).rejects.toMatchObject({ code: 'damaged' })
+  })
+})
+
 describe('a damaged snapshot that was set aside', () => {
   it('is not one of the two that are kept', async () => {
     const newest = files()

@@ -112,6 +112,41 @@ function snapshotsAmong(folder: string, names: readonly string[]): SnapshotFile[
   return found.sort((a, b) => b.ordinal - a.ordinal || b.epoch - a.epoch)
 }
 
+/**
+ * What a shard lacks whose journal begins behind all that its snapshots give.
+ * @param reached ordinal they give
+ * @param next ordinal from which on the journal is there
+ */
+export async function snapshotMissing(
+  disk: Disk,
+  folder: string,
+  {
+    shard,
+    reached,
+    next,
+  }: { readonly shard: number; readonly reached: number; readonly next: number },
+): Promise<OpenRefused> {
+  const files = (await disk.list(folder)).flatMap((name) => {
+    const file = parseName(name)
+    return file === undefined ? [] : [{ ...file, name }]
+  })
+  const there = new Set(files.map(nameOf))
+  const lonely = files.findLast(
+    ({ follows }) => follows !== undefined && !there.has(nameOf(follows)),
+  )
+  const file =
+    lonely?.follows === undefined ? folder : join(folder, `${nameOf(lonely.follows)}.snap`)
+  const what =
+    lonely === undefined
+      ? `no snapshot in ${folder} reaches that far`
+      : `the snapshot ${file} is missing, which ${lonely.name} follows`
+  return new OpenRefused(
+    'damaged',
+    `The journal of shard ${shard} goes on at ordinal ${next}, and of those before only ${reached} are there: ${what}. Restore it from a copy; nothing was changed.`,
+    { file, offset: 0 },
+  )
+}
+
 function parseName(name: string): (SnapshotName & { follows?: SnapshotName }) | undefined {
   const match = /^(\d{16})-(\d{8})(?:-after-(\d{16})-(\d{8}))?\.snap$/.exec(name)
   if (match === null) return undefined

@@ -4,7 +4,7 @@ import type { Kinds } from '../actor/kinds.js'
 import type { Env } from '../env/env.js'
 import { lastingMemory } from '../off-heap.js'
 import { checkReached, readFrames, type FolderPlan } from '../journal/file/index.js'
-import { FileSnapshots } from '../snapshot/file-snapshots.js'
+import { FileSnapshots, snapshotFolder, snapshotMissing } from '../snapshot/file-snapshots.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import { replayFrame } from '../shard/replay.js'
 import { ShardState } from '../shard/shard-state.js'
@@ -43,7 +43,8 @@ export async function recoverShards(
   passedOver: PassedOver[] = [],
   board?: RecoveryBoard,
 ): Promise<ShardState[]> {
-  const store = new FileSnapshots(env.disk, join(scope.dataDir, 'snapshots'), scope.plan.identity)
+  const snapshots = join(scope.dataDir, 'snapshots')
+  const store = new FileSnapshots(env.disk, snapshots, scope.plan.identity)
   const states = new Map<number, ShardState>()
   for (const shard of board?.claims() ?? shardsOf(scope)) {
     const empty = (): ShardState => emptyState(scope, kinds, shard)
@@ -59,8 +60,13 @@ export async function recoverShards(
     if (++frames % framesBetweenSettling === 0) settleMessages(states, board)
   })
   settleMessages(states, board)
-  for (const [shard, state] of states)
-    checkReached(shard, state.ordinal, scope.plan.lastOrdinals[shard] ?? 0)
+  for (const [shard, { ordinal: reached }] of states) {
+    const last = scope.plan.lastOrdinals[shard] ?? 0
+    checkReached(shard, reached, last)
+    if (reached === last) continue
+    const folder = snapshotFolder(snapshots, shard)
+    throw await snapshotMissing(env.disk, folder, { shard, reached, next: last + 1 })
+  }
   return [...states.values()]
 }
 

@@ -1,5 +1,5 @@
 /**
- * Whether a shard that was rebuilt is where its journal ends.
+ * Whether a shard that was rebuilt goes beyond its journal's end.
  *
  * A7. Nothing stands in a snapshot that is not durable in the journal (N4), so what was rebuilt never goes beyond
  *     the journal's end. Where it does, journal and snapshots are of different times, or the journal lost its end:
@@ -10,15 +10,9 @@ import { OpenRefused } from '../../errors.js'
 /**
  * @param reached ordinal the shard was rebuilt up to
  * @param last ordinal its journal ends at, 0 for none
- * @throws OpenRefused damaged, journal_regressed
+ * @throws OpenRefused journal_regressed
  */
 export function checkReached(shard: number, reached: number, last: number): void {
-  if (reached < last) {
-    throw new OpenRefused(
-      'damaged',
-      `Shard ${shard} was rebuilt up to ordinal ${reached}, but its journal ends at ${last}.`,
-    )
-  }
   if (reached > last) {
     throw new OpenRefused(
       'journal_regressed',
