@@ -14,8 +14,8 @@ const words = process.argv.slice(2)
 const program = await makeProgram(words[0])
 const output = new Output(words.includes('--json'))
 
-/** Commands that own a data folder go on when nobody listens any more: they end when they are told. */
-const owners: ReadonlySet<string> = new Set(['start', 'replay'])
+/** Commands that own a data folder, or a whole cluster, go on when nobody listens any more: they end when told. */
+const owners: ReadonlySet<string> = new Set(['start', 'replay', 'dev'])
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (owners.has(words[0] ?? '')) return

@@ -12,6 +12,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { exitCodes } from '../cli/exit-codes.js'
 import { Obituaries } from './obituaries.js'
+import { RestartPauses } from './restart-pauses.js'
 
 export interface SupervisorOptions {
   readonly processes: number
@@ -28,20 +29,13 @@ export const nodeNameVariable = 'SUANPAN_NODE'
 /** Exit code of a worker that refuses to start, to its supervisor only: what it said does not pass. */
 export const workerRefused = 78
 
-/** ms before a worker that died is started again: the first time, and at most. */
-const pauseFirstMs = 250
-const pauseMostMs = 10_000
-/** ms a worker has to live for its next death to be a first one. */
-const provenMs = 30_000
-
 /** One place for a worker: who runs there now, and how its predecessors fared. */
 interface Place {
   readonly name: string
   worker: Worker | undefined
   /** Whether it listens: it has joined. */
   serves: boolean
-  pauseMs: number
-  startedAt: number
+  readonly pauses: RestartPauses
   timer: NodeJS.Timeout | undefined
 }
 
@@ -66,8 +60,7 @@ export class Supervisor {
       name: `${options.name}-${i + 1}`,
       worker: undefined,
       serves: false,
-      pauseMs: pauseFirstMs,
-      startedAt: 0,
+      pauses: new RestartPauses(),
       timer: undefined,
     }))
   }
@@ -106,7 +99,7 @@ export class Supervisor {
     const worker = cluster.fork({ [nodeNameVariable]: place.name })
     place.worker = worker
     place.serves = false
-    place.startedAt = performance.now()
+    place.pauses.started()
     this.running.set(worker, place)
     this.options.onEvent('worker_started', { node: place.name, pid: worker.process.pid })
   }
@@ -130,13 +123,11 @@ export class Supervisor {
       this.endWhenAllEnded()
       return
     }
-    if (performance.now() - place.startedAt > provenMs) place.pauseMs = pauseFirstMs
-    const { pauseMs } = place
-    place.pauseMs = Math.min(pauseMs * 2, pauseMostMs)
+    const inMs = place.pauses.next()
     place.timer = setTimeout(() => {
       this.fork(place)
-    }, pauseMs)
-    this.options.onEvent('worker_restarts', { node: place.name, inMs: pauseMs })
+    }, inMs)
+    this.options.onEvent('worker_restarts', { node: place.name, inMs })
   }
 
   private endWhenAllEnded(): void {

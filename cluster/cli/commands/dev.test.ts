@@ -1,5 +1,7 @@
 /** `suanpan dev` as a whole: its cluster ends with it, however that went, and is there again at the next start. */
 import { connect } from 'node:net'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { until } from '../../../transport/nats/testing/index.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
@@ -49,4 +51,47 @@ it('takes its servers with it when it is killed, lets no second one in, and find
   const [, again] = await second.until(/listens on (http:\S+)\. Stop/)
   const shown = await runCli(['accounts', 'show', 'alice', '--json'], { SUANPAN_URL: again! })
   expect(lastJson(shown)).toMatchObject({ id: 'alice', currency: 'CNY' })
+}, 120_000)
+
+/** Process ids of the servers whose configuration this is. */
+function pidsOf(configuration: string): number[] {
+  const commandOf = (pid: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && commandOf(name).includes(configuration))
+    .map(Number)
+}
+
+it('goes on when nobody reads it any more, and starts a server again that was killed', async () => {
+  const other = temporaryFolder()
+  const run = new CliProcess(['dev', '--nodes', '1', '--port', '0', '--data', other.path])
+  try {
+    const [, servers] = await run.until(/NATS: (\S+), kept/)
+    const [, url] = await run.until(/listens on (http:\S+)\. Stop/)
+    const [first] = servers!.split(',')
+    const killed = pidsOf(join(other.path, 'n1.conf'))
+    expect(killed).toHaveLength(1)
+    process.kill(killed[0]!, 'SIGKILL')
+    await run.until(/NATS server n1 ended \(SIGKILL\); it is started again in 250 ms\./)
+    await until('the server to answer again', () => answers(first!))
+    run.stopReading()
+    const [second] = pidsOf(join(other.path, 'n2.conf'))
+    process.kill(second!, 'SIGKILL')
+    // Its line goes nowhere; the server comes back all the same.
+    await until('another server', () => {
+      const [pid = second] = pidsOf(join(other.path, 'n2.conf'))
+      return pid !== second
+    })
+    expect(await answers(url!)).toBe(true)
+    await runCli(['accounts', 'open', 'alice', 'CNY'], { SUANPAN_URL: url! })
+  } finally {
+    run.kill('SIGTERM')
+    await run.ended
+    other.remove()
+  }
 }, 120_000)

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { nodeEnv } from '../../../runtime/index.js'
+import { keepRunning } from '../dev-servers.js'
 import { ownFolder } from '../folder-owner.js'
 import { listenForInterrupt } from '../interrupt.js'
 import { examples, whole } from '../options.js'
@@ -48,6 +49,9 @@ async function runDev({ nodes, data, port }: DevOptions): Promise<void> {
   const giveBack = ownFolder(folder)
   output.say('Starting three NATS servers …')
   const servers = await NatsServers.start({ servers: 3, folder })
+  const letGo = keepRunning(servers, (sentence) => {
+    output.note(sentence)
+  })
   try {
     const urls = servers.addresses.join(',')
     output.say(`NATS: ${urls}, kept in ${folder}.`)
@@ -76,6 +80,7 @@ async function runDev({ nodes, data, port }: DevOptions): Promise<void> {
     )
     process.exitCode = await supervisor.ended
   } finally {
+    letGo()
     await servers.stop()
     giveBack()
     interrupt.dispose()

@@ -38,6 +38,16 @@ interface Server {
   readonly environment: Readonly<Record<string, string>>
   child: ChildProcess | undefined
   output: string
+  /** Whether its end was asked for. */
+  ending: boolean
+}
+
+/** A server that ended and was not asked to. */
+interface ServerDeath {
+  readonly index: number
+  readonly name: string
+  /** Its signal, or its exit code and what it said last. */
+  readonly how: string
 }
 
 /** How long servers may take to become healthy. */
@@ -49,6 +59,7 @@ export class NatsServers {
   private readonly folder: string | undefined
   private readonly program: string
   private readonly servers: readonly Server[]
+  private died: (death: ServerDeath) => void = () => undefined
 
   private constructor(folder: string | undefined, program: string, servers: readonly Server[]) {
     this.folder = folder
@@ -106,9 +117,15 @@ export class NatsServers {
     })
   }
 
+  /** Calls `listener` for each server that ends without having been asked to, from now on. */
+  onDeath(listener: (death: ServerDeath) => void): void {
+    this.died = listener
+  }
+
   /** Ends a server without a word. */
   async kill(index: number): Promise<void> {
     const server = this.at(index)
+    server.ending = true
     const { child } = server
     if (child === undefined) return
     const ended = new Promise((resolve) => child.once('exit', resolve))
@@ -186,12 +203,23 @@ export class NatsServers {
     })
     server.child = child
     server.output = ''
+    server.ending = false
     endsWithUs(child)
     child.stderr.on('data', (bytes: Buffer) => {
       server.output = (server.output + bytes.toString()).slice(-4_000)
     })
-    child.once('exit', () => {
-      if (server.child === child) server.child = undefined
+    const ended = (how: string): void => {
+      if (server.child !== child) return
+      server.child = undefined
+      if (server.ending) return
+      this.died({ index: this.servers.indexOf(server), name: server.name, how })
+    }
+    child.once('exit', (code, signal) => {
+      ended(signal ?? `code ${String(code)}${lastLine(server.output)}`)
+    })
+    child.once('error', ({ message }) => {
+      server.output = message
+      ended(message)
     })
   }
 
@@ -203,6 +231,11 @@ export class NatsServers {
       return undefined
     }
   }
+}
+
+function lastLine(output: string): string {
+  const line = output.trimEnd().split('\n').at(-1) ?? ''
+  return line === '' ? '' : `: ${line}`
 }
 
 interface JsZ {
@@ -243,6 +276,7 @@ async function configured(folder: string, options: NatsServersOptions): Promise<
       environment,
       child: undefined,
       output: '',
+      ending: false,
     })
   }
   return servers
