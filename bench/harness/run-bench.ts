@@ -69,7 +69,7 @@ export async function runScenario(
   const base = resolve(options.data ?? tmpdir())
   // Not Node's own way: where a folder can't be made below another, it tries for ever.
   await nodeEnv().disk.makeFolder(base)
-  const folder = mkdtempSync(join(base, 'suanpan-bench-'))
+  const folder = folderBelow(base)
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   // A user who interrupts leaves nothing behind either.
   process.once('exit', remove)
@@ -97,6 +97,15 @@ export async function runScenario(
   } finally {
     process.off('exit', remove)
     remove()
+  }
+}
+
+/** @throws errors of the operating system, by the name the user gave */
+function folderBelow(base: string): string {
+  try {
+    return mkdtempSync(join(base, 'suanpan-bench-'))
+  } catch (error) {
+    throw Object.assign(error as Error, { path: base })
   }
 }
 

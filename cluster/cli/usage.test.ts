@@ -71,6 +71,17 @@ describe('wrong usage', () => {
     [['payments', 'pay', 'alice', 'shop', '-1', 'CNY'], /-1/],
     [['payments', 'transfer', 'alice:5', '--currency', 'CNY'], /PAYER:PAYEE:AMOUNT/],
     [['accounts', 'show', 'bank/alice'], /no address/],
+    [['accounts', 'show', ''], /no address/],
+    [['accounts', 'open', 'account/', 'CNY'], /no address/],
+    [['accounts', 'open', 'alice', 'XXX'], /"XXX" is no currency/],
+    [
+      ['accounts', 'open', 'alice', 'cny', '--credit-limit', '5.00'],
+      /"cny" is no currency; give a code of ISO 4217/,
+    ],
+    [
+      ['keys', 'new', '--name', 'x', '--scope', 'pay', '--pay-as', 'alice'],
+      /no full address such as account\/alice/,
+    ],
     [['bench', 'nonsense'], /Allowed choices are limit, embedded/],
     [['bench', 'embedded', '--skew', 'much'], /number from 0 to 5/],
     [['bench', 'embedded', '--duration', '0'], /whole number from 1/],
@@ -116,6 +127,19 @@ describe('wrong usage', () => {
   })
 })
 
+describe('a file of keys that is none', () => {
+  it.each([
+    ['/tmp', 'it is a folder'],
+    [process.execPath, 'it is no JSON'],
+  ])('%s is said with what to do', async (file, reason) => {
+    const words = ['keys', 'new', '--name', 'x', '--scope', 'read', '--file', file]
+    const { code, stderr } = await runCli(words)
+    const sentence = `The file of API keys ${file} can't be read: ${reason}; mend it or name another file.`
+    expect(stderr).toBe(`suanpan: ${sentence} (api_keys_invalid)\n`)
+    expect(code).toBe(1)
+  })
+})
+
 describe('a data folder that can’t be', () => {
   const long = `/tmp/${'n'.repeat(300)}`
   const under = `${process.execPath}/data`
@@ -127,6 +151,7 @@ describe('a data folder that can’t be', () => {
     ['start', '/proc/suanpan', 'can not be made there'],
     ['dev', '/proc/suanpan', 'can not be made there'],
     ['bench limit', '/proc/suanpan', 'can not be made there'],
+    ['bench limit', process.execPath, `A part of ${process.execPath} is no folder`],
   ])('%s --data %s is said in one sentence', async (command, path, sentence) => {
     const { code, stdout, stderr } = await runCli([...command.split(' '), '--data', path])
     expect(stderr).toMatch(/^suanpan: .*\(file_unreadable\)\n$/)
@@ -139,6 +164,6 @@ describe('a node that is not there', () => {
   it('is said in one sentence', async () => {
     const { code, stderr } = await runCli(['status', '--url', 'http://127.0.0.1:9'])
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^suanpan: .*127\.0\.0\.1:9.*\(node_unreachable\)\n$/)
+    expect(stderr).toMatch(/^suanpan: .*127\.0\.0\.1:9.*check --url.*\(node_unreachable\)\n$/)
   })
 })

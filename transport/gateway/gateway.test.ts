@@ -425,7 +425,11 @@ describe('operators', () => {
     expect(metrics.text).not.toContain('suanpan_audit')
     expect((await kit.get('/v1/quarantine')).body).toEqual({ actors: [] })
     const none = await kit.post('/v1/quarantine/release', { address: 'account/alice' })
-    expectProblem(none, 'not_found', 'No actor with this address is quarantined.')
+    expectProblem(
+      none,
+      'not_found',
+      'No actor with this address is quarantined; the list of the quarantine has those that are.',
+    )
   })
 
   it('answers HEAD as GET without a body', async () => {

@@ -1,7 +1,15 @@
 /** `suanpan accounts …`: accounts and merchants of a running node, by hand. */
 import type { Command } from 'commander'
 import { requestLimits, type AccountView } from '../../../actors/index.js'
-import { amountIn, amountOf, keyFor, moneyOf, partyPath, splitAddress } from '../http/money.js'
+import {
+  amountIn,
+  amountOf,
+  checkCurrency,
+  keyFor,
+  moneyOf,
+  partyOf,
+  partyPath,
+} from '../http/money.js'
 import { NodeClient } from '../http/node-client.js'
 import {
   accountWords,
@@ -63,7 +71,8 @@ function addOpen(accounts: Command): void {
   )
     .addHelpText('after', examples('suanpan accounts open alice CNY --credit-limit 100.00'))
     .action(async (address: string, currency: string, options: OpenOptions) => {
-      const [kind, id] = address.includes('/') ? splitAddress(address) : ['account', address]
+      const [kind, id] = partyOf(address)
+      checkCurrency(currency)
       const { creditLimit } = options
       const body = {
         id,

@@ -26,7 +26,13 @@ export interface Money {
 
 /** @throws CommandFailed usage */
 export function moneyOf(amount: string, currency: string): Money {
-  if (isCurrency(currency)) return { amount: amountOf(amount, currency), currency }
+  checkCurrency(currency)
+  return { amount: amountOf(amount, currency), currency }
+}
+
+/** @throws CommandFailed usage */
+export function checkCurrency(currency: string): void {
+  if (isCurrency(currency)) return
   throw wrongUsage(`"${String(currency)}" is no currency; give a code of ISO 4217 such as CNY.`)
 }
 
@@ -59,15 +65,16 @@ export async function amountIn(text: string, currency: () => Promise<string>): P
 
 /** The path of an account or merchant: a bare id is an account. */
 export function partyPath(address: string): string {
-  const [kind, id] = address.includes('/') ? splitAddress(address) : (['account', address] as const)
+  const [kind, id] = partyOf(address)
   return `/v1/${kind}s/${encodeURIComponent(id)}`
 }
 
-/** @throws CommandFailed usage */
-export function splitAddress(address: string): readonly ['account' | 'merchant', string] {
+/** An account or merchant: a bare id is an account. @throws CommandFailed usage */
+export function partyOf(address: string): readonly [kind: 'account' | 'merchant', id: string] {
   const slash = address.indexOf('/')
-  const kind = address.slice(0, slash)
-  if (kind === 'account' || kind === 'merchant') return [kind, address.slice(slash + 1)]
+  const kind = slash < 0 ? 'account' : address.slice(0, slash)
+  const id = address.slice(slash + 1)
+  if ((kind === 'account' || kind === 'merchant') && id !== '') return [kind, id]
   throw wrongUsage(`"${address}" is no address; write alice, account/alice or merchant/starbucks.`)
 }
 

@@ -103,7 +103,7 @@ export class NodeClient {
     const reason = cause?.code ?? cause?.message ?? (error as Error).message
     return new CommandFailed(
       'node_unreachable',
-      `The connection to ${this.url} failed (${reason}).${again}`,
+      `The connection to ${this.url} failed (${reason}); check --url, and whether the node runs.${again}`,
       { url: this.url },
     )
   }

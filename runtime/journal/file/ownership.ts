@@ -131,7 +131,7 @@ async function assertFree(env: Env, dataDir: string, epoch: number): Promise<voi
   if (owner.fate === 'none' || owner.fate === 'gone' || owner.fate === 'paused') return
   throw new OpenRefused(
     'data_dir_in_use',
-    `The data folder ${dataDir} is in use by ${ownerInWords(env, owner)}. Stop it first, use another folder, or take over (takeOver, --take-over): it is then fenced off and stops.`,
+    `The data folder ${dataDir} is in use by ${ownerInWords(env, owner)}. Stop it first, use another folder, or take this one over (takeOver of createRuntime, --take-over of suanpan start): that process is then fenced off and stops.`,
   )
 }
 

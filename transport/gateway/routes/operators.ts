@@ -71,7 +71,10 @@ const release = operation<{ Body: { address: string } }>({
     const { address } = request.body
     const actors = await ops.quarantined()
     if (!actors.some((actor) => actor.address === address)) {
-      throw new GatewayRefusal('not_found', 'No actor with this address is quarantined.')
+      throw new GatewayRefusal(
+        'not_found',
+        'No actor with this address is quarantined; the list of the quarantine has those that are.',
+      )
     }
     await ops.release(address)
     return { address, released: true }

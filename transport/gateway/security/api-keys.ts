@@ -66,15 +66,26 @@ export async function readApiKeyFile(path: string): Promise<ApiKeyRecord[]> {
   try {
     content = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    const reason = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message
-    throw invalid(`The file of API keys ${path} can't be read: ${reason}.`)
+    throw invalid(
+      `The file of API keys ${path} can't be read: ${reasonOf(error)}; mend it or name another file.`,
+    )
   }
   const keys = (content as { keys?: unknown } | null)?.keys
-  if (!Array.isArray(keys)) throw invalid(`The file of API keys ${path} has no list "keys".`)
+  if (!Array.isArray(keys)) {
+    const what = `The file of API keys ${path} has no list "keys"`
+    throw invalid(`${what}; mend it or name another file.`)
+  }
   return (keys as unknown[]).map((record, index) => {
     checkRecord(record as ApiKeyRecord, index)
     return record as ApiKeyRecord
   })
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return 'it is no JSON'
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'it is not there'
+  return code === 'EISDIR' ? 'it is a folder' : message
 }
 
 interface Holder {
@@ -138,7 +149,7 @@ function checkRecord(record: ApiKeyRecord, index: number): void {
   if (!Array.isArray(payAs) || payAs.length === 0) throw invalid(`${which} pays as nobody.`)
   const wrong = (payAs as unknown[]).map(String).find((address) => !addressForm.test(address))
   if (wrong !== undefined) {
-    throw invalid(`${which} pays as "${wrong}", which is no full address.`)
+    throw invalid(`${which} pays as "${wrong}", which is no full address such as account/alice.`)
   }
 }
 
