@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { freePorts } from '../../../transport/nats/index.js'
 import { until } from '../../../transport/nats/testing/index.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 
@@ -67,31 +68,37 @@ function pidsOf(configuration: string): number[] {
     .map(Number)
 }
 
-it('goes on when nobody reads it any more, and starts a server again that was killed', async () => {
-  const other = temporaryFolder()
-  const run = new CliProcess(['dev', '--nodes', '1', '--port', '0', '--data', other.path])
+/** Runs a cluster in a folder of its own, to the end of a test. */
+async function withDev(port: number, test: (run: CliProcess, folder: string) => Promise<void>) {
+  const { path, remove } = temporaryFolder()
+  const words = ['dev', '--nodes', '1', '--port', String(port), '--data', path]
+  const run = new CliProcess(words)
   try {
-    const [, servers] = await run.until(/NATS: (\S+), kept/)
-    const [, url] = await run.until(/listens on (http:\S+)\. Stop/)
-    const [first] = servers!.split(',')
-    const killed = pidsOf(join(other.path, 'n1.conf'))
-    expect(killed).toHaveLength(1)
-    process.kill(killed[0]!, 'SIGKILL')
-    await run.until(/NATS server n1 ended \(SIGKILL\); it is started again in 250 ms\./)
-    await until('the server to answer again', () => answers(first!))
-    run.stopReading()
-    const [second] = pidsOf(join(other.path, 'n2.conf'))
-    process.kill(second!, 'SIGKILL')
-    // Its line goes nowhere; the server comes back all the same.
-    await until('another server', () => {
-      const [pid = second] = pidsOf(join(other.path, 'n2.conf'))
-      return pid !== second
-    })
-    expect(await answers(url!)).toBe(true)
-    await runCli(['accounts', 'open', 'alice', 'CNY'], { SUANPAN_URL: url! })
+    await test(run, path)
   } finally {
     run.kill('SIGTERM')
     await run.ended
-    other.remove()
+    remove()
   }
+}
+
+it('starts a server again that was killed, and says so', async () => {
+  await withDev(0, async (run, path) => {
+    const [, servers] = await run.until(/NATS: (\S+), kept/)
+    const [first] = servers!.split(',')
+    const [killed] = pidsOf(join(path, 'n1.conf'))
+    process.kill(killed!, 'SIGKILL')
+    await run.until(/NATS server n1 ended \(SIGKILL\); it is started again in 250 ms\./)
+    await until('the server to answer again', () => answers(first!))
+    expect(pidsOf(join(path, 'n1.conf'))).not.toContain(killed)
+  })
+}, 120_000)
+
+it('goes on when nobody reads it any more', async () => {
+  const [port] = await freePorts(1)
+  await withDev(port!, async (run) => {
+    await run.until(/Starting three NATS servers/)
+    run.stopReading()
+    await until('the node to listen', () => answers(`http://127.0.0.1:${port}`))
+  })
 }, 120_000)
