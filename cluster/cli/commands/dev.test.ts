@@ -70,15 +70,15 @@ function pidsOf(configuration: string): number[] {
 
 /** Runs a cluster in a folder of its own, to the end of a test. */
 async function withDev(port: number, test: (run: CliProcess, folder: string) => Promise<void>) {
-  const { path, remove } = temporaryFolder()
-  const words = ['dev', '--nodes', '1', '--port', String(port), '--data', path]
+  const own = temporaryFolder()
+  const words = ['dev', '--nodes', '1', '--port', String(port), '--data', own.path]
   const run = new CliProcess(words)
   try {
-    await test(run, path)
+    await test(run, own.path)
   } finally {
     run.kill('SIGTERM')
     await run.ended
-    remove()
+    own.remove()
   }
 }
 
