@@ -94,9 +94,23 @@ describe('waiting for a move', () => {
 })
 
 it('waiting for an empty node goes on over the absence of the coordinator', async () => {
-  const full = at('a', null, { nodes: [node('a', { shards: 1 }), node('b')] })
+  const full = at('a', null, {
+    nodes: [node('a', { shards: 1, state: 'draining' }), node('b')],
+  })
   const { watched, pace } = showing(full, away, at('b', null))
-  await expect(untilEmpty(watched, 'node-a', pace)).resolves.toMatchObject({ coordinator: 'a' })
+  await expect(untilEmpty(watched, 'node-a', 5, pace)).resolves.toMatchObject({ coordinator: 'a' })
+})
+
+it('L4: waiting for an empty node ends when it takes shards again, by no map of before the drain', async () => {
+  const nodes = (state: NodeStatus['state']) => [node('a', { shards: 1, state }), node('b')]
+  const { watched, pace, time } = showing(
+    at('a', null, { nodes: nodes('up'), mapVersion: 4 }),
+    at('a', null, { nodes: nodes('draining'), mapVersion: 5 }),
+    at('a', null, { nodes: nodes('up'), mapVersion: 6 }),
+  )
+  const waiting = untilEmpty(watched, 'node-a', 5, pace)
+  await expect(waiting).rejects.toMatchObject({ code: 'drain_called_off' })
+  expect(time.looks).toBe(3)
 })
 
 describe('waiting for even nodes', () => {

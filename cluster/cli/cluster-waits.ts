@@ -9,6 +9,7 @@
  *     is asked anew.
  * L3. A coordinator that is away, dead or about to be another holds a wait up and does not end it; its
  *     time does.
+ * L4. A node that is drained and takes shards again was asked to by somebody else: nobody waits for that to end.
  */
 import type { ClusterStatus, NodeStatus } from '../membership/control.js'
 import { meantAmong } from '../membership/member-view.js'
@@ -80,9 +81,27 @@ export function untilMoved(watched: Watched, move: AskedMove, pace?: Pace): Prom
   })
 }
 
-/** Waits until a node has no shards. @throws CommandFailed not_ready */
-export function untilEmpty(watched: Watched, node: string, pace?: Pace): Promise<ClusterStatus> {
-  return until(watched, 'Draining', pace, (status) => shardsOf(status, node) === 0)
+/**
+ * Waits until a node has no shards (L4).
+ * @param mapVersion of the map that has it draining
+ * @throws CommandFailed drain_called_off, not_ready
+ */
+export function untilEmpty(
+  watched: Watched,
+  node: string,
+  mapVersion: number,
+  pace?: Pace,
+): Promise<ClusterStatus> {
+  return until(watched, 'Draining', pace, (status) => {
+    const shards = shardsOf(status, node)
+    if (shards === 0) return true
+    if (status.mapVersion < mapVersion || nodeMeant(status, node)?.state !== 'up') return false
+    throw new CommandFailed(
+      'drain_called_off',
+      `The drain was called off, by an undrain or a restart of ${node}; it takes shards again, and has ${shards}.`,
+      { shards },
+    )
+  })
 }
 
 /**

@@ -80,9 +80,11 @@ function addDrain(program: Command): void {
       .addHelpText('after', examples('suanpan drain node-2', 'suanpan undrain node-2'))
       .action(async (node: string, words: Words) => {
         await run(words, async (session, output) => {
-          await session.ask({ type: 'drain', node })
+          const { mapVersion } = await session.ask({ type: 'drain', node })
           const status =
-            words.wait === false ? await session.status() : await untilEmpty(session, node)
+            words.wait === false
+              ? await session.status()
+              : await untilEmpty(session, node, mapVersion)
           const left = shardsOf(status, node)
           output.result({ node, shards: left }, () =>
             left === 0 ? `${node} is empty.` : `${node} still has ${counted(left, 'shard')}.`,
