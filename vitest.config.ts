@@ -2,6 +2,7 @@
 // worker threads load compiled modules: tests that use threads or processes test what users get.
 import { execFileSync } from 'node:child_process'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -28,6 +29,32 @@ function commitNumber(): number {
   }
 }
 
+/** Files of half a minute and more. */
+const longest = [
+  'cluster/storm/storm.test.ts',
+  'bench/bench.test.ts',
+  'runtime/simulation/simulate.test.ts',
+  'actors/simulation/payments-simulation.test.ts',
+  'actors/simulation/mutants/fast-mutants.test.ts',
+  'cluster/simulation/mutants/fast-mutants.test.ts',
+  'cluster/cli/commands/start.test.ts',
+  'cluster/cli/commands/security.test.ts',
+  'cluster/simulation/cluster-simulation.test.ts',
+  'cluster/cli/commands/troubles.test.ts',
+  'cluster/crash/crash.test.ts',
+  'cluster/supervisor/supervisor.test.ts',
+]
+
+/** Begins with what takes longest, so that all workers end together. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      longest.some((file) => moduleId.endsWith(file))
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -46,6 +73,9 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
+    sequence: { sequencer: LongestFirst },
+    // Files of a worker share its modules: none keeps anything at their top level.
+    isolate: false,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InvariantViolated } from '../errors.js'
-import { PackedStore } from './packed-store.js'
+import { PackedStore, type StoredActor } from './packed-store.js'
 
 const stored = (
   address: string,
@@ -14,6 +14,12 @@ const stored = (
   history: version * 3,
   state: new Uint8Array(bytes).fill(version),
 })
+
+/** As `toEqual`, which looks at each of half a million bytes by itself. */
+function expectSame(actor: StoredActor, other: StoredActor): void {
+  expect(Buffer.compare(actor.state, other.state)).toBe(0)
+  expect({ ...actor, state: '' }).toEqual({ ...other, state: '' })
+}
 
 describe('the packed store', () => {
   it('finds what was put and nothing else, like a plain map does', () => {
@@ -112,7 +118,7 @@ describe('the packed store', () => {
         }
         expect(checked.sort()).toEqual(all.map(({ address }) => `${address} 1`).sort())
         expect(other.size).toBe(before + all.length)
-        for (const { address } of all) expect(other.peek(address)).toEqual(store.peek(address))
+        for (const { address } of all) expectSame(other.peek(address)!, store.peek(address)!)
         for (let i = 1; i <= before; i++) expect(other.take(`own/${i}`)?.state).toHaveLength(i)
       }),
       { numRuns: 25 },
