@@ -24,7 +24,7 @@ export type Settable = string | number | boolean
 export const controlRefusals = {
   invalid_request: 'The request is not one of those there are; ask a command for its --help.',
   no_coordinator:
-    'No coordinator answered; the cluster chooses one within seconds, so ask again. If that goes on, check that the nodes reach NATS.',
+    'No coordinator answered; the cluster chooses one within seconds, so ask again, which does no harm where it was done. If that goes on, check that the nodes reach NATS.',
   unknown_node: 'No live node has this id or name; `nodes` lists them.',
   ambiguous_node: 'Several live nodes have this name; give the id of one, as `nodes` lists them.',
   unknown_shard: 'There is no such shard; `shards` lists them.',
