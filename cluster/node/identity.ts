@@ -3,8 +3,9 @@
  * bucket by whoever comes first, and the same for all ever after.
  *
  * C3. A bucket that was lost is not made up for: with another secret no key of before would be known,
- *     and a payment that is asked for again would be done again. Who finds journals, and no identity
- *     though it has looked for a while, refuses to join.
+ *     and a payment that is asked for again would be done again. Who finds a journal of any shard, or
+ *     snapshots, and no identity though it has looked for a while, refuses to join. The identity stands
+ *     before the first stream is made: a founder that dies on the way leaves nothing that looks so.
  * C5. One that went back to what it once was, as by a restore, is known to those who wrote into it since (M5): they
  *     end. Who begins takes it as it is: the journals decide what happened, and fence whoever the map names.
  */
@@ -122,11 +123,23 @@ async function clusterIdentity(
   throw new NatsUnreachable('The cluster could not be set up: its bucket takes no key. Try again.')
 }
 
-/** Whether a cluster of this name has ever served its first shard. */
+/**
+ * Whether a cluster of this name has ever served a shard, whichever of its streams are left.
+ * Streams that somebody made beforehand, and nobody wrote into, say nothing.
+ */
 async function hasJournals({ nats, cluster }: ClusterPlace): Promise<boolean> {
+  for (const kind of ['SHARD', 'SNAP']) {
+    for (const name of await nats.streamNames(`${kind}_${cluster}_`))
+      if (await hasBegun(nats, name)) return true
+  }
+  return false
+}
+
+/** Also of a stream that was emptied since. */
+async function hasBegun(nats: Nats, name: string): Promise<boolean> {
   try {
-    const first = await nats.stream(`SHARD_${cluster}_0`, { replicas: 0 })
-    return (await first.bounds()).last > 0
+    const stream = await nats.stream(name, { replicas: 0 })
+    return (await stream.bounds()).last > 0
   } catch (error) {
     if (isMissing(error)) return false
     throw error

@@ -6,7 +6,7 @@ import { NatsBus } from './nats-bus.js'
 import { syncAlways } from './monitoring.js'
 import type { NatsOptions } from './options.js'
 import type { Bus, KeyBucket, Nats, NatsFacts, StreamLog, StreamSettings } from './port.js'
-import { openStream } from './stream-log.js'
+import { openStream, streamNames } from './stream-log.js'
 
 /** @throws NatsUnreachable, NatsRefused */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
@@ -36,6 +36,10 @@ class NatsConnection implements Nats {
 
   bucket(name: string, settings: StreamSettings): Promise<KeyBucket> {
     return openBucket(this.api, name, settings)
+  }
+
+  streamNames(prefix: string): Promise<readonly string[]> {
+    return streamNames(this.api, prefix)
   }
 
   async facts(): Promise<NatsFacts> {

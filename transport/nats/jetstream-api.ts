@@ -43,6 +43,11 @@ interface StoredReply {
   readonly message: { subject: string; seq: number; time: string; hdrs?: string; data?: string }
 }
 
+interface StreamNames {
+  readonly streams?: readonly string[] | null
+  readonly total: number
+}
+
 export class JetStreamApi {
   readonly connection: Connection
   /** True once somebody was there: a server without JetStream may reach others that have it. */
@@ -55,6 +60,17 @@ export class JetStreamApi {
   /** @returns undefined when there is no such stream */
   async streamInfo(name: string): Promise<StreamInfo | undefined> {
     return this.ask<StreamInfo>(`STREAM.INFO.${name}`, undefined, [codes.StreamNotFound])
+  }
+
+  /** Names of all streams that take subjects of a pattern; servers name so many at once. */
+  async streamNames(subject: string): Promise<readonly string[]> {
+    const names: string[] = []
+    for (;;) {
+      const question = { subject, offset: names.length }
+      const page = await this.ask<StreamNames>('STREAM.NAMES', question, [])
+      names.push(...(page?.streams ?? []))
+      if (page === undefined || !page.streams?.length || names.length >= page.total) return names
+    }
   }
 
   /** Makes a stream. @returns undefined when somebody else has just made it otherwise */

@@ -81,6 +81,9 @@ describe('on real servers that run the shipped configuration as it is', () => {
     const snapshots = await nats.node.stream('SNAP_payments_0', { replicas: 3 })
     expect((await appendKnown(snapshots, bytes('head'), 0)).outcome).toBe('appended')
     await snapshots.purge(1)
+    // As who founds a cluster does.
+    expect(await nats.node.streamNames('SHARD_payments_')).toContain('SHARD_payments_0')
+    expect(await nats.node.streamNames('SHARD_paid_')).toEqual([])
     expect((await keys.put('map', bytes('1'), 0)).outcome).toBe('appended')
     const told: KeyChange[] = []
     const stop = keys.watch('', (change) => told.push(change))
@@ -264,6 +267,7 @@ describe('on real servers that run the shipped configuration as it is', () => {
   it('neither an operator nor an observer makes, cuts, copies or restores a stream', async () => {
     for (const role of ['operator', 'observer'] as const) {
       for (const subject of [
+        '$JS.API.STREAM.NAMES',
         '$JS.API.STREAM.CREATE.SHARD_payments_7',
         '$JS.API.STREAM.PURGE.KV_suanpan_payments',
         // S3: its messages would go wherever its maker wants them.

@@ -54,6 +54,8 @@ export function permissionsOf(role: NatsRole, cluster: string): NatsPermissions 
           `SNAP.${cluster}.*`,
           `$KV.${bucket}.>`,
           `sp.${cluster}.>`,
+          // Who founds a cluster looks for journals of one of this name.
+          '$JS.API.STREAM.NAMES',
           '$JS.API.STREAM.CREATE.*',
           '$JS.API.STREAM.MSG.GET.*',
           // Watching keys, and reading a journal in bulk.

@@ -127,6 +127,8 @@ export interface Nats {
   stream(name: string, settings: StreamSettings): Promise<StreamLog>
   /** Opens a bucket, and makes it when it is missing. @throws NatsUnreachable, NatsRefused */
   bucket(name: string, settings: StreamSettings): Promise<KeyBucket>
+  /** Names of the streams that are a prefix, which ends with `_`, and one word more. @throws NatsUnreachable, NatsRefused */
+  streamNames(prefix: string): Promise<readonly string[]>
   facts(): Promise<NatsFacts>
   /** False while the connection is down. */
   readonly connected: boolean

@@ -45,6 +45,13 @@ function subjectOf(name: string): string {
   return name.replaceAll('_', '.')
 }
 
+/** Names of the streams that {@link openStream} made with a prefix. @throws NatsUnreachable, NatsRefused */
+export async function streamNames(api: JetStreamApi, prefix: string): Promise<readonly string[]> {
+  const names = await api.streamNames(`${subjectOf(prefix)}*`)
+  // Streams of others may take such subjects too.
+  return names.filter((name) => name.startsWith(prefix))
+}
+
 /** Makes a stream or checks the one that is there. @throws NatsUnreachable, NatsRefused */
 export async function openedStream(
   api: JetStreamApi,

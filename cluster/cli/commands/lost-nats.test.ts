@@ -57,9 +57,12 @@ const problemOf = ({ stderr }: Finished): { code: string; message: string } =>
 
 // Each waits for something most of its time.
 describe.concurrent('a cluster', () => {
-  it('C3: without its bucket is not founded anew over its journals', async ({ expect }) => {
+  it('C3: without its bucket is not founded anew over what is left of its journals', async ({
+    expect,
+  }) => {
     expect((await filled('bucketless')).code).toBe(0)
     await remove('KV_suanpan_bucketless')
+    for (const stream of ['SHARD_bucketless_0', 'SNAP_bucketless_0']) await remove(stream)
     const node = await start('bucketless').ended
     expect(node.code).toBe(1)
     expect(problemOf(node)).toMatchObject({

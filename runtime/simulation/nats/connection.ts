@@ -93,6 +93,15 @@ export class SimulatedNats implements Nats {
     return bucketOver(this, name, this.replicas(settings))
   }
 
+  streamNames(prefix: string): Promise<readonly string[]> {
+    return this.call({
+      name: `names ${prefix}`,
+      apply: () => this.service.streamNames(prefix),
+      writes: false,
+      of: prefix,
+    })
+  }
+
   facts(): Promise<NatsFacts> {
     return Promise.resolve(this.service.facts)
   }

@@ -116,6 +116,12 @@ export class SimulatedNatsService {
     return this.streams.has(name)
   }
 
+  /** Names of the streams that begin so. */
+  streamNames(prefix: string): readonly string[] {
+    const last = (name: string): boolean => !name.slice(prefix.length).includes('_')
+    return [...this.streams.keys()].filter((name) => name.startsWith(prefix) && last(name))
+  }
+
   /** The same for a bucket. */
   openBucket(name: string, replicas: number): boolean {
     if (replicas > 0) this.bucket(name)
@@ -125,6 +131,10 @@ export class SimulatedNatsService {
   /** Somebody removes a stream. */
   remove(name: string): void {
     this.streams.delete(name)
+  }
+
+  removeBucket(name: string): void {
+    this.buckets.delete(name)
   }
 
   /** A stream as the servers keep it, made when it is missing. */

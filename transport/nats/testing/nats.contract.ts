@@ -91,6 +91,15 @@ export function natsContract(name: string, make: () => Promise<NatsUnderTest>): 
       expect(await settle((await bucketThere()).get('key'))).toBeUndefined()
     })
 
+    it('names the streams that begin with a prefix, and no others', async () => {
+      const kind = `T-${randomUUID()}`
+      const named = (of: Nats): Promise<readonly string[]> => settle(of.streamNames(`${kind}_a_`))
+      expect(await named(under.nats)).toEqual([])
+      for (const name of ['a_0', 'a_17', 'b_0', 'a-b_0', 'a_0_0'])
+        await stream(under.nats, `${kind}_${name}`)
+      expect((await named(under.other)).toSorted()).toEqual([`${kind}_a_0`, `${kind}_a_17`])
+    })
+
     it('A2: a conflict stores nothing, and one of several writers wins', async () => {
       const log = await stream()
       const logs = [log, await stream(under.other, log.name)]
