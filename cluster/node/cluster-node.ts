@@ -342,7 +342,7 @@ export class ClusterNode {
       storages: new JetStreamStorages(this.env, nats, {
         ...this.options,
         owner,
-        journals: knownJournals(bucket),
+        journals: knownJournals(bucket, this.identity.journalsNoted === true),
         opened: openedLater(this.options),
       }),
       placeOf: (shard) => {

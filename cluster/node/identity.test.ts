@@ -30,7 +30,7 @@ it.each([0, 4_097, 1.5])(
   async (shards) => {
     await expect(facts({ shards })).rejects.toThrow('1 to 4096 shards')
     expect(await cluster.soon(bucket.get('identity'))).toBeUndefined()
-    expect(await facts({ shards: 4_096 })).toMatchObject({ shards: 4_096 })
+    expect(await facts({ shards: 4_096 })).toMatchObject({ shards: 4_096, journalsNoted: true })
     await expect(facts({ shards: 64 })).rejects.toMatchObject({ code: 'shards_differ' })
   },
 )

@@ -20,6 +20,8 @@ export interface ClusterIdentity {
   readonly shards: number
   /** Key of the hashes of idempotency keys, hex. */
   readonly secret: string
+  /** Set where each journal was noted before its first turn, by all nodes there ever were (SN6). */
+  readonly journalsNoted?: true
 }
 
 /** All that is the same for every node of a cluster. */
@@ -115,6 +117,7 @@ async function clusterIdentity(
       format: 1,
       shards: shards ?? shardsDefault,
       secret: Buffer.from(env.chance.bytes(secretBytes)).toString('hex'),
+      journalsNoted: true,
     }
     // Won or lost, what counts is what stands there.
     await bucket.put(key, Buffer.from(JSON.stringify(identity)), 0)

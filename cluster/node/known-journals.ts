@@ -7,10 +7,12 @@ import { NatsUnreachable, type KeyBucket } from '../../transport/index.js'
 
 const keyOf = (shard: number): string => `journals.${shard}`
 
-export function knownJournals(bucket: KeyBucket): KnownJournals {
+/** @param complete whether every node this cluster ever had notes its journals */
+export function knownJournals(bucket: KeyBucket, complete: boolean): KnownJournals {
   /** What was there once stays. */
   const known = new Set<number>()
   return {
+    complete,
     async has(shard) {
       if (!known.has(shard) && (await bucket.get(keyOf(shard))) !== undefined) known.add(shard)
       return known.has(shard)

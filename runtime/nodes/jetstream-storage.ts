@@ -3,8 +3,9 @@
  * of each shard.
  *
  * SN6. A journal that has begun is never made anew: who finds its stream gone, or empty, refuses to open it.
- *      That it has begun is noted behind the fence of its first owner, and before anything is served. So a journal
- *      with turns that is not noted is younger than what keeps the notes, which went back: that is told, once.
+ *      That it has begun is noted behind the fence of its first owner, and before anything is served. So a
+ *      stream whose maker died before the note holds fences at most: the next owner goes on with it, or
+ *      makes it anew. One with turns and no note is not of this bucket's cluster, and is refused.
  */
 import { NatsRefused, type Nats, type NextPiece, type StreamLog } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
@@ -24,6 +25,8 @@ import type { OwnedJournal, ShardStorage, ShardStorages } from './shard-storage.
 
 /** Which shards have a journal, kept apart from the journals (SN6). */
 export interface KnownJournals {
+  /** Whether every journal with turns is noted: releases before the notes left clusters without. */
+  readonly complete: boolean
   /** @throws NatsUnreachable */
   has(shard: number): Promise<boolean>
   /** @throws NatsUnreachable when it may not be noted */
@@ -62,7 +65,6 @@ export class JetStreamStorages implements ShardStorages {
   /** Where reading ahead has ended: a hand-over goes on from there without looking for it. */
   private readonly reached = new WeakMap<ShardState, JournalPosition>()
   private closed = false
-  private toldBehind = false
 
   constructor(env: Env, nats: Nats, options: JetStreamStorageOptions) {
     this.env = env
@@ -124,6 +126,8 @@ export class JetStreamStorages implements ShardStorages {
     const scope = {
       ...{ shard, after, owner: options.owner, begun, mayAnswer, nextPiece, listener },
       patience: this.patience(wanted, listener),
+      // Asked again: who noted it meanwhile may have served the turns that are found.
+      ...(begun || !options.journals.complete ? {} : { known: () => options.journals.has(shard) }),
       onProblem: (sentence: string) => options.report('journal_not_cut', { shard, sentence }),
     }
     const lane = await openShardJournal(env, log, scope, (frame) => {
@@ -131,25 +135,12 @@ export class JetStreamStorages implements ShardStorages {
     })
     const abandon = (): void => lane.abandon()
     try {
-      if (!begun) {
-        if (state.ordinal > 0) this.tellBehind(shard)
-        await options.journals.add(shard)
-      }
+      if (!begun) await options.journals.add(shard)
     } catch (error) {
       abandon()
       throw error
     }
     return { lane, epoch: lane.epoch, abandon }
-  }
-
-  /** Whoever put the bucket back may not know what that takes back beside it. */
-  private tellBehind(shard: number): void {
-    if (this.toldBehind) return
-    this.toldBehind = true
-    this.options.report('bucket_behind', {
-      shard,
-      sentence: `The bucket of the cluster does not know the journal of shard ${shard}, which holds turns: it is older, as after a restore from a backup. No payment is lost by it, and the shard is served; make changes since then again: settings, drains, pins, an upgrade that was finalised.`,
-    })
   }
 
   /** SN6. @throws OpenRefused journal_regressed */

@@ -48,6 +48,14 @@ class Pair {
   readonly epochs: unknown[] = []
   /** False while it can not be noted that a journal has begun. */
   notes = true
+  readonly journals = {
+    complete: true,
+    has: (shard: number) => Promise.resolve(this.begun.has(shard)),
+    add: (shard: number) =>
+      this.notes
+        ? Promise.resolve(void this.begun.add(shard))
+        : Promise.reject(new NatsUnreachable('no leader')),
+  }
   /** Name of the stream that takes nothing. */
   refused = ''
   /** Name of the stream that has no leader. */
@@ -81,13 +89,7 @@ class Pair {
           replicas: 3,
           owner: `node-${self}`,
           report: (event, detail) => void this.reports.push({ event, detail }),
-          journals: {
-            has: (shard) => Promise.resolve(this.begun.has(shard)),
-            add: (shard) =>
-              this.notes
-                ? Promise.resolve(void this.begun.add(shard))
-                : Promise.reject(new NatsUnreachable('no leader')),
-          },
+          journals: this.journals,
         }),
         placeOf: (shard) => (this.owners[shard] === other ? 1 : undefined),
         mayAnswer: () => this.mayAnswer[self]!,
@@ -387,17 +389,31 @@ describe('a node of a cluster', () => {
     expect(pair.begun.has(2)).toBe(true)
   })
 
-  it('SN6: tells once that the notes went back behind the journals, and serves them', async () => {
-    for (const shard of [1, 2]) {
-      await pair.soon(pair.nodes[0].command(`purse/${purseIn(shard)}`, 'fill', { coins: 1 }))
-      expect(await pair.soon(pair.nodes[0].handOver(shard))).toBe(true)
-    }
-    const told = (): unknown[] => pair.reports.filter(({ event }) => event === 'bucket_behind')
-    expect(told()).toEqual([])
-    pair.begun.clear()
-    for (const shard of [1, 2]) await pair.soon(pair.nodes[1].open(shard, 0))
-    expect(told()).toMatchObject([{ detail: { shard: 1 } }])
-    expect([...pair.begun]).toEqual([1, 2])
+  it('SN6: refuses a journal with turns that is not noted, and leaves it as it is', async () => {
+    await pair.soon(pair.nodes[0].command(`purse/${purseIn(2)}`, 'fill', { coins: 1 }))
+    expect(await pair.soon(pair.nodes[0].handOver(2))).toBe(true)
+    pair.begun.delete(2)
+    const log = await pair.soon(pair.nats.stream('SHARD_pair_2', { replicas: 0 }))
+    const before = await pair.soon(log.bounds())
+    const refused = { code: 'identity_lost', message: expect.stringContaining('SHARD_pair_2') }
+    for (let tries = 0; tries < 3; tries++)
+      await expect(pair.soon(pair.nodes[1].open(2, 0))).rejects.toMatchObject(refused)
+    expect(pair.begun.has(2)).toBe(false)
+    expect(await pair.soon(log.bounds())).toEqual(before)
+    pair.begun.add(2)
+    await pair.soon(pair.nodes[1].open(2, 0))
+  })
+
+  it('SN6: notes the journals of a cluster from before the notes', async () => {
+    const address = `purse/${purseIn(2)}`
+    await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
+    expect(await pair.soon(pair.nodes[0].handOver(2))).toBe(true)
+    pair.begun.delete(2)
+    pair.journals.complete = false
+    pair.owners[2] = 1
+    await pair.soon(pair.nodes[1].open(2, 0))
+    expect(pair.begun.has(2)).toBe(true)
+    expect((await pair.soon(pair.nodes[1].query(address, 'coins', null))).value).toBe(1)
   })
 
   it('refuses a journal that ends before what was durable', async () => {

@@ -2,6 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { connectNats } from '../../../transport/nats/index.js'
 import { NatsServers } from '../../../transport/nats/testing/index.js'
 import { CliProcess, lastJson, runCli, type Finished } from '../testing/cli-process.js'
 
@@ -82,6 +83,23 @@ describe.concurrent('a cluster', () => {
     node.kill('SIGTERM')
     expect(lastJson(await node.ended)).toEqual({ event: 'stopped', clean: true })
     await expect(infoOf('SHARD_shardless_1')).rejects.toThrow('not found')
+  }, 120_000)
+
+  it('SN6: with a bucket of another time serves no journal that it does not know', async ({
+    expect,
+  }) => {
+    expect((await filled('strange')).code).toBe(0)
+    const nats = await connectNats({ servers: servers.addresses })
+    const old = await nats.bucket('suanpan_strange', { replicas: 0 })
+    const { value } = (await old.get('identity'))!
+    await remove('KV_suanpan_strange')
+    const bucket = await nats.bucket('suanpan_strange', { replicas: 1 })
+    await bucket.put('identity', value, 0)
+    await nats.close()
+    const node = start('strange')
+    await node.until(/serve_failed.*SHARD_strange_1 holds a journal that its cluster/)
+    node.kill('SIGTERM')
+    expect(lastJson(await node.ended)).toEqual({ event: 'stopped', clean: true })
   }, 120_000)
 
   it('S7: has nodes that end when they are asked to before they serve', async ({ expect }) => {

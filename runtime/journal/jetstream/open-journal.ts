@@ -6,7 +6,8 @@
  *     A successor that is not wanted any more puts no fence: it would only end its own successor.
  * X5. A stream that ends before what was acknowledged elsewhere is refused (`journal_regressed`).
  * X6. So is an empty one of a journal that has begun: its first owner put a fence there, and the newest
- *     message always stays.
+ *     message always stays. And one that holds turns though it is not known to have begun: it is another
+ *     cluster's, or what knew it was lost. Neither gets a fence.
  */
 import type { StreamLog } from '../../../transport/index.js'
 import type { Env } from '../../env/env.js'
@@ -25,6 +26,8 @@ export interface OpenScope extends ReadScope, LaneOptions {
   readonly atLeast?: number
   /** True when the journal is known to have begun. @default false */
   readonly begun?: boolean
+  /** Asked whether the journal is known to have begun, when it holds turns. @default nobody is asked */
+  readonly known?: (() => Promise<boolean>) | undefined
 }
 
 /**
@@ -74,18 +77,29 @@ async function putFence(
 
 async function endOf(
   log: StreamLog,
-  { shard, begun }: OpenScope,
+  { shard, begun, known }: OpenScope,
   patience: Patience,
 ): Promise<JournalPosition> {
   const { first, last } = await patience.until(() => log.bounds())
   if (last === 0 && begun === true) throw lostJournal(log.name)
   if (last === 0) return beginning
   if (first > last) throw damaged(log.name, last, 'it was purged, and it was the newest')
-  return placeBehind(log, shard, last, patience)
+  const end = await placeBehind(log, shard, last, patience)
+  if (end.ordinal > 0 && known !== undefined && !(await patience.until(known)))
+    throw unknownJournal(log.name)
+  return end
 }
 
 function ordinalOf({ after }: ReadScope): number {
   return typeof after === 'number' ? after : after.ordinal
+}
+
+/** A stream with turns of which its cluster knows nothing (X6). */
+function unknownJournal(stream: string): OpenRefused {
+  return new OpenRefused(
+    'identity_lost',
+    `The stream ${stream} holds a journal that its cluster's bucket does not know: the bucket was lost, or is of another time. Restore both from one backup.`,
+  )
 }
 
 /** A stream that is gone, or empty, though its journal has begun (X6). */
