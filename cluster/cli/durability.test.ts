@@ -40,6 +40,8 @@ it('S8: a node that starts refuses them, or says so when it may not', () => {
   const thin = { name: 'S', replicas: 1 }
   check.opened(thin)
   expect(told).toEqual(['small_payload', 'too_few_replicas'])
+  for (const name of ['KV', 'SHARD']) check.opened({ name, replicas: 5 })
+  expect(told.slice(2)).toEqual(['more_replicas'])
   const strict = started()
   expect(() => strict.check.opened(thin)).toThrow(
     expect.objectContaining({ code: 'too_few_replicas' }),

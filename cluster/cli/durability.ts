@@ -25,6 +25,7 @@ export class DurabilityCheck {
   private readonly facts: NatsFacts
   /** What was told of the servers as they are now, by code. */
   private told: ReadonlySet<string>
+  private toldOfMore = false
 
   /**
    * Says what the servers say of themselves.
@@ -44,6 +45,11 @@ export class DurabilityCheck {
   opened(stream: OpenedStream): void {
     for (const finding of durabilityFindings(this.facts, this.asked, [stream])) {
       if (finding.code === 'too_few_replicas') this.judge(finding)
+      // Of one of them: the cluster has one number for all.
+      if (finding.code === 'more_replicas' && !this.toldOfMore) {
+        this.toldOfMore = true
+        this.warn(finding)
+      }
     }
   }
 

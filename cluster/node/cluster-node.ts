@@ -342,6 +342,7 @@ export class ClusterNode {
       storages: new JetStreamStorages(this.env, nats, {
         ...this.options,
         owner,
+        replicas: bucket.replicas,
         journals: knownJournals(bucket, this.identity.journalsNoted === true),
         opened: openedLater(this.options),
       }),

@@ -25,7 +25,7 @@ export interface ClusterNodeOptions {
   readonly nats: Nats
   /** Connection for leases and the map, so that they never queue behind payments. */
   readonly control: Nats
-  /** Copies of every stream. */
+  /** Copies of every stream, where this node founds the cluster: what its bucket has then holds for all. */
   readonly replicas: number
   readonly actors: ActorModule
   /** Shards of a new cluster; checked against an old one. */

@@ -35,7 +35,7 @@ export interface KnownJournals {
 
 export interface JetStreamStorageOptions {
   readonly cluster: string
-  /** Copies of every stream. */
+  /** Copies of every stream: one number for the cluster, or whoever opens a journal first thins it out. */
   readonly replicas: number
   /** Who opens journals, for people who read the streams. */
   readonly owner: string

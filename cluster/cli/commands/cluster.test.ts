@@ -87,6 +87,19 @@ describe('a cluster, steered from the command line', () => {
     },
   )
 
+  it('S3: a node that asks for fewer copies than the cluster has makes its streams like those of all', async () => {
+    const nats = await connectNats({ servers: cluster.servers.addresses })
+    await nats.bucket('suanpan_thick', { replicas: 3 })
+    const words = ['--cluster', 'thick', '--port', '0', '--shards', '1', '--replicas', '1']
+    const node = new CliProcess(['start', ...words, '--allow-unsafe-durability'], environment)
+    await node.until(/listens on/)
+    node.kill('SIGTERM')
+    expect((await node.ended).stderr).toContain('KV_suanpan_thick is kept on 3 servers')
+    for (const name of ['SHARD_thick_0', 'SNAP_thick_0'])
+      expect(await nats.stream(name, { replicas: 0 })).toMatchObject({ replicas: 3 })
+    await nats.close()
+  })
+
   it.each([['one node', []] as const, ['two under a supervisor', ['--processes', '2']] as const])(
     'S9: on a port that is taken, %s does not join',
     async (_, words) => {

@@ -78,7 +78,7 @@ export function addStart(program: Command): void {
     .option('--exit', 'with --sample: end after its summary instead of serving')
     .option('--node <name>', 'with --nats: name of this node [host name]', nodeName)
     .option('--processes <n>', 'with --nats: nodes on this machine', whole(1, processesMax))
-    .option('--replicas <n>', 'with --nats: copies of everything [3]', whole(1, replicasMax))
+    .option('--replicas <n>', 'with --nats: copies a new cluster keeps [3]', whole(1, replicasMax))
     .option('--allow-unsafe-durability', 'with --nats: serve although a fault can lose payments')
     .addOption(jsonOption())
     .addHelpText(

@@ -42,7 +42,9 @@ describe('X6: what an operator must know of NATS', () => {
 
   it('streams with fewer replicas than asked for, by name; one replica at all', () => {
     expect(codes({}, 3, [{ name: 'SHARD_a_7', replicas: 1 }])).toEqual(['refuse too_few_replicas'])
-    expect(codes({}, 1)).toEqual(['warn one_replica'])
+    expect(codes({}, 5, [{ name: 'SHARD_a_7', replicas: 3 }])).toContain('refuse too_few_replicas')
+    expect(codes({}, 1, [])).toEqual(['warn one_replica'])
+    expect(codes({}, 1)).toEqual(['warn more_replicas', 'warn one_replica'])
     const [finding] = durabilityFindings(good, { replicas: 3 }, [
       { name: 'SHARD_a_7', replicas: 1 },
     ])

@@ -11,6 +11,7 @@ export interface DurabilityFinding {
     | 'server_too_old'
     | 'server_with_known_bugs'
     | 'too_few_replicas'
+    | 'more_replicas'
     | 'too_few_servers'
     | 'one_replica'
     | 'sync_interval'
@@ -70,11 +71,18 @@ function* ofReplicas(
   opened: readonly OpenedStream[],
 ): Generator<DurabilityFinding> {
   for (const { name, replicas } of opened) {
-    if (replicas >= asked.replicas) continue
-    yield {
-      code: 'too_few_replicas',
-      sentence: `${name} is kept on ${replicas} server(s), but ${asked.replicas} are asked for; raise its replicas (nats stream edit --replicas ${asked.replicas}), or ask for fewer.`,
-      severity: 'refuse',
+    if (replicas < asked.replicas) {
+      yield {
+        code: 'too_few_replicas',
+        sentence: `${name} is kept on ${replicas} server(s), but ${asked.replicas} are asked for; raise its replicas (nats stream edit --replicas ${asked.replicas}), or ask for fewer.`,
+        severity: 'refuse',
+      }
+    } else if (replicas > asked.replicas) {
+      yield {
+        code: 'more_replicas',
+        sentence: `${name} is kept on ${replicas} servers, as the cluster was made; that holds for whatever it makes, and not the ${asked.replicas} asked for.`,
+        severity: 'warn',
+      }
     }
   }
   if (facts.servers < asked.replicas) {
