@@ -70,11 +70,12 @@ export class JetStreamStorages implements ShardStorages {
     this.env = env
     this.nats = nats
     this.options = options
+    const nameOf = (shard: number): string => `SNAP_${options.cluster}_${shard}`
     this.snapshots = new StreamSnapshots(
       env,
-      (shard) => this.stream(`SNAP_${options.cluster}_${shard}`),
+      (shard) => this.stream(nameOf(shard)),
       options.snapshotChunkBytes,
-      (stream) => this.listenerOf(stream),
+      (shard) => this.listenerOf(nameOf(shard)),
     )
   }
 

@@ -58,6 +58,8 @@ class Pair {
   }
   /** Name of the stream that takes nothing. */
   refused = ''
+  /** Name of the stream that can't be made, or opened. */
+  unmade = ''
   /** Name of the stream that has no leader. */
   leaderless = ''
   readonly nodes: readonly [ShardNode, ShardNode]
@@ -133,6 +135,7 @@ class Pair {
   private limited(nats: Nats): Nats {
     const stream = nats.stream.bind(nats)
     nats.stream = async (...words) => {
+      if (words[0] === this.unmade) throw new NatsUnreachable('maximum number of streams reached')
       const log: StreamLog = await stream(...words)
       const append = log.append.bind(log)
       log.append = (bytes, after) =>
@@ -245,6 +248,24 @@ describe('a node of a cluster', () => {
     await pair.soon(pair.nodes[1].open(1, 0))
     expect((await pair.soon(pair.nodes[1].query(address, 'coins', null))).value).toBe(1)
   })
+
+  it.each(['made', 'read'] as const)(
+    'tells what it waits for where the stream of its snapshots can not be %s',
+    async (what) => {
+      expect(await pair.soon(pair.nodes[0].handOver(1))).toBe(true)
+      pair.owners[1] = 1
+      pair[what === 'made' ? 'unmade' : 'leaderless'] = 'SNAP_pair_1'
+      const opened = pair.nodes[1].open(1, 0)
+      await pair.soon(pair.kernel.wait(10_000))
+      const about = (detail: object): unknown =>
+        expect.objectContaining({ ...detail, stream: 'SNAP_pair_1' })
+      const why = what === 'made' ? 'maximum number of streams reached' : 'no leader'
+      expect(pair.reports).toContainEqual({ event: 'storage_waits', detail: about({ why }) })
+      pair.unmade = pair.leaderless = ''
+      await pair.soon(opened)
+      expect(pair.reports).toContainEqual({ event: 'storage_goes_on', detail: about({}) })
+    },
+  )
 
   it('SN4: is fenced shard by shard, and answers nothing of a shard another has opened', async () => {
     const address = `purse/${purseIn(2)}`

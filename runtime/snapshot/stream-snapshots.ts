@@ -45,46 +45,49 @@ export interface StreamSnapshot extends SnapshotCandidate, SnapshotPlace {
   readonly chain: readonly SnapshotPlace[]
 }
 
+/** A stream, and how it is waited for. */
+interface Source {
+  readonly log: StreamLog
+  readonly patience: Patience
+}
+
 export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   private readonly env: Env
   private readonly open: (shard: number) => Promise<StreamLog>
   private readonly chunkBytes: number
-  private readonly listenerOf: ((stream: string) => WaitListener) | undefined
-  /** For questions: whoever waits for one waits for all. */
-  private readonly patience: Patience
+  private readonly listenerOf: ((shard: number) => WaitListener) | undefined
   private readonly logs = new Map<number, StreamLog>()
   private stopped = false
 
   /**
    * @param open opens the stream of a shard's snapshots
    * @param chunkBytes of a message at most
-   * @param listenerOf makes who is told of waits for a stream
+   * @param listenerOf makes who is told of waits for the stream of a shard
    */
   constructor(
     env: Env,
     open: (shard: number) => Promise<StreamLog>,
     chunkBytes: number = limits.snapshotChunkBytes,
-    listenerOf?: (stream: string) => WaitListener,
+    listenerOf?: (shard: number) => WaitListener,
   ) {
     this.env = env
     this.open = open
     this.chunkBytes = chunkBytes
     this.listenerOf = listenerOf
-    this.patience = new Patience(env)
   }
 
   /** Whatever waits for NATS gives up. */
   stop(): void {
     this.stopped = true
-    this.patience.stop()
   }
 
   async write(shard: number, cut: SnapshotCut, durable: () => Promise<void>): Promise<void> {
-    const log = await this.logOf(shard)
+    const patience = this.patienceWith(shard)
+    const log = await this.logOf(shard, patience)
     const follows = await this.followed(shard, cut)
     const id = Buffer.from(this.env.chance.bytes(8)).toString('hex')
     const { ordinal, epoch } = cut
-    const writer = new Writer(log, id, this.patienceToWrite(log))
+    const writer = new Writer(log, id, patience)
     const from = await writer.append(kinds.head, Buffer.from(JSON.stringify({ ordinal, epoch })))
     const sums = new Sums()
     for (const chunk of chunksOf(sums.of(cut.blocks), this.chunkBytes)) {
@@ -93,14 +96,15 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
       await cut.pace?.rest()
     }
     await durable()
-    await this.readBack(log, { id, from }, sums)
+    await this.readBack({ log, patience }, { id, from }, sums)
     const { bytes, chunks, crc } = sums
     const end: EndContent = { ordinal, epoch, from, bytes, chunks, crc, ...follows }
     await writer.append(kinds.end, Buffer.from(JSON.stringify(end)))
   }
 
-  private patienceToWrite({ name }: StreamLog): Patience {
-    return new Patience(this.env, () => !this.stopped, this.listenerOf?.(name))
+  /** Each wait is told: also for a stream that can't be made. */
+  private patienceWith(shard: number): Patience {
+    return new Patience(this.env, () => !this.stopped, this.listenerOf?.(shard))
   }
 
   /** B4. @throws Fault journal_failed when what it follows is not there */
@@ -122,13 +126,14 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
 
   /** @throws Fault journal_failed when the stream does not give what was made */
   private async readBack(
-    log: StreamLog,
+    source: Source,
     place: Pick<SnapshotPlace, 'id' | 'from'>,
     sums: Sums,
   ): Promise<void> {
+    const { log } = source
     const reader = new Reader(log.name, place, () => undefined)
     try {
-      await this.readUpTo(log, place.from + sums.chunks, reader)
+      await this.readUpTo(source, place.from + sums.chunks, reader)
     } catch (error) {
       if (!(error instanceof OpenRefused)) throw error
       throw doesNotReadBack(log, error.message)
@@ -137,15 +142,16 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   }
 
   async newest(shard: number): Promise<readonly StreamSnapshot[]> {
-    const log = await this.logOf(shard)
-    const { first, last } = await this.patience.until(() => log.bounds())
+    const patience = this.patienceWith(shard)
+    const log = await this.logOf(shard, patience)
+    const { first, last } = await patience.until(() => log.bounds())
     const found: StreamSnapshot[] = []
     /** By the sequence of its end: what an increment that was read follows. */
     const followed = new Map<number, StreamSnapshot>()
     for (let at = last; at >= first;) {
       let snapshot = followed.get(at)
       if (snapshot === undefined) {
-        const read = await this.endAt(log, at)
+        const read = await this.endAt({ log, patience }, at)
         if ('index' in read) {
           // One that was never finished is passed over at once, from any of its messages.
           at -= read.index + 1
@@ -163,8 +169,11 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   }
 
   /** The snapshot whose end stands at a sequence, or how far into a snapshot something else stands there. */
-  private async endAt(log: StreamLog, at: number): Promise<StreamSnapshot | { index: number }> {
-    const bytes = await this.patience.until(() => log.at(at))
+  private async endAt(
+    { log, patience }: Source,
+    at: number,
+  ): Promise<StreamSnapshot | { index: number }> {
+    const bytes = await patience.until(() => log.at(at))
     const message = bytes === undefined ? undefined : readMessage(bytes)
     if (message?.kind !== kinds.end) return { index: message?.index ?? 0 }
     const { ordinal, epoch, from, follows = [] } = JSON.parse(message.body.toString()) as EndContent
@@ -177,23 +186,24 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
     onBlock: (block: Uint8Array) => void,
     nextPiece?: NextPiece,
   ): Promise<void> {
-    const log = await this.logOf(shard)
+    const patience = this.patienceWith(shard)
+    const log = await this.logOf(shard, patience)
     for (const place of chain) {
       const reader = new Reader(log.name, place, onBlock)
-      await this.readUpTo(log, place.to, reader, nextPiece)
+      await this.readUpTo({ log, patience }, place.to, reader, nextPiece)
       reader.end(place.to)
     }
   }
 
   private async readUpTo(
-    log: StreamLog,
+    { log, patience }: Source,
     to: number,
     reader: Reader,
     nextPiece?: NextPiece,
   ): Promise<void> {
     while (reader.next <= to) {
       try {
-        await this.patience.until(() =>
+        await patience.until(() =>
           log.read(reader.next, to, (sequence, bytes) => reader.take(sequence, bytes), nextPiece),
         )
       } catch (error) {
@@ -204,17 +214,18 @@ export class StreamSnapshots implements SnapshotStore<StreamSnapshot> {
   }
 
   async prune(shard: number): Promise<readonly StreamSnapshot[]> {
-    const log = await this.logOf(shard)
+    const patience = this.patienceWith(shard)
+    const log = await this.logOf(shard, patience)
     const kept = chainEnds(await this.newest(shard)).slice(0, limits.snapshotsKept)
     const oldest = Math.min(...kept.map(({ chain }) => chain[0]!.from))
     if (kept.length === limits.snapshotsKept && oldest > 1) {
-      await this.patience.until(() => log.purge(oldest - 1))
+      await patience.until(() => log.purge(oldest - 1))
     }
     return kept
   }
 
-  private async logOf(shard: number): Promise<StreamLog> {
-    const log = this.logs.get(shard) ?? (await this.patience.until(() => this.open(shard)))
+  private async logOf(shard: number, patience: Patience): Promise<StreamLog> {
+    const log = this.logs.get(shard) ?? (await patience.until(() => this.open(shard)))
     this.logs.set(shard, log)
     return log
   }

@@ -100,7 +100,7 @@ export const journalMutants: readonly Mutant[] = [
     name: 'snapshot_not_read_back',
     breaks: 'The journal is cut behind snapshots that nobody has read back.',
     file: 'runtime/snapshot/stream-snapshots.ts',
-    find: '    await this.readBack(log, { id, from }, sums)\n',
+    find: '    await this.readBack({ log, patience }, { id, from }, sums)\n',
     replace: '    void this.readBack\n',
     oracle: 'kit',
   },
