@@ -1,7 +1,8 @@
 /**
  * `suanpan status --nats URL`: how a whole cluster is, from its coordinator and its nodes.
  *
- * S1. Ready means that every shard has an owner that is alive and was heard lately.
+ * S1. Ready means that every shard has an owner that is alive and was heard lately, and that it is served as far
+ *     as the nodes answer: an owner may wait for a stream of it.
  */
 import type { ClusterStatus } from '../../membership/control.js'
 import { leaseDefaults, silenceMs } from '../../membership/settings.js'
@@ -29,7 +30,7 @@ type Look = ReturnType<typeof lookOf>
 
 function lookOf(cluster: string, status: ClusterStatus, vitals: readonly NodeVitals[]) {
   const { nodes, shards } = status
-  const notReady = whyNotReady(status)
+  const notReady = whyNotReady(status, vitals)
   const silent = nodes
     .filter(({ id, state }) => state !== 'dead' && !vitals.some((one) => one.id === id))
     .map(({ id }) => nameOf(status, id))
@@ -60,18 +61,40 @@ function lookOf(cluster: string, status: ClusterStatus, vitals: readonly NodeVit
   }
 }
 
-function whyNotReady({ nodes, shards }: ClusterStatus): string | undefined {
+/** S1. @param vitals of the nodes that answered @returns undefined when it is ready */
+export function whyNotReady(
+  { nodes, shards }: Pick<ClusterStatus, 'nodes' | 'shards'>,
+  vitals: readonly Pick<NodeVitals, 'id' | 'shards'>[],
+): string | undefined {
   const longest = silenceMs(leaseDefaults)
   const heard = new Set(
     nodes
       .filter(({ state, silentMs }) => state !== 'dead' && silentMs <= longest)
       .map(({ id }) => id),
   )
-  const waiting = shards.filter(({ owner }) => owner === null || !heard.has(owner))
-  if (waiting.length === 0) return undefined
-  const numbers = waiting.map(({ shard }) => shard).join(', ')
-  return `${counted(waiting.length, 'shard')} without an owner that answers: ${numbers}; look at "suanpan nodes".`
+  const answered = new Set(vitals.map(({ id }) => id))
+  // By whomever: it may have moved since the coordinator was asked.
+  const served = new Set(vitals.flatMap((node) => node.shards.map(({ shard }) => shard)))
+  const ownerless = shards.filter(({ owner }) => owner === null || !heard.has(owner))
+  const waiting = shards.filter(
+    (one) => !ownerless.includes(one) && answered.has(one.owner!) && !served.has(one.shard),
+  )
+  const sentences: string[] = []
+  if (ownerless.length > 0)
+    sentences.push(
+      `${shardsOf(ownerless)} without an owner that answers: ${listOf(ownerless)}; look at "suanpan nodes".`,
+    )
+  if (waiting.length > 0)
+    sentences.push(
+      `${shardsOf(waiting)} not served by the owner yet: ${listOf(waiting)}; if that lasts, the owner says what it waits for.`,
+    )
+  return sentences.length === 0 ? undefined : sentences.join(' ')
 }
+
+type Shards = ClusterStatus['shards']
+
+const shardsOf = (shards: Shards): string => counted(shards.length, 'shard')
+const listOf = (shards: Shards): string => shards.map(({ shard }) => shard).join(', ')
 
 function inWords(look: Look): string {
   const { nodesSilent, shardsLeftOut } = look
