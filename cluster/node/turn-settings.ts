@@ -47,11 +47,29 @@ export function checkSettings(
 }
 
 function checked(text: string, given: TurnSettings | undefined): TurnSettings {
-  if (given === undefined || textOf(given) === text) return JSON.parse(text) as TurnSettings
+  const has = JSON.parse(text) as TurnSettings
+  // Whatever its own are called, a node decides with those of the cluster.
+  if (given === undefined || meaningOf(given) === meaningOf(has)) return has
   throw new OpenRefused(
     'settings_differ',
     `The cluster was made with the settings ${text}; this node was started with ${textOf(given)}. Start it with the same, or without.`,
   )
+}
+
+/** Names of one zone mean the same; UTC is what turns read where there is none. */
+function meaningOf(settings: TurnSettings): string {
+  const { timeZone = 'UTC', ...others } = settings
+  return textOf({ ...others, timeZone: typeof timeZone === 'string' ? zoneOf(timeZone) : timeZone })
+}
+
+/** The one name of a zone that may have several, as this program knows them. */
+function zoneOf(name: string): string {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone
+  } catch {
+    // No zone here: then only the same name is the same.
+    return name
+  }
 }
 
 /** Settings that say the same are the same text. */
