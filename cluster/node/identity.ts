@@ -3,9 +3,9 @@
  * bucket by whoever comes first, and the same for all ever after.
  *
  * C3. A bucket that was lost is not made up for: with another secret no key of before would be known,
- *     and a payment that is asked for again would be done again. Who finds a journal of any shard, or
- *     snapshots, and no identity though it has looked for a while, refuses to join. The identity stands
- *     before the first stream is made: a founder that dies on the way leaves nothing that looks so.
+ *     and a payment that is asked for again would be done again. Who finds a stream of any shard and
+ *     no identity, though it has looked for a while, refuses to join. The identity stands before the first
+ *     stream is made: a founder that dies on the way leaves nothing that looks so.
  * C5. One that went back to what it once was, as by a restore, is known to those who wrote into it since (M5): they
  *     end. Who begins takes it as it is: the journals decide what happened, and fence whoever the map names.
  */
@@ -57,6 +57,7 @@ export async function clusterBucket(
   replicas: number,
 ): Promise<KeyBucket> {
   const name = bucketOf(place)
+  let left: string | undefined
   for (let looks = 0; looks < looksMax; looks++) {
     try {
       return await place.nats.bucket(name, { replicas: 0 })
@@ -64,10 +65,11 @@ export async function clusterBucket(
       if (!isMissing(error)) throw error
     }
     // One who founds it makes the bucket before any journal.
-    if (!(await hasJournals(place))) return place.nats.bucket(name, { replicas })
+    left = await streamLeft(place)
+    if (left === undefined) return place.nats.bucket(name, { replicas })
     await pause(env, lookMs)
   }
-  throw identityLost(place)
+  throw identityLost(place, left!)
 }
 
 /**
@@ -109,7 +111,7 @@ async function clusterIdentity(
   for (let looks = 0; looks < looksMax; looks++) {
     const entry = await bucket.get(key)
     if (entry !== undefined) return checked(entry.value, shards)
-    if (await hasJournals(place)) {
+    if ((await streamLeft(place)) !== undefined) {
       await pause(env, lookMs)
       continue
     }
@@ -122,31 +124,18 @@ async function clusterIdentity(
     // Won or lost, what counts is what stands there.
     await bucket.put(key, Buffer.from(JSON.stringify(identity)), 0)
   }
-  if (await hasJournals(place)) throw identityLost(place)
+  const left = await streamLeft(place)
+  if (left !== undefined) throw identityLost(place, left)
   throw new NatsUnreachable('The cluster could not be set up: its bucket takes no key. Try again.')
 }
 
 /**
- * Whether a cluster of this name has ever served a shard, whichever of its streams are left.
- * Streams that somebody made beforehand, and nobody wrote into, say nothing.
+ * A stream of a cluster of this name, whichever of them are left. An empty one counts too: it was made after the
+ * identity, and may be all that is left.
  */
-async function hasJournals({ nats, cluster }: ClusterPlace): Promise<boolean> {
-  for (const kind of ['SHARD', 'SNAP']) {
-    for (const name of await nats.streamNames(`${kind}_${cluster}_`))
-      if (await hasBegun(nats, name)) return true
-  }
-  return false
-}
-
-/** Also of a stream that was emptied since. */
-async function hasBegun(nats: Nats, name: string): Promise<boolean> {
-  try {
-    const stream = await nats.stream(name, { replicas: 0 })
-    return (await stream.bounds()).last > 0
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+async function streamLeft({ nats, cluster }: ClusterPlace): Promise<string | undefined> {
+  const [journal] = await nats.streamNames(`SHARD_${cluster}_`)
+  return journal ?? (await nats.streamNames(`SNAP_${cluster}_`))[0]
 }
 
 function isMissing(error: unknown): boolean {
@@ -157,10 +146,10 @@ function bucketOf({ cluster }: ClusterPlace): string {
   return `suanpan_${cluster}`
 }
 
-function identityLost(place: ClusterPlace): OpenRefused {
+function identityLost(place: ClusterPlace, stream: string): OpenRefused {
   return new OpenRefused(
     'identity_lost',
-    `The journals of the cluster "${place.cluster}" are there, but its bucket KV_${bucketOf(place)} is lost, and with it what tells payments that are asked for again; restore it from its backup.`,
+    `The stream ${stream} of the cluster "${place.cluster}" is there, but its bucket KV_${bucketOf(place)} is lost, and with it what tells payments that are asked for again; restore it from its backup. For a new cluster remove all streams of the old one, or choose another name.`,
   )
 }
 

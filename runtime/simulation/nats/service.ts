@@ -41,6 +41,8 @@ export class SimulatedNatsService {
   }
   private readonly world: NatsWorld
   private readonly streams = new Map<string, KeptStream>()
+  /** Streams that a process has made; whoever judges may look at others before. */
+  private readonly made = new Set<string>()
   private readonly buckets = new Map<string, KeptBucket>()
   private readonly connections = new Map<Owner, SimulatedNats[]>()
   /** Streams and buckets without a leader; the bus goes on. */
@@ -112,14 +114,17 @@ export class SimulatedNatsService {
 
   /** Opens a stream, which is made when it is missing and copies are asked for. @returns whether it is there */
   open(name: string, replicas: number): boolean {
-    if (replicas > 0) this.stream(name)
+    if (replicas > 0) {
+      this.stream(name)
+      this.made.add(name)
+    }
     return this.streams.has(name)
   }
 
   /** Names of the streams that begin so. */
   streamNames(prefix: string): readonly string[] {
     const last = (name: string): boolean => !name.slice(prefix.length).includes('_')
-    return [...this.streams.keys()].filter((name) => name.startsWith(prefix) && last(name))
+    return [...this.made].filter((name) => name.startsWith(prefix) && last(name))
   }
 
   /** The same for a bucket. */
@@ -131,6 +136,7 @@ export class SimulatedNatsService {
   /** Somebody removes a stream. */
   remove(name: string): void {
     this.streams.delete(name)
+    this.made.delete(name)
   }
 
   removeBucket(name: string): void {
