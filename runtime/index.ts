@@ -16,7 +16,11 @@ export {
 } from './errors.js'
 export { inspectDataFolder } from './inspect.js'
 export { durabilityFindings } from './journal/jetstream/index.js'
-export { JetStreamStorages, type KnownJournals } from './nodes/jetstream-storage.js'
+export {
+  JetStreamStorages,
+  type JetStreamStorageOptions,
+  type KnownJournals,
+} from './nodes/jetstream-storage.js'
 export { here, sampleEvery, ShardNode } from './nodes/shard-node.js'
 export { releaseBy } from './release.js'
 export { createRuntime } from './runtime.js'

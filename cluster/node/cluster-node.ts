@@ -28,10 +28,9 @@ import { Departure } from './departure.js'
 import { checkFormatOf, checkFormatOfCluster } from './formats.js'
 import { HotActors } from './hot-actors.js'
 import { bucketRegressed, clusterBucket, clusterFacts, type ClusterFacts } from './identity.js'
-import { knownJournals } from './known-journals.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
-import { formatsOf, nodeOptionsOf, openedLater, type ClusterNodeOptions } from './options.js'
+import { formatsOf, nodeOptionsOf, storageOptionsOf, type ClusterNodeOptions } from './options.js'
 import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
@@ -333,19 +332,14 @@ export class ClusterNode {
   }
 
   private nodeLinks(bucket: KeyBucket): ShardNodeLinks {
-    const { nats, name: owner, report, fail } = this.options
+    const { env, options, identity } = this
+    const { nats, report, fail } = options
     const send = (place: number, channel: Channel, bytes: Uint8Array): void => {
       const member = this.places.idOf(place)
       if (member !== undefined) this.link?.send(member, channel, bytes)
     }
     return {
-      storages: new JetStreamStorages(this.env, nats, {
-        ...this.options,
-        owner,
-        replicas: bucket.replicas,
-        journals: knownJournals(bucket, this.identity.journalsNoted === true),
-        opened: openedLater(this.options),
-      }),
+      storages: new JetStreamStorages(env, nats, storageOptionsOf(options, bucket, identity)),
       placeOf: (shard) => {
         const owner = this.owners[shard]
         if (owner === undefined || owner === this.membership.id) return undefined

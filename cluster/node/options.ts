@@ -2,16 +2,18 @@
 import type {
   ActorModule,
   FormatRange,
+  JetStreamStorageOptions,
   KeyTimeFormat,
   OpenedStream,
   ShardNodeOptions,
   ShardStatus,
 } from '../../runtime/index.js'
 import { formatsRead, ShardNode } from '../../runtime/index.js'
-import type { Nats } from '../../transport/index.js'
+import type { KeyBucket, Nats } from '../../transport/index.js'
 import type { LeaseSettings } from '../membership/settings.js'
 import type { TurnSettings } from './turn-settings.js'
 import type { ClusterFacts } from './identity.js'
+import { knownJournals } from './known-journals.js'
 import type { ProcessVitals } from './vitals.js'
 
 const { defaults } = ShardNode
@@ -87,8 +89,23 @@ export function formatsOf({ formats }: ClusterNodeOptions): FormatRange {
   return formats ?? formatsRead
 }
 
+/** How a node of this cluster keeps its shards. @param bucket of the cluster: every stream has as many copies */
+export function storageOptionsOf(
+  options: ClusterNodeOptions,
+  bucket: KeyBucket,
+  { journalsNoted }: ClusterFacts,
+): JetStreamStorageOptions {
+  return {
+    ...options,
+    owner: options.name,
+    replicas: bucket.replicas,
+    journals: knownJournals(bucket, journalsNoted === true),
+    opened: openedLater(options),
+  }
+}
+
 /** Who has joined already ends by what it would not have joined with. */
-export function openedLater({ opened, fail }: ClusterNodeOptions): (stream: OpenedStream) => void {
+function openedLater({ opened, fail }: ClusterNodeOptions): (stream: OpenedStream) => void {
   return (stream) => {
     try {
       opened?.(stream)
