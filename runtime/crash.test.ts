@@ -108,7 +108,10 @@ async function check(disk: MemoryDisk, asked: readonly Request[]): Promise<void>
 
 function survivals(seed: number): Survival[] {
   const chance = seeded(seed + 1)
-  const parts = Array.from({ length: images - 2 }, (_, i) => () => chance() < (i + 1) / (images - 1))
+  const parts = Array.from(
+    { length: images - 2 },
+    (_, i) => () => chance() < (i + 1) / (images - 1),
+  )
   return [nothingSurvives, allSurvives, ...parts]
 }
 

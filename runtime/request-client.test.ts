@@ -53,6 +53,17 @@ it('tells the shard how long it waits, and the time its key carries', async () =
   ])
 })
 
+it('says of a query without an answer that there is none, and of a command that its outcome is unknown', async () => {
+  const { env, client } = make()
+  const asked = [client.query('box/a', 'look', null), client.command('box/a', 'put', null)]
+  const ends = Promise.allSettled(asked)
+  await env.advance(5_000)
+  expect(await ends).toMatchObject([
+    { reason: { code: 'not_ready', outcome: 'not_executed' } },
+    { reason: { code: 'outcome_unknown', outcome: 'unknown' } },
+  ])
+})
+
 it('refuses a time to wait that is none: such a request would never end', async () => {
   const { client, sent } = make()
   for (const timeoutMs of [NaN, Infinity, -1, '5' as unknown as number]) {

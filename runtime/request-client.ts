@@ -97,7 +97,7 @@ export class RequestClient {
     input: unknown,
     options?: { timeoutMs?: number },
   ): Promise<Answered<unknown>> {
-    return this.request('query', address, name, input, options)
+    return this.request('query', address, name, input, options).catch(ofQuery)
   }
 
   /** Takes a batch of answers in. */
@@ -269,6 +269,12 @@ export class RequestClient {
   private becameIdle(): void {
     for (const resolve of this.idleWaiters.splice(0)) resolve()
   }
+}
+
+/** A query executes nothing: where its answer is missing, nothing is unknown but that. @throws the error as told */
+function ofQuery(error: unknown): never {
+  if (!(error instanceof Fault) || error.code !== 'outcome_unknown') throw error
+  throw new Fault('not_ready', 'The answer did not arrive in time; ask again.', { cause: error })
 }
 
 /** What is wrong with an address. Callers without types may hand over anything. */

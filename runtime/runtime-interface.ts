@@ -9,7 +9,7 @@ export interface Runtime extends RuntimeClient {
   /** Fencing number of this owner of the folder. */
   readonly epoch: number
   readonly threads: number
-  /** True while requests are served: recovered, not closed, not failed, clock to be believed. */
+  /** True while requests are served: recovered, not closed, not failed, clock believed, a disk that takes writes. */
   ready(): Promise<boolean>
   /**
    * Status of every shard, at one moment each; waits until what it shows is durable.

@@ -43,6 +43,8 @@ import { UntilStopped } from './threads/until-stopped.js'
 
 /** Shards of a thread whose tallies are copied at once, which takes about a millisecond each. */
 const talliesAtOnce = 2
+/** A shard whose disk takes nothing for longer does not serve. */
+const readyWaitMs = 1000
 
 /**
  * Opens a data folder and runs actors on it.
@@ -189,7 +191,8 @@ class EmbeddedRuntime implements Runtime {
 
   async ready(): Promise<boolean> {
     if (this.state !== 'serving') return false
-    return (await this.shardStatus({ tallies: false })).every(({ state }) => state === 'active')
+    const statuses = await this.shardStatus({ tallies: false, waitMs: readyWaitMs })
+    return statuses.length === this.shards && statuses.every(({ state }) => state === 'active')
   }
 
   async shardStatus(options: Omit<StatusOrder, 'shards'> = {}): Promise<ShardStatus[]> {

@@ -51,11 +51,13 @@ it.each([true, false])('G1: waits as long as it is told, tallies %s', async (tal
       ({ shard }) => shard,
     )
   await expect.poll(() => shards(20)).toEqual([])
+  expect(await runtime.ready()).toBe(false)
   const patient = shards()
   free()
   stuck = undefined
   expect(await patient).toEqual([0, 1])
   expect(await shards(20)).toEqual([0, 1])
+  expect(await runtime.ready()).toBe(true)
   await added
   await runtime.close()
 })

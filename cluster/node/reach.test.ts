@@ -53,6 +53,10 @@ it('M6: without both connections it is NATS that is away', () => {
   expect(reach.hindrance()).toBeUndefined()
   now += 1
   expect(reach.hindrance()).toMatch(/journals/)
+  // A blink of the other one makes up for nothing.
+  control.connected = false
+  now += 5_000
+  expect(reach.hindrance()).toMatch(/journals/)
   nats.connected = true
   expect(reach.hindrance()).toBeUndefined()
 })

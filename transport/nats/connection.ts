@@ -23,6 +23,7 @@ import {
   type Status,
   TimeoutError,
 } from '@nats-io/transport-node'
+import { isInbox } from './inbox.js'
 import { Outage } from './outage.js'
 import { connectionOptions, requestTimeoutMsDefault, type NatsOptions } from './options.js'
 import { NatsRefused, NatsUnreachable } from './port.js'
@@ -121,7 +122,8 @@ export class Connection {
       if (!this.client.isClosed()) this.lost(subject, bytes, error)
       return
     }
-    if (!this.published.has(subject)) this.published.set(subject, false)
+    // Each answer goes to an inbox of its own.
+    if (!isInbox(subject) && !this.published.has(subject)) this.published.set(subject, false)
     this.unsentBytes += bytes.length
     if (!this.flushing && this.unsentBytes > askedAfterBytes) void this.flush()
   }

@@ -130,7 +130,7 @@ export async function openFolder(env: Env, options: FolderOptions): Promise<Jour
  * and must not call that damage.
  */
 export function openerError(env: Env, plan: FolderPlan, error: unknown): unknown {
-  if (error instanceof Fault) return error
+  if (error instanceof Fault && error.code !== 'fenced') return error
   return isFenced(env, plan) ? overtaken(plan.dataDir, error) : error
 }
 

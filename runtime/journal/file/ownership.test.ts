@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { Fault } from '../../errors.js'
 import { dataDir, FolderOwner } from '../testing/folder-owner.js'
 import { JournalEnv } from '../testing/journal-env.js'
 import { allSurvives } from '../testing/memory-disk.js'
-import { openFolder, openLane } from './index.js'
+import { openerError, openFolder, openLane } from './index.js'
 
 async function owned(fate: 'running' | 'paused' | 'gone' | 'unknown') {
   const first = new JournalEnv()
@@ -166,6 +167,11 @@ describe('a data folder', () => {
     const successor = await FolderOwner.open(second.otherProcess(3), { takeOver: true })
     await expect(folder.adopt()).rejects.toMatchObject({ code: 'data_dir_in_use' })
     expect(second.disk.paths()).not.toContain('/data/epochs/0000000002.adopted')
+    // Whatever of its files it misses, and also while it opens its lanes.
+    for (const code of ['fenced', 'journal_failed'] as const) {
+      const told = openerError(second, folder.plan, new Fault(code))
+      expect(told).toMatchObject({ code: code === 'fenced' ? 'data_dir_in_use' : code })
+    }
     await folder.abandon()
     await successor.append([0])
     expect((await FolderOwner.open(second.otherProcess(4))).acknowledged.get(0)).toBe(4)
