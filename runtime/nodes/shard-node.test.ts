@@ -285,7 +285,7 @@ describe('a node of a cluster', () => {
     await pair.soon(pair.nodes[0].command(address, 'fill', { coins: 1 }))
     pair.mayAnswer[0] = false
     const read = pair.nodes[0].query(address, 'coins', null, { timeoutMs: 500 })
-    await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(pair.soon(read)).rejects.toMatchObject({ code: 'not_ready' })
     const later = pair.nodes[0].query(address, 'coins', null)
     pair.mayAnswer[0] = true
     expect((await pair.soon(later)).value).toBe(1)
@@ -300,7 +300,7 @@ describe('a node of a cluster', () => {
     pair.mayAnswer[0] = false
     const read = pair.nodes[0].query(address, 'coins', null, { timeoutMs: 500 })
     expect((await pair.soon(filled)).value).toBe(2)
-    await expect(pair.soon(read)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(pair.soon(read)).rejects.toMatchObject({ code: 'not_ready' })
   })
 
   it('K4: says where a shard goes that is not wanted any more when its journal is open', async () => {
@@ -375,7 +375,7 @@ describe('a node of a cluster', () => {
     const begun = pair.kernel.now
     const lost = pair.nodes[1].query(address, 'coins', null)
     pair.nodes[1].ownerChanged(3, true)
-    await expect(pair.soon(lost)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(pair.soon(lost)).rejects.toMatchObject({ code: 'not_ready' })
     expect(pair.kernel.now - begun).toBeLessThan(2_000)
   })
 
