@@ -31,14 +31,12 @@ it('a shard whose storage takes nothing is left out, by its number, and holds no
   const money = { account, amount: 100, currency: 'CNY', idempotencyKey: 'd' }
   bank.deposit(money).catch(() => undefined)
   while ((await node.vitals()).leftOut?.length === 0) await new Promise(setImmediate)
-  const begun = performance.now()
   const { leftOut, shards, transit } = await node.vitals()
   expect({ leftOut, shards: shards.map(({ shard }) => shard) }).toEqual({
     leftOut: [1],
     shards: [0],
   })
   expect(transit).toEqual({ CNY: '0' })
-  expect(performance.now() - begun).toBeLessThan(3_000)
   await expect(node.client.shardStatus()).rejects.toMatchObject({
     code: 'not_ready',
     message: expect.stringContaining('Shards 1 are') as string,

@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { connectNats } from '../../../transport/nats/index.js'
 import { NatsServers } from '../../../transport/nats/testing/index.js'
 import { CliProcess, lastJson, runCli, type Finished } from '../testing/cli-process.js'
 
@@ -52,6 +53,17 @@ async function deposit(url: string, amount: number): Promise<void> {
   expect(answer.status).toBe(201)
 }
 
+/** Of the bucket as it is now. */
+async function lastRevision(): Promise<number> {
+  const nats = await connectNats({ servers: servers.addresses })
+  const answer = await nats.bus.request('$JS.API.STREAM.INFO.KV_suanpan_back', nothing, 5_000)
+  await nats.close()
+  return (JSON.parse(Buffer.from(answer).toString()) as { state: { last_seq: number } }).state
+    .last_seq
+}
+
+const nothing = new Uint8Array(0)
+
 /** Stops the server, does something about its disk, and starts it again. */
 async function onDisk(change: () => Promise<void>): Promise<void> {
   await servers.kill(0)
@@ -70,7 +82,8 @@ it('C5, M5: who ran meanwhile ends with a code, told once; who starts then serve
     .toBe(200)
   // The journals go on, and so does the bucket.
   await deposit(first.url, 500)
-  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  const revision = await lastRevision()
+  await expect.poll(lastRevision).toBeGreaterThan(revision + 5)
   await onDisk(async () => {
     await rm(bucketFolder(), { recursive: true })
     await cp(backup, bucketFolder(), { recursive: true })
