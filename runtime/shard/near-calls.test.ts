@@ -4,6 +4,9 @@ import { defineActor, type ActorModule } from '../actor/define-actor.js'
 import { limits } from '../limits.js'
 import { ShardsInMemory } from '../testing/shards-in-memory.js'
 
+/** Called while a `stamp` runs: time that a turn takes. */
+let passTime = (): void => undefined
+
 /** Counters that add to one another: by a call where it reaches, else by a message. */
 const counter = defineActor({
   kind: 'counter',
@@ -56,11 +59,26 @@ const counter = defineActor({
       turn.send(addressOf('counter', input.send), 'add', { by: 1 })
       return turn.call(other, 'add', { by: 10 })
     },
+    /** Says when it is, here and in a near actor, and takes its time for it. */
+    stamp(turn, input: { near: string }) {
+      passTime()
+      turn.emit('added', { by: turn.now })
+      if (input.near !== '') turn.call(addressOf('counter', input.near), 'stamp', { near: '' })
+      passTime()
+    },
     callUnasked(turn, input: { to: string }) {
       return turn.call(addressOf('counter', input.to), 'add', { by: 1 })
     },
   },
-  queries: { value: (view) => view.self.value },
+  queries: {
+    value: (view) => view.self.value,
+    /** The newest moment that the counter was told, and that of its history row. */
+    moments(view) {
+      const [newest] = view.history(view.address, { limit: 1 })
+      return [newest?.row, newest?.time]
+    },
+  },
+  history: ({ data }) => (data as { by: number }).by,
 })
 
 const actors: ActorModule = { definitions: [counter] }
@@ -138,6 +156,21 @@ describe('a near call', () => {
     expect(shards.frames).toHaveLength(3)
     shards.restart()
     expect(await values()).toEqual([1, 1, 2])
+  })
+
+  it('S7: tells the time of the frame, however long the turn takes', async () => {
+    const shards = make()
+    const other = elsewhere(shards)
+    passTime = () => void (shards.env.wall += 7)
+    for (let round = 0; round < 2; round++) {
+      await shards.command(a, 'stamp', { near: other })
+      for (const address of [a, addressOf('counter', other)]) {
+        const [told, row] = (await shards.query(address, 'moments'))!.value as [number, number]
+        expect(told).toBeGreaterThan(0)
+        expect(row).toBe(told)
+      }
+    }
+    passTime = () => undefined
   })
 
   it('X3: is none while something sent before still waits', async () => {

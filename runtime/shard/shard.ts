@@ -5,6 +5,8 @@
  * S3. Messages of other shards and due timers go before client requests: what was begun is ended
  *     before new work starts, and only new work is ever shed.
  * S4. A turn that throws leaves nothing behind; whatever happens, its cause is consumed once.
+ * S7. A turn's `now` is the time of the frame it lands in, to the millisecond: what an event says about
+ *     when, and the moment a history row stands under, are one.
  */
 import type { Address } from '../actor/address.js'
 import { refusal } from '../actor/refusal.js'
@@ -347,7 +349,9 @@ export class Shard implements TurnShard {
     const { changes, messages, timers } = part
     const turn = { cause, events: changes, messages, key, timers, quarantine }
     const monotonic = messages.some(isOwed) ? this.services.monotonic() : 0
-    this.state.commit(turn, changes, this.now(), monotonic)
+    // Not asked again: while the frame's first turn ran, the clock went on (S7).
+    if (this.body.count === 0) this.frameTime = part.now
+    this.state.commit(turn, changes, this.frameTime, monotonic)
     this.body.add(turn)
     for (const message of messages) if (isOwed(message)) this.services.sent(message)
     if (cause.type === 'message') this.applied(cause as Message)
