@@ -131,7 +131,17 @@ export default tseslint.config(
     },
   })),
   {
+    files: ['actors/simulation/**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [arrows('actors/simulation', ['runtime/testing'])] },
+      ],
+    },
+  },
+  {
     files: ['runtime/simulation/**/*.ts', 'actors/simulation/**/*.ts'],
+    ignores: ['actors/simulation/**/*.test.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: [arrows('actors/simulation')] }] },
   },
   {

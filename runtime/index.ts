@@ -15,6 +15,7 @@ export {
   SuanpanError,
 } from './errors.js'
 export { inspectDataFolder } from './inspect.js'
+export { isWellFormed } from '../transport/index.js'
 export { durabilityFindings } from './journal/jetstream/index.js'
 export {
   JetStreamStorages,
@@ -45,6 +46,7 @@ export type {
   ProtocolOf,
   TallyDefinition,
 } from './actor/define-actor.js'
+export type { DirectCommand, DirectPlan, DirectTurn } from './actor/direct.js'
 export type { Outcome, Refusal } from './actor/refusal.js'
 export type {
   EventData,

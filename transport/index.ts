@@ -8,8 +8,9 @@ export {
   ShapedCodec,
   unpack,
 } from './codec/codec.js'
+export { KnownShape } from './codec/known-shape.js'
 export { assertPlainBeside } from './codec/plain-check.js'
-export { disownPromise } from './codec/plain-rules.js'
+export { disownPromise, isWellFormed } from './codec/plain-rules.js'
 export type { PlainReader } from './codec/plain-reader.js'
 export type { Link } from './link/link.js'
 export { memoryLinkPair } from './link/memory/memory-link.js'

@@ -10,6 +10,7 @@ import { balanceAt, history, historyRow, recount } from './account-history.js'
 import { accountView, unopened, type AccountState } from './account-state.js'
 import * as administration from './administration.js'
 import { pay, replayPay } from './pay.js'
+import { payDirectly } from './pay-directly.js'
 import * as payment from './payment-steps.js'
 import { mayTransfer, transferNow } from './transfer-sides.js'
 import * as transfer from './transfer-steps.js'
@@ -66,6 +67,7 @@ export function defineAccount(kind: AccountKind) {
       transfer: administration.replayTransfer,
     },
     history: historyRow,
+    direct: { pay: payDirectly },
   })
 }
 

@@ -246,6 +246,11 @@ export function firstAnswer(view: QueryView<unknown>, id: string, state: Payment
   if (!state.automatic) return viewAt(id, state, { ...nothing, progress: 'held' })
   if (state.progress === 'held') return view.park(id)
   if (state.progress === 'failed') return refusedAnswer(view, state.failure)
+  return settledView(id, state)
+}
+
+/** An automatic payment as it was when it was settled. */
+export function settledView(id: string, state: PaymentState): PaymentView {
   const { amount, settledAt } = state
   return viewAt(id, state, { progress: 'settled', captured: amount, refunded: 0, settledAt })
 }

@@ -3,6 +3,7 @@
  * read; the typed client is inferred from it.
  */
 import type { Address } from './address.js'
+import type { DirectCommand } from './direct.js'
 import type { Parked, QueryView, Remembered, ShardView, Turn, Events } from './turn.js'
 import type { Outcome, Refusal } from './refusal.js'
 
@@ -77,6 +78,8 @@ export interface ActorDefinition<S = any, E extends Events<S> = Events<any>, C =
    * with `outcome_unknown`: what it would tell of was done. `view.unbound(answer)` says that the key binds nothing any more.
    */
   readonly replays?: Record<string, (view: QueryView<S>, note: number) => unknown>
+  /** By command: how it is done in nearly every case, without its handler. See {@link DirectCommand}. */
+  readonly direct?: Record<string, DirectCommand>
   /** Commands that finish what was already begun: never shed under overload. */
   readonly neverShed?: readonly string[]
   /** When an actor leaves memory for the compact store. @default never */

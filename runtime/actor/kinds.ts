@@ -7,6 +7,7 @@ import type { QueryView, ShardView, Turn } from './turn.js'
 import { OpenRefused } from '../errors.js'
 import { assertPlainBeside } from '../../transport/index.js'
 import { limits } from '../limits.js'
+import { PreparedDirect } from './direct-kinds.js'
 import { FlatStates } from './flat-states.js'
 
 type CommandHandler = (turn: Turn<unknown>, input: unknown) => unknown
@@ -48,6 +49,8 @@ export class Kind {
   readonly passivateAfterIdleMs: number | undefined
   /** Of a kind whose states stay in place. */
   readonly flat: FlatStates | undefined
+  /** Direct commands, once all kinds are known. */
+  readonly direct = new Map<string, PreparedDirect>()
 
   /**
    * @param firstPlace of its events among those of all kinds
@@ -166,7 +169,16 @@ export class Kinds {
       this.byName.set(kind.name, kind)
     }
     this.all.push(...this.byName.values())
+    for (const kind of this.all) {
+      for (const [command, direct] of Object.entries(kind.definition.direct ?? {})) {
+        kind.direct.set(command, new PreparedDirect(this, kind, command, direct))
+      }
+    }
     this.somePassivateIdle = this.all.some((kind) => kind.passivateAfterIdleMs !== undefined)
+  }
+
+  [Symbol.iterator](): Iterator<Kind> {
+    return this.all[Symbol.iterator]()
   }
 
   get(name: string): Kind | undefined {

@@ -24,7 +24,8 @@ const labelled = turnOf('labelled', { label: 'kidney', by: 'me' })
 const meta = { format: 3, sequence: 1 }
 
 function frame(body: FrameBody, ...turns: TurnDraft[]): Uint8Array {
-  for (const turn of turns) body.add({ cause: requested, key: undefined, quarantine: [], ...turn })
+  for (const turn of turns)
+    body.add({ cause: requested, key: undefined, quarantine: [], ...turn }, turn.events)
   return body.take(meta)
 }
 

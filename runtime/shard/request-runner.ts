@@ -9,6 +9,7 @@
  *     request with that key: what it asks for may stand in the journal.
  * Q8. A key that carries its time and may have been forgotten is refused: it may have been executed.
  */
+import type { Kind } from '../actor/kinds.js'
 import { isRefusal, toldDetail, type Refusal } from '../actor/refusal.js'
 import { isParked, isRemembered, isUnbound, type Remembered } from '../actor/turn.js'
 import { runtimeCodes, type RuntimeCode } from '../errors.js'
@@ -44,7 +45,7 @@ export class RequestRunner {
     } else if (request.type === 'query') this.query(request)
     else if (!kind.commands.has(request.name)) {
       this.fault(request, 'unknown_command', `${kind.name} has no command "${request.name}".`)
-    } else if (!this.answerKnownKey(request, true)) this.command(request)
+    } else if (!this.answerKnownKey(request, true)) this.command(kind, request)
   }
 
   /** Requests that are never shed: what ends something begun, and keys already known. */
@@ -127,7 +128,7 @@ export class RequestRunner {
     }
   }
 
-  private command(request: ShardRequest): void {
+  private command(kind: Kind, request: ShardRequest): void {
     const { shard } = this
     const { address, hashes } = request
     if (request.keyTime !== 0 && this.mayBeForgotten(request.keyTime)) {
@@ -146,6 +147,8 @@ export class RequestRunner {
       )
       return
     }
+    const direct = kind.direct.get(request.name)
+    if (direct !== undefined && shard.direct.run(shard, direct, request)) return
     const tx = shard.begin()
     const { outcome, threw } = shard.attempt(tx, address, request.name, request.input)
     if (threw) {

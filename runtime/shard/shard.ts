@@ -21,37 +21,18 @@ import {
   FrameBody,
   requested,
   type Cause,
+  type CommittedTurn,
   type KeyInsert,
   type QuarantineChange,
 } from './committed-turn.js'
+import type { DirectTurns } from './direct-turns.js'
 import { MessageHandler } from './message-handler.js'
 import { RequestRunner } from './request-runner.js'
-import type { AnswerSink, QueuedRequest } from './requests.js'
-import type { ShardState } from './shard-state.js'
+import type { QueuedRequest } from './requests.js'
+import type { ShardBounds, ShardServices } from './shard-services.js'
+import type { AppliedChange, ShardState } from './shard-state.js'
 import type { Transaction, TurnShard } from './transaction.js'
 import { CalleeSetAside, UnknownCommand, type TurnPart } from './turn-part.js'
-
-/** What a shard needs from its host. */
-export interface ShardServices extends AnswerSink {
-  monotonic(): number
-  /** Clock for a new frame, ms since 1970, already guarded against jumps. */
-  now(): number
-  /** A message is in the open frame. Inside the lane it may be handled at once. */
-  sent(message: Message): void
-  /** A shard of the lane that turns of this one may call into. */
-  near(shard: number): Shard | undefined
-  /** @returns true when a message and its effect stand in one group: nobody has to acknowledge it */
-  settled(message: Message): boolean
-  /** Says something to the operator. */
-  report(event: string, detail: Record<string, unknown>): void
-}
-
-export interface ShardBounds {
-  readonly mailboxMessagesMax: number
-  readonly keysMax: number
-  /** Bytes of an open frame from which on the shard waits for the frame in flight. @default no bound */
-  readonly openFrameBytes?: number
-}
 
 /** The outcome of a turn that may have thrown. */
 export interface TurnResult {
@@ -68,7 +49,7 @@ export class Shard implements TurnShard {
   private readonly requests = new Deque<QueuedRequest>()
   readonly runner: RequestRunner
   private readonly handler: MessageHandler
-  private readonly body = new FrameBody()
+  readonly body = new FrameBody()
   private readonly tx: Transaction
   /** Shards whose messages the open frame has applied and that are to be told so. */
   private openSources = new Set<number>()
@@ -253,6 +234,11 @@ export class Shard implements TurnShard {
     return sources
   }
 
+  /** Turns done directly; shared with the other shards of the thread. */
+  get direct(): DirectTurns {
+    return this.tx.direct
+  }
+
   begin(): Transaction {
     return this.tx.begin(this)
   }
@@ -347,16 +333,24 @@ export class Shard implements TurnShard {
     quarantine: readonly QuarantineChange[],
   ): void {
     const { changes, messages, timers } = part
-    const turn = { cause, events: changes, messages, key, timers, quarantine }
-    const monotonic = messages.some(isOwed) ? this.services.monotonic() : 0
-    // Not asked again: while the frame's first turn ran, the clock went on (S7).
-    if (this.body.count === 0) this.frameTime = part.now
-    this.state.commit(turn, changes, this.frameTime, monotonic)
-    this.body.add(turn)
-    for (const message of messages) if (isOwed(message)) this.services.sent(message)
-    if (cause.type === 'message') this.applied(cause as Message)
+    this.commitTurn({ cause, messages, key, timers, quarantine }, changes, part.now)
     for (const wake of part.wakes) this.runner.wake(wake)
     this.state.passivateFinished(changes)
+  }
+
+  /** @param now when the turn began: while the frame's first one ran, the clock went on (S7) */
+  commitTurn(
+    turn: Omit<CommittedTurn, 'events'>,
+    changes: readonly AppliedChange[],
+    now: number,
+  ): void {
+    const { cause, messages } = turn
+    const monotonic = messages.some(isOwed) ? this.services.monotonic() : 0
+    if (this.body.count === 0) this.frameTime = now
+    this.state.commit(turn, changes, this.frameTime, monotonic)
+    this.body.add(turn, changes)
+    for (const message of messages) if (isOwed(message)) this.services.sent(message)
+    if (cause.type === 'message') this.applied(cause as Message)
   }
 
   /** The sender of a message that came again is told once more how far its messages got. */

@@ -17,6 +17,7 @@ import { runtimeCodes } from '../errors.js'
 import { limits } from '../limits.js'
 import { Message } from '../messaging/message.js'
 import { disownPromise } from '../../transport/index.js'
+import { DirectTurns } from './direct-turns.js'
 import type { Activation, ShardState } from './shard-state.js'
 import { CalleeSetAside, checkAddress, TurnPart, UnknownCommand } from './turn-part.js'
 
@@ -71,6 +72,8 @@ export class Transaction {
   readonly near: NearPart[] = []
   nearCount = 0
   readonly services: TransactionServices
+  /** Turns that need none of this. */
+  readonly direct: DirectTurns
   private shard!: TurnShard
   /** What {@link canCall} found last; forgotten with whatever may make it untrue (X3). */
   private nearAddress: Address = ''
@@ -86,6 +89,7 @@ export class Transaction {
 
   constructor(random: () => number, settings: Readonly<Record<string, unknown>>) {
     this.services = { random, settings }
+    this.direct = new DirectTurns(settings)
   }
 
   /** Begins a turn of a shard. */

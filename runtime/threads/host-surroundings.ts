@@ -1,6 +1,6 @@
 /** What a host of shards needs of its surroundings: a thread of an embedded runtime, or a node. */
 import type { Kinds } from '../actor/kinds.js'
-import type { ShardBounds } from '../shard/shard.js'
+import type { ShardBounds } from '../shard/shard-services.js'
 import type { PeerBatch } from './batches.js'
 
 /** Where the host's outputs go. */

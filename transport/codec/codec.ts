@@ -6,6 +6,7 @@
  * C2. Integers come back as numbers, never as BigInt.
  */
 import { Packr } from 'msgpackr'
+import type { KnownShape } from './known-shape.js'
 import { PlainReader } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
@@ -73,6 +74,11 @@ export class RowWriter {
   /** Adds a value. */
   value(value: unknown): void {
     this.writer.value(value)
+  }
+
+  /** Adds an object of a shape that is known. */
+  known(shape: KnownShape, value: object): void {
+    this.writer.known(shape, value)
   }
 
   /** Adds a whole number from 0 to 2³² − 1 that the reader knows to be one. */

@@ -6,8 +6,11 @@
  *     object can be given.
  */
 
-/** In Node since 20, in the library of TypeScript since ES2024. */
-function isWellFormed(text: string): boolean {
+/**
+ * True for a text that can be written: no half of a surrogate pair is in it. In Node since 20, in the library of
+ * TypeScript since ES2024.
+ */
+export function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed()
 }
 

@@ -97,13 +97,16 @@ export class ShapeTable {
     this.numbers.fill(-1)
   }
 
-  /** @returns the number of the shape that ends at a node, −1 when there is no room for it */
-  numberAt(node: ShapeNode, value: object): number {
+  /**
+   * @param names of the fields, where they are known; else those of the object
+   * @returns the number of the shape that ends at a node, −1 when there is no room for it
+   */
+  numberAt(node: ShapeNode, value: object, names?: readonly string[]): number {
     if (node.tree !== this.tree) this.moveTo(node.tree)
     const number = node.end < 0 ? -1 : (this.numbers[node.end] ?? -1)
     if (number >= 0) return number
     if (this.shapes.length >= shapesMax) return -1
-    this.shapes.push((node.shape ??= namesOf(value)))
+    this.shapes.push((node.shape ??= names ?? namesOf(value)))
     this.setNumber(node, this.shapes.length - 1)
     return this.shapes.length - 1
   }
