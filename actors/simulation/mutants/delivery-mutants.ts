@@ -39,6 +39,7 @@ export const deliveryMutants: readonly Mutant[] = [
       "  row.value(cause.type === 'message' ? causes.request : causes[cause.type])\n  if (cause.type === 'message' && cause.number < 0) {",
     oracle: 'applied-once',
     fast: true,
+    seed: 34,
   },
   {
     name: 'cursor_lost_in_snapshot',
@@ -48,6 +49,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: 'cursors: [...state.cursors].map(() => 0),',
     oracle: 'recovery',
     fast: true,
+    seed: 34,
   },
   {
     name: 'dedup_after_apply',
@@ -66,6 +68,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: 'const key = undefined',
     oracle: 'applied-once',
     fast: true,
+    seed: 34,
   },
   {
     name: 'dedup_lost_on_restart',
@@ -75,6 +78,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: 'state.commit({ ...turn, key: undefined }, changes, time, 0)',
     oracle: 'applied-once',
     fast: true,
+    seed: 34,
   },
   {
     name: 'shapes_lost_in_snapshot',
@@ -109,6 +113,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: 'void keys',
     oracle: 'applied-once',
     fast: true,
+    seed: 34,
   },
   {
     name: 'keys_forgotten_early',
@@ -134,6 +139,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: '      if (isUnbound(answer)) return false\n      if (record.number < 0)',
     oracle: 'sticky-answers',
     fast: true,
+    seed: 34,
   },
   {
     name: 'event_applied_twice_on_replay',
@@ -144,6 +150,7 @@ export const deliveryMutants: readonly Mutant[] = [
       "  activation.state = kind.name === 'account' ? handler.evolve(change.after, change.data) : change.after\n",
     oracle: 'replay-equality',
     fast: true,
+    seed: 34,
   },
   {
     name: 'timer_lost_on_restart',
@@ -153,6 +160,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: 'state.commit({ ...turn, timers: [] }, changes, time, 0)',
     oracle: 'convergence',
     fast: true,
+    seed: 34,
   },
   {
     name: 'timer_lost_in_snapshot',
@@ -171,6 +179,7 @@ export const deliveryMutants: readonly Mutant[] = [
       "  activation.state = kind.name === 'account' ? { ...(change.after as object), spentOnDay: 0 } : change.after\n",
     oracle: 'replay-equality',
     fast: true,
+    seed: 34,
   },
   {
     name: 'sequence_not_restored',
@@ -180,5 +189,6 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: '',
     oracle: 'applied-once',
     fast: true,
+    seed: 34,
   },
 ]

@@ -13,6 +13,7 @@ export const durabilityMutants: readonly Mutant[] = [
     replace: '    this.fence.check()',
     oracle: 'acknowledged',
     fast: true,
+    seed: 34,
   },
   {
     name: 'reply_before_durable',
@@ -22,6 +23,7 @@ export const durabilityMutants: readonly Mutant[] = [
     replace: '    if (shard.openTurns > 0) return this.free\n',
     oracle: 'acknowledged',
     fast: true,
+    seed: 34,
   },
   {
     name: 'reply_while_in_flight',
@@ -81,6 +83,7 @@ export const durabilityMutants: readonly Mutant[] = [
     replace: 'const carried = decision.carry ? [] : (collector.last?.group.frames ?? [])',
     oracle: 'acknowledged',
     fast: true,
+    seed: 9,
   },
   {
     name: 'snapshot_before_durable',
@@ -98,6 +101,7 @@ export const durabilityMutants: readonly Mutant[] = [
     replace: '    ordinal: state.ordinal + 1,\n',
     oracle: 'recovery',
     fast: true,
+    seed: 34,
   },
   {
     name: 'segments_cut_too_far',
@@ -116,6 +120,7 @@ export const durabilityMutants: readonly Mutant[] = [
     replace: "    if (this.claim === '') throw new Fault('fenced')",
     oracle: 'acknowledged',
     fast: true,
+    seed: 28,
   },
   {
     name: 'fence_forgotten_after_sync',

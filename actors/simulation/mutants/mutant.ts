@@ -27,6 +27,8 @@ export interface Mutant extends Edit {
   readonly oracle: string
   /** True when a few seeds are enough: part of every test run. */
   readonly fast?: boolean
+  /** A short seed that found it once: tried first. When it finds nothing any more, all others follow. */
+  readonly seed?: number
 }
 
 /** The mutated source of a mutant with one place. @throws Error when its text is not there exactly once */

@@ -12,6 +12,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: 'return state.creditsPosted - state.debitsPosted + state.creditLimit',
     oracle: 'no-overdraft',
     fast: true,
+    seed: 9,
   },
   {
     name: 'frozen_account_pays',
@@ -29,6 +30,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: 'const spent = state.day === day ? 0 : 0',
     oracle: 'reference-model',
     fast: true,
+    seed: 34,
   },
   {
     name: 'limit_not_given_back',
@@ -38,6 +40,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: 'const spent = state.day === day ? state.spentOnDay : state.spentOnDay',
     oracle: 'reference-model',
     fast: true,
+    seed: 9,
   },
   {
     name: 'refund_above_captured',
@@ -55,6 +58,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: '',
     oracle: 'payment-bounds',
     fast: true,
+    seed: 52,
   },
   {
     name: 'expiry_beats_capture_in_flight',
@@ -88,6 +92,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: 'const amount = Math.max(0, turn.state.amount - 2 * turn.state.captured)\n',
     oracle: 'reference-model',
     fast: true,
+    seed: 9,
   },
   {
     name: 'failed_payment_keeps_hold',
@@ -123,6 +128,7 @@ export const paymentMutants: readonly Mutant[] = [
       "  turn.emit('credited', {\n    reference: input.payment,\n    counterparty: input.other,\n    amount,\n    peer: turn.shard,",
     oracle: 'conservation',
     fast: true,
+    seed: 34,
   },
   {
     name: 'first_answer_changes',
@@ -148,6 +154,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: '    if (progress.reserved && leg.amount < 0) {',
     oracle: 'convergence',
     fast: true,
+    seed: 9,
   },
   {
     name: 'transfer_undo_forgets_payer',
@@ -157,6 +164,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: '',
     oracle: 'convergence',
     fast: true,
+    seed: 9,
   },
   {
     name: 'transfer_credits_too_soon',
@@ -166,6 +174,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: "if (turn.state.progress !== 'preparing' || turn.state.waitingFor > 1) return",
     oracle: 'reference-model',
     fast: true,
+    seed: 9,
   },
   {
     name: 'closed_with_money',
@@ -184,6 +193,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: '',
     oracle: 'no-overdraft',
     fast: true,
+    seed: 12,
   },
   {
     name: 'shard_not_asked',

@@ -8,6 +8,7 @@ import type { RunResult } from '../kit.js'
 interface Flags {
   readonly seeds: string
   readonly from: string
+  readonly first?: string
 }
 
 /** What ends a campaign. */
@@ -23,22 +24,25 @@ type Run = (seed: number) => Promise<Pick<RunResult<string>, 'violations'>>
 export async function findFirst(run: Run): Promise<void> {
   const program = new Command('campaign')
     .option('--seeds <n>', 'how many', '1000')
-    .option('--from <seed>', 'the first', '1')
-    .action(async ({ seeds, from }: Flags) => {
-      const finding = await firstFinding(run, Number(from), Number(seeds))
+    .option('--from <seed>', 'where they begin', '1')
+    .option('--first <seed>', 'tried before them')
+    .action(async ({ seeds, from, first }: Flags) => {
+      const row = Array.from({ length: Number(seeds) }, (_, i) => Number(from) + i)
+      const finding = await firstFinding(run, first === undefined ? row : [Number(first), ...row])
       if (finding !== undefined) tell(finding)
     })
   await program.parseAsync()
 }
 
-async function firstFinding(run: Run, from: number, seeds: number): Promise<Finding | undefined> {
-  let seed = from
+async function firstFinding(run: Run, seeds: readonly number[]): Promise<Finding | undefined> {
+  let running = NaN
   // What nobody handles ends a node, and here the campaign.
   process.once('uncaughtException', (error) => {
-    tell(brokenAt(seed, error))
+    tell(brokenAt(running, error))
     process.exit()
   })
-  for (; seed < from + seeds; seed++) {
+  for (const seed of seeds) {
+    running = seed
     try {
       const [sentence] = (await run(seed)).violations
       if (sentence !== undefined) return findingOf(seed, sentence)

@@ -54,6 +54,13 @@ interface Outcome {
   readonly trouble: string
 }
 
+/** Seeds of a campaign: one known to find much, if there is one, then a row. */
+interface Range {
+  readonly first: number | undefined
+  readonly from: number
+  readonly seeds: number
+}
+
 type IsClean = (seed: number) => Promise<boolean>
 
 /** A copy of the build to plant bugs in. */
@@ -78,21 +85,21 @@ class Copy {
       return { name: mutant.name, finding, trouble, seconds }
     }
     try {
-      for (let from = 1; from <= seeds;) {
-        const { finding, trouble } = await this.campaign(from, seeds - from + 1)
+      let range: Range = { first: mutant.seed, from: 1, seeds }
+      for (;;) {
+        const { finding, trouble } = await this.campaign(range)
         if (finding === undefined || trouble !== '') return result(undefined, trouble)
         if (await isClean(finding.seed)) return result(finding, '')
-        from = finding.seed + 1
+        range = rangeBehind(range, finding.seed)
       }
-      return result(undefined, '')
     } finally {
       takeOut()
     }
   }
 
   /** Runs the campaign as the copy is. */
-  campaign(from: number, seeds: number): Promise<Outcome> {
-    return runCampaign(this.folder, this.module, from, seeds)
+  campaign(range: Range): Promise<Outcome> {
+    return runCampaign(this.folder, this.module, range)
   }
 
   remove(): void {
@@ -124,15 +131,22 @@ class Copy {
   }
 }
 
+/** What is left to try when a seed proved nothing. */
+function rangeBehind({ first, from, seeds }: Range, seed: number): Range {
+  if (seed === first) return { first: undefined, from, seeds }
+  return { first: undefined, from: seed + 1, seeds: from + seeds - seed - 1 }
+}
+
 function runCampaign(
   folder: string,
   module: string,
-  from: number,
-  seeds: number,
+  { first, from, seeds }: Range,
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     const range = ['--from', String(from), '--seeds', String(seeds)]
-    const child = spawn(process.execPath, [module, ...range], { cwd: folder })
+    if (first !== undefined) range.push('--first', String(first))
+    // Campaigns run side by side, a core each: helper threads of V8 would only take turns with them.
+    const child = spawn(process.execPath, ['--single-threaded', module, ...range], { cwd: folder })
     let out = ''
     let errors = ''
     child.stdout.on('data', (piece: Buffer) => (out += piece.toString()))
@@ -167,7 +181,7 @@ export async function runMutants(
   const copies: Copy[] = [unchanged]
   const known = new Map<number, Promise<Outcome>>()
   const isClean: IsClean = async (seed) => {
-    const run = known.get(seed) ?? unchanged.campaign(seed, 1)
+    const run = known.get(seed) ?? unchanged.campaign({ first: seed, from: 1, seeds: 0 })
     known.set(seed, run)
     const { finding, trouble } = await run
     if (trouble !== '') throw new Error(`Seed ${seed} can't be run without mutants: ${trouble}`)

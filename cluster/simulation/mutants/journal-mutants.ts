@@ -33,6 +33,7 @@ export const journalMutants: readonly Mutant[] = [
     replace: 'if (fence.bytes.length > 0) return end',
     oracle: 'one-writer',
     fast: true,
+    seed: 60,
   },
   {
     name: 'two_frames_in_flight',
@@ -66,6 +67,7 @@ export const journalMutants: readonly Mutant[] = [
     ],
     oracle: 'kit',
     fast: true,
+    seed: 46,
   },
   {
     name: 'unknown_append_sent_behind',
@@ -76,6 +78,7 @@ export const journalMutants: readonly Mutant[] = [
       "    if (appended.outcome === 'unknown') {\n      after = (await patience.until(() => log.bounds())).last\n      continue\n    }\n    const found = await patience.until(() => log.at(after + 1))\n    if (found",
     oracle: 'kit',
     fast: true,
+    seed: 60,
   },
   {
     name: 'unknown_append_believed',
@@ -86,6 +89,7 @@ export const journalMutants: readonly Mutant[] = [
       "    if (appended.outcome !== 'conflict') {\n      patience.renew()\n      return appended.outcome === 'unknown' || appended.sequence === after + 1",
     oracle: 'kit',
     fast: true,
+    seed: 60,
   },
   {
     name: 'cursors_lost_in_hand_over',
@@ -95,6 +99,7 @@ export const journalMutants: readonly Mutant[] = [
     replace: '      if (this.prepared.delete(shard)) state.cursors.fill(0)\n      const restored',
     oracle: 'kit',
     fast: true,
+    seed: 18,
   },
   {
     name: 'snapshot_not_read_back',
@@ -112,6 +117,7 @@ export const journalMutants: readonly Mutant[] = [
     replace: '    void durable\n',
     oracle: 'kit',
     fast: true,
+    seed: 14,
   },
   {
     name: 'snapshots_share_memory',

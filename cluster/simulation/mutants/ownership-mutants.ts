@@ -27,6 +27,7 @@ export const ownershipMutants: readonly Mutant[] = [
     replace: 'this.until = Math.max(this.until, now + settings.leaseMs)',
     oracle: 'one-answerer',
     fast: true,
+    seed: 59,
   },
   {
     name: 'death_without_margin',
@@ -45,6 +46,7 @@ export const ownershipMutants: readonly Mutant[] = [
       'const put = bucket.get(key).then((now) => bucket.put(key, value, now?.revision ?? revision))\n    const result = await within(env, attemptMs, put)',
     oracle: 'early-death',
     fast: true,
+    seed: 60,
   },
   {
     name: 'old_map_accepted',
@@ -66,6 +68,7 @@ export const ownershipMutants: readonly Mutant[] = [
     ],
     oracle: 'one-answerer',
     fast: true,
+    seed: 33,
   },
   {
     name: 'lost_member_keeps_its_shards',
@@ -75,6 +78,7 @@ export const ownershipMutants: readonly Mutant[] = [
     replace: '    this.wishes.delete(shard)\n',
     oracle: 'one-answerer',
     fast: true,
+    seed: 14,
   },
   {
     name: 'hand_over_without_drain',
@@ -84,6 +88,7 @@ export const ownershipMutants: readonly Mutant[] = [
     replace: '',
     oracle: 'one-answerer',
     fast: true,
+    seed: 16,
   },
   {
     name: 'fence_without_a_lease',
