@@ -174,7 +174,7 @@ export const paymentMutants: readonly Mutant[] = [
     replace: "if (turn.state.progress !== 'preparing' || turn.state.waitingFor > 1) return",
     oracle: 'reference-model',
     fast: true,
-    seed: 9,
+    seed: 11,
   },
   {
     name: 'closed_with_money',

@@ -4,9 +4,9 @@ import type TypeScript from 'typescript'
 import { mutatedFiles, type Mutant } from '../mutants/mutant.js'
 import { root } from './root.js'
 
-/** The compiler with one mutant after another planted: nothing else is checked again. */
+/** The compiler with some mutants planted, then others: nothing else is checked again. */
 export class MutantCompiler {
-  /** Files of the mutant, by path. */
+  /** Files of the mutants, by path. */
   private changed: ReadonlyMap<string, string> = new Map()
   private version = 0
   private readonly ts: typeof TypeScript
@@ -39,16 +39,52 @@ export class MutantCompiler {
     })
   }
 
-  /** @returns what the compiler says of the mutated files */
-  errorsOf(mutant: Mutant): string[] {
-    const sources = mutatedFiles(mutant, (file) => readFileSync(root + file, 'utf8'))
+  /**
+   * What the compiler says of each mutant, by name. Those that change different files are looked at
+   * together, for a program made anew costs far more than a file in it; a group with an error is
+   * looked at again one by one, so that each is told its own.
+   */
+  errorsOfAll(mutants: readonly Mutant[]): ReadonlyMap<string, readonly string[]> {
+    const errors = new Map<string, readonly string[]>()
+    for (const group of apart(mutants)) {
+      const whole = this.errorsOf(group)
+      for (const mutant of group)
+        errors.set(mutant.name, whole.length === 0 ? [] : this.errorsOf([mutant]))
+    }
+    return errors
+  }
+
+  /** @returns what the compiler says of the files of mutants that share none */
+  errorsOf(mutants: readonly Mutant[]): readonly string[] {
+    const changed = new Map<string, string>()
+    try {
+      for (const mutant of mutants) {
+        const sources = mutatedFiles(mutant, (file) => readFileSync(root + file, 'utf8'))
+        for (const [file, text] of sources) changed.set(root + file, text)
+      }
+    } catch (error) {
+      return [String(error)]
+    }
     this.version++
-    this.changed = new Map([...sources].map(([file, text]) => [root + file, text]))
-    return [...this.changed.keys()]
+    this.changed = changed
+    return [...changed.keys()]
       .flatMap((file) => [
         ...this.service.getSyntacticDiagnostics(file),
         ...this.service.getSemanticDiagnostics(file),
       ])
       .map(({ messageText }) => this.ts.flattenDiagnosticMessageText(messageText, ' '))
   }
+}
+
+/** Groups of mutants none of which share a file. */
+function apart(mutants: readonly Mutant[]): readonly (readonly Mutant[])[] {
+  const groups: { readonly mutants: Mutant[]; readonly files: Set<string> }[] = []
+  for (const mutant of mutants) {
+    const files = [mutant, ...(mutant.also ?? [])].map(({ file }) => file)
+    let group = groups.find((one) => !files.some((file) => one.files.has(file)))
+    if (group === undefined) groups.push((group = { mutants: [], files: new Set() }))
+    group.mutants.push(mutant)
+    for (const file of files) group.files.add(file)
+  }
+  return groups.map((group) => group.mutants)
 }

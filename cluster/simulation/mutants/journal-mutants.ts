@@ -33,7 +33,7 @@ export const journalMutants: readonly Mutant[] = [
     replace: 'if (fence.bytes.length > 0) return end',
     oracle: 'one-writer',
     fast: true,
-    seed: 60,
+    seed: 18,
   },
   {
     name: 'two_frames_in_flight',

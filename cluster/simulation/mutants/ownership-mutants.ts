@@ -68,7 +68,7 @@ export const ownershipMutants: readonly Mutant[] = [
     ],
     oracle: 'one-answerer',
     fast: true,
-    seed: 33,
+    seed: 16,
   },
   {
     name: 'lost_member_keeps_its_shards',
