@@ -12,6 +12,7 @@ describe.each(names)('a simulated cluster, %s', (name) => {
   it('does the same for the same seed, to the byte', { timeout: 180_000 }, async () => {
     for (const seed of [3, 41, 77]) {
       const first = await run(seed)
+      expect(first.violations).toEqual([])
       expect(first.events).toBeGreaterThan(500)
       expect((await run(seed)).hash).toBe(first.hash)
     }
@@ -19,7 +20,7 @@ describe.each(names)('a simulated cluster, %s', (name) => {
 
   it('breaks no rule over a row of seeds, and meets its faults', { timeout: 300_000 }, async () => {
     const met = new Set<string>()
-    for (let seed = 1_001; seed <= 1_040; seed++) {
+    for (let seed = 1_001; seed <= 1_020; seed++) {
       const { violations, faults, sometimes } = await run(seed)
       expect({ seed, violations }).toEqual({ seed, violations: [] })
       for (const kind of Object.keys({ ...faults, ...sometimes })) met.add(kind)

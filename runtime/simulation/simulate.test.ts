@@ -16,19 +16,22 @@ describe('a simulation', () => {
       const first = await simulate({ seed, workload: registers, oracles, short: true })
       const second = await simulate({ seed, workload: registers, oracles, short: true })
       expect(second).toEqual(first)
+      expect(first.violations).toEqual([])
       expect(first.events).toBeGreaterThan(500)
     }
   }, 180_000)
 
   it('does something else for another seed', async () => {
     const hashes = new Set<string>()
-    for (const seed of [1, 2, 3]) hashes.add((await simulate({ seed, workload: registers })).hash)
+    for (const seed of [1, 2, 3]) {
+      hashes.add((await simulate({ seed, workload: registers, short: true })).hash)
+    }
     expect(hashes.size).toBe(3)
   })
 
   it('runs clean over fresh seeds, with faults of every common kind', async () => {
     const scope = { workload: registers, oracles, short: true }
-    const result = await runCampaign({ ...scope, from: fresh + 8, seeds: 60 })
+    const result = await runCampaign({ ...scope, from: fresh + 8, seeds: 30 })
     expect(result.failures).toEqual([])
     for (const kind of ['kill', 'power_loss', 'message_loss', 'bit_rot', 'lying_sync'] as const) {
       expect(result.faults[kind], kind).toBeGreaterThan(10)
@@ -94,7 +97,7 @@ const leakyWorkload: Workload = {
 }
 
 it('finds an actor whose events are not pure', async () => {
-  const result = await runCampaign({ workload: leakyWorkload, from: 1, seeds: 5 })
+  const result = await runCampaign({ workload: leakyWorkload, short: true, from: 1, seeds: 3 })
   expect(result.failures.length).toBeGreaterThan(0)
 })
 
@@ -107,9 +110,9 @@ it.each(hooks)('an oracle whose hook "%s" throws fails its seed, and no more', a
   for (const broken of hook === 'completed' ? [throws, rejects] : [throws]) {
     const oracle = { name: 'bad', create: () => ({ name: 'bad', [hook]: broken }) }
     const scope = { workload: registers, oracles: [oracle], short: true }
-    const result = await runCampaign({ ...scope, from: 1, seeds: 1 })
+    const result = await runCampaign({ ...scope, from: 14, seeds: 1 })
     expect(result.failures).toHaveLength(1)
-    expect(result.failures[0]).toMatchObject({ seed: 1 })
+    expect(result.failures[0]).toMatchObject({ seed: 14 })
     expect(result.failures[0]!.violations).toHaveLength(1)
     expect(result.failures[0]!.violations[0]).toContain(`"bad" failed in its hook ${hook}: `)
   }
