@@ -17,6 +17,9 @@ it('a real cluster loses nothing, doubles nothing and shows nothing stale in a s
       nodes: 3,
       chance: seeded(20_260_101),
       script,
+      // Requests at work wherever a fault strikes, and no more than that: `npm run storm` fills the machine.
+      witnesses: 1,
+      clients: 3,
       onFault: () => undefined,
       onViolation: (sentence) => violations.push(sentence),
     },

@@ -64,13 +64,14 @@ export interface StormOptions {
   readonly chance: () => number
   /** Faults in this order; drawn by chance when there is none left. */
   readonly script?: readonly StormFault[]
+  /** A shard's. Two, so that one slow client is no pause of its shard; one shows what is lost or stale. @default 2 */
+  readonly witnesses?: number
+  /** Paying at once. @default 6 */
+  readonly clients?: number
   onFault(fault: StormFault, tally: StormTally): void
   onViolation(sentence: string): void
 }
 
-/** Two a shard, so that one slow client is no pause of its shard. */
-const witnessCount = 2 * stormShards
-const clients = 6
 const requestTimeoutMs = 4_000
 /** ms between two faults, at least and at most. */
 const calmMs = [500, 2_500] as const
@@ -98,7 +99,8 @@ export class Storm {
     this.options = options
     this.cluster = cluster
     this.load = new Load(this.log, options.chance, 'storm')
-    this.witnesses = Array.from({ length: witnessCount }, (_, i) =>
+    const { witnesses = 2 } = options
+    this.witnesses = Array.from({ length: witnesses * stormShards }, (_, i) =>
       this.witness(i % stormShards, i),
     )
   }
@@ -151,7 +153,7 @@ export class Storm {
     }
     const work = [
       ...this.witnesses.flatMap((witness) => [witness.write(), witness.read()]),
-      ...Array.from({ length: clients }, () => this.pay()),
+      ...Array.from({ length: this.options.clients ?? 6 }, () => this.pay()),
     ]
     const script = [...(this.options.script ?? [])]
     const scripted = script.length > 0
