@@ -1,10 +1,17 @@
-/** A command's connection to a cluster: asks the coordinator, asks nodes how they are, and closes. */
+/**
+ * A command's connection to a cluster: asks the coordinator, asks nodes how they are, and closes.
+ *
+ * CS1. A coordinator that dies holds a command up and does not end it: another is in office within three seconds,
+ *      and is asked the same. What is so already by then, the one before has done.
+ */
 import { userInfo, hostname } from 'node:os'
 import { NatsRefused, unpack, type KeyBucket, type Nats } from '../../transport/index.js'
 import {
   askCoordinator,
+  doneAlready,
   type ClusterStatus,
   type ControlAnswer,
+  type ControlRefusal,
   type ControlRequest,
 } from '../membership/control.js'
 import { nodeSubject } from '../node/node-link.js'
@@ -12,7 +19,10 @@ import type { NodeVitals } from '../node/vitals.js'
 import { natsOptions, type NatsWords } from './nats-options.js'
 import { CommandFailed } from './problem.js'
 
-const askTimeoutMs = 5_000
+/** Nobody answers for a dead coordinator: it is asked so often, each time for so long, after a pause. */
+const asksMax = 4
+const askMs = 2_000
+const askPauseMs = 250
 const vitalsTimeoutMs = 2_000
 
 type Asked = ControlRequest extends infer R ? (R extends unknown ? Omit<R, 'by'> : never) : never
@@ -29,14 +39,26 @@ export class ClusterSession {
     this.by = whoAsks()
   }
 
-  /** Asks the coordinator. @throws CommandFailed with the code of a refusal */
-  async ask(request: Asked): Promise<ControlAnswer & { readonly ok: true }> {
+  /**
+   * Asks the coordinator (CS1).
+   * @param so a refusal that says what was wanted
+   * @throws CommandFailed with the code of any other refusal
+   */
+  async ask(request: Asked, so?: ControlRefusal): Promise<ControlAnswer & { readonly ok: true }> {
     const asked = { ...request, by: this.by } as ControlRequest
-    const answer = await askCoordinator(this.nats.bus, this.cluster, asked, askTimeoutMs)
-    if (answer.ok) return answer
-    // Nobody answers where there is no cluster, or none of this name.
-    if (answer.code === 'no_coordinator') await this.bucket()
-    throw new CommandFailed(answer.code, answer.sentence)
+    for (let asks = 1; ; asks++) {
+      const answer = await askCoordinator(this.nats.bus, this.cluster, asked, askMs)
+      if (answer.ok) return answer
+      const { code, sentence } = answer
+      if (code === so || (asks > 1 && doneAlready.has(code))) {
+        return { ok: true, mapVersion: (await this.status()).mapVersion }
+      }
+      if (code !== 'no_coordinator') throw new CommandFailed(code, sentence)
+      // Nobody answers where there is no cluster, or none of this name.
+      if (asks === 1) await this.bucket()
+      if (asks === asksMax) throw new CommandFailed(code, sentence)
+      await new Promise((resolve) => setTimeout(resolve, askPauseMs))
+    }
   }
 
   /** What the cluster keeps of itself. @throws CommandFailed unknown_cluster; NatsUnreachable */

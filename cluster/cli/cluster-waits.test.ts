@@ -97,7 +97,8 @@ it('waiting for an empty node goes on over the absence of the coordinator', asyn
   const full = at('a', null, {
     nodes: [node('a', { shards: 1, state: 'draining' }), node('b')],
   })
-  const { watched, pace } = showing(full, away, at('b', null))
+  const empty = at('b', null, { nodes: [node('a', { state: 'draining' }), node('b')] })
+  const { watched, pace } = showing(full, away, empty)
   await expect(untilEmpty(watched, 'node-a', 5, pace)).resolves.toMatchObject({ coordinator: 'a' })
 })
 
@@ -112,6 +113,18 @@ it('L4: waiting for an empty node ends when it takes shards again, by no map of 
   await expect(waiting).rejects.toMatchObject({ code: 'drain_called_off' })
   expect(time.looks).toBe(3)
 })
+
+it.each(['up', 'joining'] as const)(
+  'L4: a node that is %s again in its next life is not empty for having no shards yet',
+  async (state) => {
+    const died = node('a=1', { name: 'node-a', state: 'dead', shards: 1 })
+    const { watched, pace } = showing(
+      at('a', null, { nodes: [died, node('a=2', { name: 'node-a', state }), node('b')] }),
+    )
+    const waiting = untilEmpty(watched, 'node-a', 5, pace)
+    await expect(waiting).rejects.toMatchObject({ code: 'drain_called_off' })
+  },
+)
 
 describe('waiting for even nodes', () => {
   const never = () => Promise.reject(new Error('It was asked again.'))

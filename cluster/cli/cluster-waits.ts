@@ -9,7 +9,8 @@
  *     is asked anew.
  * L3. A coordinator that is away, dead or about to be another holds a wait up and does not end it; its
  *     time does.
- * L4. A node that is drained and takes shards again was asked to by somebody else: nobody waits for that to end.
+ * L4. A node that is drained and takes shards again was asked to by somebody else, or is in its next life: nobody
+ *     waits for that to end, and it is not empty for having none yet.
  */
 import type { ClusterStatus, NodeStatus } from '../membership/control.js'
 import { meantAmong } from '../membership/member-view.js'
@@ -94,8 +95,10 @@ export function untilEmpty(
 ): Promise<ClusterStatus> {
   return until(watched, 'Draining', pace, (status) => {
     const shards = shardsOf(status, node)
-    if (shards === 0) return true
-    if (status.mapVersion < mapVersion || nodeMeant(status, node)?.state !== 'up') return false
+    if (status.mapVersion < mapVersion) return false
+    const meant = nodeMeant(status, node)
+    // Nobody is meant when it has died.
+    if (meant === undefined || meant.state === 'draining') return shards === 0
     throw new CommandFailed(
       'drain_called_off',
       `The drain was called off, by an undrain or a restart of ${node}; it takes shards again, and has ${shards}.`,

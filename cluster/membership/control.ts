@@ -44,6 +44,14 @@ export const controlRefusals = {
 
 export type ControlRefusal = keyof typeof controlRefusals
 
+/** Refusals that say that what was asked is so already. */
+export const doneAlready: ReadonlySet<ControlRefusal> = new Set([
+  'already_there',
+  'already_draining',
+  'not_draining',
+  'format_not_newer',
+])
+
 export interface NodeStatus {
   readonly id: string
   readonly name: string

@@ -10,6 +10,7 @@ import type { MapStep } from '../placement/transitions.js'
 import {
   controlSubject,
   decodeRequest,
+  doneAlready,
   encodeAnswer,
   refuse,
   statusSubject,
@@ -239,11 +240,3 @@ class OperatorAnswers {
     }
   }
 }
-
-/** Refusals that say that what was asked is so already. */
-const doneAlready: ReadonlySet<ControlRefusal> = new Set([
-  'already_there',
-  'already_draining',
-  'not_draining',
-  'format_not_newer',
-])

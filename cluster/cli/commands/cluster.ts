@@ -80,7 +80,8 @@ function addDrain(program: Command): void {
       .addHelpText('after', examples('suanpan drain node-2', 'suanpan undrain node-2'))
       .action(async (node: string, words: Words) => {
         await run(words, async (session, output) => {
-          const { mapVersion } = await session.ask({ type: 'drain', node })
+          // Whoever asks a second time waits for the same.
+          const { mapVersion } = await session.ask({ type: 'drain', node }, 'already_draining')
           const status =
             words.wait === false
               ? await session.status()
