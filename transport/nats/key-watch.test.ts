@@ -27,6 +27,9 @@ it('C11: a watch that was stopped is told of no connection any more', () => {
 /** A connection whose requests fail for a reason, until there is none. */
 class Failing {
   readonly problems: string[] = []
+  /** Consumers that were asked for, and looks. */
+  tries = 0
+  looks = 0
   why: Error | undefined
   deliver: (message: Msg) => void = () => undefined
   readonly api = {
@@ -43,8 +46,14 @@ class Failing {
         },
       },
     },
-    ask: () => (this.why === undefined ? Promise.resolve() : Promise.reject(this.why)),
-    message: () => (this.why === undefined ? Promise.resolve(undefined) : Promise.reject(this.why)),
+    ask: () => {
+      this.tries++
+      return this.why === undefined ? Promise.resolve() : Promise.reject(this.why)
+    },
+    message: () => {
+      this.looks++
+      return this.why === undefined ? Promise.resolve(undefined) : Promise.reject(this.why)
+    },
   } as unknown as JetStreamApi
 }
 
@@ -81,3 +90,32 @@ it.each([
     }
   },
 )
+
+it('C22: who may make no consumer tries less and less often, and reads no more when it may again', async () => {
+  vi.useFakeTimers()
+  try {
+    const nats = new Failing()
+    nats.why = new NatsRefused('nats_permission', 'You may not.')
+    const options = { stream: 'S', filter: '$KV.S.>', onMessage: () => undefined }
+    const watch = new KeyWatch(nats.api, options)
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(nats.tries).toBeGreaterThan(8)
+    expect(nats.tries).toBeLessThan(18)
+    expect(nats.looks).toBeGreaterThan(600)
+    nats.why = undefined
+    await vi.advanceTimersByTimeAsync(60_000)
+    const { looks } = nats
+    const heart = setInterval(() => {
+      nats.deliver({ headers: headers(100, 'Idle Heartbeat'), reply: '' } as Msg)
+    }, 1_000)
+    const { tries } = nats
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(nats.looks).toBe(looks)
+    expect(nats.tries).toBe(tries)
+    clearInterval(heart)
+    watch.stop()
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+})

@@ -6,6 +6,7 @@
  * C11. Consumers live in memory, and the server removes one that nobody listens to: none is left over, and
  *      of a watch that was stopped nothing here either.
  * C21. What hinders a watch is told, and told less and less often while it lasts (LT1).
+ * C22. Who may make no consumer reads, and tries to make one less and less often: the permission may come back.
  */
 import { nanos, type Msg, type Subscription } from '@nats-io/transport-node'
 import { placeOf } from './delivered.js'
@@ -25,6 +26,9 @@ const heartbeatMs = 1_000
 const silenceMs = 3 * heartbeatMs
 /** ms before another consumer is tried after one could not be made. */
 const retryMs = 250
+/** ms between two tries of who may make none: at first, and at most. */
+const deniedMs = 2_000
+const deniedMsMax = 60_000
 
 export class KeyWatch {
   private readonly api: JetStreamApi
@@ -39,6 +43,7 @@ export class KeyWatch {
   private timer: NodeJS.Timeout | undefined
   /** Stops the reads that stand in for a consumer. */
   private endReads: (() => void) | undefined
+  private deniedMs = deniedMs
   private readonly trouble = new LastingTrouble(() => performance.now())
 
   constructor(api: JetStreamApi, options: KeyWatchOptions) {
@@ -53,7 +58,7 @@ export class KeyWatch {
   stop(): void {
     this.stopped = true
     this.stopListening()
-    this.endReads?.()
+    this.endReading()
     this.end()
   }
 
@@ -72,7 +77,7 @@ export class KeyWatch {
   private begin(): void {
     this.end()
     const { connection } = this.api
-    if (this.stopped || this.endReads !== undefined || connection.client.isClosed()) return
+    if (this.stopped || connection.client.isClosed()) return
     // The reconnect begins it again.
     if (!connection.connected) return
     this.delivered = 0
@@ -86,16 +91,28 @@ export class KeyWatch {
     })
     this.subscription = subscription
     this.again(silenceMs)
-    this.consumer(inbox).catch((error: unknown) => {
-      if (this.subscription !== subscription) return
-      if (error instanceof NatsRefused && error.code === 'nats_permission') {
-        this.read()
-        return
-      }
-      const { message } = error instanceof Error ? error : new Error(String(error))
-      this.fails(`could not begin and tries again. ${message}`)
-      this.again(retryMs)
-    })
+    this.consumer(inbox).then(
+      () => {
+        if (this.subscription === subscription) this.endReading()
+      },
+      (error: unknown) => {
+        if (this.subscription === subscription) this.failed(error)
+      },
+    )
+  }
+
+  /** There is no consumer. */
+  private failed(error: unknown): void {
+    if (error instanceof NatsRefused && error.code === 'nats_permission') {
+      this.end()
+      this.read()
+      this.again(this.deniedMs)
+      this.deniedMs = Math.min(2 * this.deniedMs, deniedMsMax)
+      return
+    }
+    const { message } = error instanceof Error ? error : new Error(String(error))
+    this.fails(`could not begin and tries again. ${message}`)
+    this.again(retryMs)
   }
 
   private fails(why: string): void {
@@ -116,13 +133,15 @@ export class KeyWatch {
     this.api.connection.problem(`The watch of ${this.options.filter} ${what}${since}`)
   }
 
-  /** For users who may make no consumer. */
+  /** For users who may make no consumer (C22). */
   private read(): void {
-    this.end()
+    if (this.endReads !== undefined) return
     const { stream, filter } = this.options
     const reading = {
       ...{ stream, filter },
       onMessage: ({ subject, bytes, sequence, headers }: StoredMessage) => {
+        // A consumer that was just made may have been faster.
+        if (sequence <= this.told) return
         this.told = sequence
         this.options.onMessage(subject, bytes, sequence, headers)
       },
@@ -130,6 +149,12 @@ export class KeyWatch {
       onLook: () => this.goesOn(),
     }
     this.endReads = readKeys(this.api, reading, this.told)
+  }
+
+  private endReading(): void {
+    this.endReads?.()
+    this.endReads = undefined
+    this.deniedMs = deniedMs
   }
 
   private async consumer(inbox: string): Promise<void> {
