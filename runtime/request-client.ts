@@ -30,6 +30,8 @@ export interface RequestClientOptions {
   readonly placeOf: (shard: number) => number | undefined
   /** Sends a batch to a place. */
   readonly send: (place: number, bytes: Uint8Array) => void
+  /** Whether no answer can come now: what waits for one ends with the next look. @default one always may */
+  readonly isCutOff?: (() => boolean) | undefined
   /** A batch could not be sent. */
   readonly lost?: (place: number, error: unknown) => void
 }
@@ -260,7 +262,8 @@ export class RequestClient {
   private scheduleSweep(): void {
     this.sweep ??= this.env.timers.after(sweepMs, () => {
       this.sweep = undefined
-      this.pending.rejectOverdue(this.env.clock.monotonic(), () => new Fault('outcome_unknown'))
+      const moment = this.options.isCutOff?.() === true ? Infinity : this.env.clock.monotonic()
+      this.pending.rejectOverdue(moment, () => new Fault('outcome_unknown'))
       if (this.pending.size > 0) this.scheduleSweep()
       else this.becameIdle()
     })

@@ -30,7 +30,8 @@ import { HotActors } from './hot-actors.js'
 import { bucketRegressed, clusterBucket, clusterFacts, type ClusterFacts } from './identity.js'
 import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
-import { formatsOf, nodeOptionsOf, storageOptionsOf, type ClusterNodeOptions } from './options.js'
+import { boundsAfter, formatsOf, nodeOptionsOf, storageOptionsOf } from './options.js'
+import type { ClusterNodeOptions } from './options.js'
 import { patiently } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
@@ -57,6 +58,7 @@ export class ClusterNode {
   private readonly env: Env
   private readonly options: ClusterNodeOptions
   private readonly node: ShardNode
+  private readonly reach: Reach
   private readonly store: MapStore
   private readonly keeper: ShardKeeper
   private readonly departure: Departure
@@ -105,8 +107,8 @@ export class ClusterNode {
     this.identity = identity
     const { cluster, name, lease, lifeBegins, report } = options
     const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
-    const reach = new Reach(env.clock, options)
-    const hindrance = (): string | undefined => reach.hindrance()
+    this.reach = new Reach(env.clock, options)
+    const hindrance = (): string | undefined => this.reach.hindrance()
     const onPast = (): void => options.fail(bucketRegressed(cluster))
     const member = { name, facts, lease, lifeBegins, hindrance, onPast }
     this.membership = new Membership({ env, bucket, report, ...member })
@@ -136,7 +138,8 @@ export class ClusterNode {
       report,
     })
     const { requestTimeoutMs = ShardNode.defaults.requestTimeoutMs } = options
-    const patient = new PatientClient(env, this.node, requestTimeoutMs, options.answered)
+    const here = { answered: options.answered, isCutOff: () => this.reach.cutOff() }
+    const patient = new PatientClient(env, this.node, requestTimeoutMs, here)
     this.client = new ClusterClient(env, identity.shards, patient, this.members())
   }
 
@@ -229,15 +232,8 @@ export class ClusterNode {
 
   private async start(): Promise<void> {
     this.store.start()
-    this.configuration.onChange(({ name, value }) => {
-      // A setting that was put back is what the node was started with.
-      const usual = nodeOptionsOf(this.options, this.identity)
-      const number = typeof value === 'number' ? value : undefined
-      if (name === 'requests.mailbox_max') {
-        this.node.configure({ mailboxMessages: number ?? usual.mailboxMessages })
-      } else if (name === 'snapshot.journal_bytes') {
-        this.node.configure({ snapshotJournalBytes: number ?? usual.snapshotJournalBytes })
-      }
+    this.configuration.onChange((change) => {
+      this.node.configure(boundsAfter(change, nodeOptionsOf(this.options, this.identity)))
     })
     this.configuration.start()
     this.assignments.onChange((map) => {
@@ -346,6 +342,7 @@ export class ClusterNode {
         return this.places.of(owner)
       },
       mayAnswer: () => this.membership.valid,
+      isCutOff: () => this.reach.cutOff(),
       requests: (place, bytes) => send(place, 'requests', bytes),
       answers: (place, bytes) => send(place, 'answers', bytes),
       peers: (place, bytes) => send(place, 'peers', bytes),

@@ -10,6 +10,7 @@ import type {
 } from '../../runtime/index.js'
 import { formatsRead, ShardNode } from '../../runtime/index.js'
 import type { KeyBucket, Nats } from '../../transport/index.js'
+import type { SettingChange } from '../configuration/configuration.js'
 import type { LeaseSettings } from '../membership/settings.js'
 import type { TurnSettings } from './turn-settings.js'
 import type { ClusterFacts } from './identity.js'
@@ -81,6 +82,22 @@ export function nodeOptionsOf(options: ClusterNodeOptions, facts: ClusterFacts):
     requestTimeoutMs: options.requestTimeoutMs ?? defaults.requestTimeoutMs,
     snapshotJournalBytes: options.snapshotJournalBytes ?? defaults.snapshotJournalBytes,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
+  }
+}
+
+/** What a change of a setting does to bounds. @param usual what a setting that was put back is */
+export function boundsAfter(
+  { name, value }: Pick<SettingChange, 'name' | 'value'>,
+  usual: ShardNodeOptions,
+): Partial<Pick<ShardNodeOptions, 'mailboxMessages' | 'snapshotJournalBytes'>> {
+  const number = typeof value === 'number' ? value : undefined
+  switch (name) {
+    case 'requests.mailbox_max':
+      return { mailboxMessages: number ?? usual.mailboxMessages }
+    case 'snapshot.journal_bytes':
+      return { snapshotJournalBytes: number ?? usual.snapshotJournalBytes }
+    default:
+      return {}
   }
 }
 

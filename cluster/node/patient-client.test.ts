@@ -150,6 +150,45 @@ describe('a patient client', () => {
     expect(attempts.timeouts).toEqual(Array.from({ length: 21 }, () => 2_000))
   })
 
+  describe('P4: where nothing can be answered', () => {
+    let cut = true
+    const asked = (attempts: Attempts): PatientClient =>
+      new PatientClient(waitingEnv(), attempts, 30_000, { isCutOff: () => cut })
+
+    it('says that what was not tried is not executed', async () => {
+      cut = true
+      const attempts = new Scripted(done)
+      await expect(asked(attempts).command('account/a', 'pay', {}, key)).rejects.toMatchObject({
+        ...{ code: 'not_ready', outcome: 'not_executed', message: expect.stringContaining('NATS') },
+      })
+      await expect(asked(attempts).query('account/a', 'look', {})).rejects.toMatchObject({
+        code: 'not_ready',
+      })
+      expect(attempts.timeouts).toEqual([])
+      cut = false
+      await expect(asked(attempts).command('account/a', 'pay', {}, key)).resolves.toEqual(done)
+    })
+
+    it('says nothing of what was tried but that it is unknown', async () => {
+      cut = false
+      const attempts = new Scripted(done)
+      const command = (): Promise<never> => {
+        cut = true
+        return Promise.reject(new Fault('outcome_unknown'))
+      }
+      const tried = asked({
+        command,
+        query: () => attempts.query('a/a', 'q', {}, { timeoutMs: 1 }),
+      })
+      await expect(tried.command('account/a', 'pay', {}, key)).rejects.toMatchObject({
+        code: 'outcome_unknown',
+      })
+      await expect(tried.query('account/a', 'look', {})).rejects.toMatchObject({
+        code: 'not_ready',
+      })
+    })
+  })
+
   it('hands refusals and other trouble on at once', async () => {
     for (const error of [
       new Refused('insufficient_funds', 'Too little.'),

@@ -8,6 +8,8 @@
  *     settles the request: an answer, a refusal, a conflict. Whatever else ends it, the caller hears
  *     `outcome_unknown`.
  * P3. A query executes nothing, however often it was tried: what ends it is told as it is.
+ * P4. Where nothing can be answered (M7 in `reach.ts`) nobody waits for the end of their time: what was not tried is
+ *     not executed, and what was is as in P2.
  */
 import {
   Fault,
@@ -33,6 +35,14 @@ export interface Attempts {
   ): Promise<Answered<unknown>>
 }
 
+/** What a client needs to know, or to tell. */
+export interface Surroundings {
+  /** Told how long each answered request took, ms. */
+  readonly answered?: ((ms: number) => void) | undefined
+  /** Whether nothing can be answered here now (P4). @default something always may */
+  readonly isCutOff?: () => boolean
+}
+
 /** What a repetition of a request does: nothing, nothing anew, or the same again. */
 type Repetition = 'query' | 'keyed' | 'unkeyed'
 
@@ -47,15 +57,16 @@ export class PatientClient {
   private readonly attempts: Attempts
   private readonly requestTimeoutMs: number
   private readonly answered: ((ms: number) => void) | undefined
+  private readonly isCutOff: () => boolean
 
-  /** @param answered told how long each answered request took, ms */
   constructor(
     env: Env,
     attempts: Attempts,
     requestTimeoutMs: number,
-    answered?: (ms: number) => void,
+    { answered, isCutOff = () => false }: Surroundings = {},
   ) {
     this.answered = answered
+    this.isCutOff = isCutOff
     this.env = env
     this.attempts = attempts
     this.requestTimeoutMs = requestTimeoutMs
@@ -96,6 +107,7 @@ export class PatientClient {
     let pauseMs = firstPauseMs
     let executed = false
     for (;;) {
+      if (this.isCutOff()) throw executed ? new Fault('outcome_unknown') : cutOff()
       const asked = clock.monotonic()
       const waitMs = Math.max(1, Math.min(attemptMs, deadline - asked))
       try {
@@ -122,4 +134,10 @@ export class PatientClient {
 /** Trouble that a new owner, or the same one a moment later, does not have. */
 function passes(fault: Fault): boolean {
   return fault.code === 'not_ready' || fault.code === 'outcome_unknown' || fault.code === 'fenced'
+}
+
+function cutOff(): Fault {
+  const sentence =
+    'This node reaches neither the journals nor the other nodes now, for its connection to NATS is down; ask another one, or this one later.'
+  return new Fault('not_ready', sentence)
 }

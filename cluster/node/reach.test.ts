@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
+import type { Fault } from '../../runtime/index.js'
 import { connectNats, LinkProxy } from '../../transport/nats/index.js'
 import { Reach } from './reach.js'
 import { RealNodes } from './testing/real-nodes.js'
@@ -36,6 +37,45 @@ it('M6: a node that does not reach its journals, but its membership, gives way, 
   await cluster.even()
   expect(deaf.membership.id).not.toBe(id)
   expect(cluster.failures).toEqual([])
+  await nats.close()
+})
+
+it('M7: who asks a node without journals hears so within seconds, and of what was under way that nobody knows', async () => {
+  cluster = await RealNodes.start({ syncAlways: false })
+  link = await LinkProxy.open(Number(new URL(cluster.address).port))
+  const nats = await connectNats({ servers: [link.address], onlyTheseServers: true })
+  const deaf = await cluster.join({ shards: 4, nats })
+  const other = await cluster.join({ shards: 4 })
+  await cluster.even()
+  const names = ['ann', 'bob', 'cid', 'dan']
+  for (const id of names) await cluster.bank(other).openAccount({ id, currency: 'CNY' })
+  const deposit = (account: string, node = deaf) =>
+    cluster!.bank(node).deposit({ account, amount: 5, currency: 'CNY', idempotencyKey: account })
+  const ended = async (asked: Promise<unknown>): Promise<unknown> => {
+    const begun = performance.now()
+    const how = await asked.then(
+      () => 'done',
+      (error: unknown) => (error as Fault).code,
+    )
+    expect(performance.now() - begun).toBeLessThan(10_000)
+    return how
+  }
+
+  link.cut()
+  const underWay = names.map((account) => ended(deposit(account)))
+  for (const how of await Promise.all(underWay)) expect(how).toBe('outcome_unknown')
+  const query = ended(cluster.bank(deaf).account('ann'))
+  expect(await query).toBe('not_ready')
+  const begun = performance.now()
+  expect(await ended(deposit('eve'))).toBe('not_ready')
+  expect(performance.now() - begun).toBeLessThan(500)
+
+  link.mend()
+  await cluster.until(() => nats.connected)
+  for (const account of names) {
+    expect(await ended(deposit(account))).toBe('done')
+    expect((await cluster.bank(other).account(account)).available).toBe(5)
+  }
   await nats.close()
 })
 

@@ -5,6 +5,8 @@
  *     while the first one stands, serves nobody: it holds no lease, so that others take its shards, and joins again
  *     when it is back. Without both it is NATS that is away, and nobody is to blame (D1): that time does not count, and
  *     makes up for none that did.
+ * M7. Who has been without the second one for some seconds can't answer anybody, whatever the first one does: nothing
+ *     leaves this node, and no frame of its own becomes durable. Who asks here hears so, and need not wait.
  */
 import type { Clock } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
@@ -18,6 +20,9 @@ export interface Connections {
   readonly lease?: Partial<LeaseSettings> | undefined
 }
 
+/** ms without the journals that who asks here waits out: a server that is gone is made up for by another sooner. */
+const cutOffMs = 3_000
+
 export class Reach {
   private readonly clock: Clock
   private readonly connections: Connections
@@ -25,6 +30,8 @@ export class Reach {
   /** ms for which only the journals were out of reach, since they were in reach. */
   private awayMs = 0
   private lookedAt: number
+  /** Monotonic ms since when the journals were seen out of reach; Infinity while they are not. */
+  private lostAt = Infinity
 
   constructor(clock: Clock, connections: Connections) {
     this.clock = clock
@@ -40,8 +47,21 @@ export class Reach {
     if (nats.connected) this.awayMs = 0
     else if (control.connected) this.awayMs += now - this.lookedAt
     this.lookedAt = now
+    this.look(now)
     return this.awayMs <= this.bearMs
       ? undefined
       : 'the connection to the journals is down, and that of the membership is not'
+  }
+
+  /** Whether nothing can be answered here (M7). To be asked often. */
+  cutOff(): boolean {
+    if (this.connections.nats.connected && this.lostAt === Infinity) return false
+    const now = this.clock.monotonic()
+    this.look(now)
+    return now - this.lostAt > cutOffMs
+  }
+
+  private look(now: number): void {
+    this.lostAt = this.connections.nats.connected ? Infinity : Math.min(this.lostAt, now)
   }
 }

@@ -42,6 +42,8 @@ export interface ShardNodeLinks {
   placeOf(shard: number): number | undefined
   /** True while this node is certain that what it owns it owns: its lease holds. */
   mayAnswer(): boolean
+  /** Whether nothing that is asked here can be answered now. @default something always may */
+  readonly isCutOff?: () => boolean
   requests(place: number, bytes: Uint8Array): void
   answers(place: number, bytes: Uint8Array): void
   peers(place: number, bytes: Uint8Array): void

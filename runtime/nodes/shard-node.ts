@@ -99,6 +99,7 @@ export class ShardNode {
       keyTime: options.keyTime,
       requestsMax: limits.clientRequestsMax,
       placeOf: (shard) => (this.served.has(shard) ? here : links.placeOf(shard)),
+      isCutOff: links.isCutOff,
       send: (place, bytes) => {
         if (place === here) this.takeRequests(here, bytes)
         else links.requests(place, bytes)
