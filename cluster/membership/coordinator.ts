@@ -188,7 +188,7 @@ export class Coordinator {
   /** Makes the map this term's own (C2), or the first one. @returns whether it is */
   private async takeMap(term: number): Promise<boolean> {
     const { store, shards = 16, membership } = this.options
-    if (store.isLost) await store.restore(() => this.term === term)
+    if (store.isToRestore) await store.restore(() => this.term === term)
     // Nodes that serve know a map: a first one would be another (P8).
     const isServed = (): boolean => membership.view.alive().some(isServing)
     if (store.map === undefined && isServed() && !(await store.find())) store.tellLost()

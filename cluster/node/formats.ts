@@ -6,9 +6,13 @@
  */
 import { checkFormat, FormatUnread, OpenRefused, type FormatRange } from '../../runtime/index.js'
 import type { KeyBucket } from '../../transport/index.js'
+import { newestMap } from '../placement/map-store.js'
 import { decodeMap, MapBroken, mapKey, type ShardMap } from '../placement/shard-map.js'
 
-/** @throws OpenRefused newer_format, older_format, damaged; NatsUnreachable */
+/**
+ * A map that was written over is put back once a node is there to do it (P8).
+ * @throws OpenRefused newer_format, older_format, damaged; NatsUnreachable
+ */
 export async function checkFormatOfCluster(bucket: KeyBucket, reads: FormatRange): Promise<void> {
   const entry = await bucket.get(mapKey)
   if (entry === undefined) return
@@ -16,7 +20,10 @@ export async function checkFormatOfCluster(bucket: KeyBucket, reads: FormatRange
     checkFormatOf(decodeMap(entry.value), reads)
   } catch (error) {
     if (!(error instanceof MapBroken)) throw error
-    throw new OpenRefused(error.code === 'map_newer' ? 'newer_format' : 'damaged', error.message)
+    const before = error.code === 'map_broken' && newestMap(await bucket.history(mapKey))
+    if (before) checkFormatOf(decodeMap(before.value), reads)
+    else
+      throw new OpenRefused(error.code === 'map_newer' ? 'newer_format' : 'damaged', error.message)
   }
 }
 

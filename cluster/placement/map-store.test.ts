@@ -124,6 +124,42 @@ describe('the shard map of a node', () => {
     expect(store.map).toEqual(late.map)
   })
 
+  it.each([
+    ['by what is none', Buffer.from('{}')],
+    ['by an older one', encodeMap(emptyMap(4, 1))],
+  ])('P8: one that was written over %s is put back as a later version', async (_, bytes) => {
+    writes(encodeMap(drained(emptyMap(4, 1), 'other')!))
+    await cluster.pass(1_000)
+    writes(bytes)
+    await cluster.pass(1_000)
+    expect([store.map?.version, store.isToRestore, reports]).toEqual([2, true, ['map_broken']])
+    await cluster.soon(store.restore(() => true))
+    expect(decodeMap(kept()!.value)).toMatchObject({ version: 3, draining: ['other'] })
+    expect([store.isToRestore, reports]).toEqual([false, ['map_broken', 'map_restored']])
+    const change = store.change(
+      (map) => drained(map!, 'mine'),
+      () => true,
+    )
+    expect(await cluster.soon(change)).toBe('changed')
+  })
+
+  it('P8: whoever begins on what is no map puts the newest one back', async () => {
+    writes(encodeMap(drained(emptyMap(4, 1), 'other')!))
+    writes(Buffer.from('{}'))
+    const late = new MapStore({ env: process.env, bucket, attemptMs: 800 })
+    late.start()
+    await cluster.pass(1_000)
+    expect([late.map, late.isToRestore]).toEqual([undefined, true])
+    await cluster.soon(late.restore(() => true))
+    expect(decodeMap(kept()!.value)).toMatchObject({ version: 3, draining: ['other'] })
+  })
+
+  it('P8: what newer code wrote stays', async () => {
+    writes(Buffer.from('{"layout":2}'))
+    await cluster.pass(1_000)
+    expect(store.isToRestore).toBe(false)
+  })
+
   it('P8: one that is gone without a trace is told once, and no decision waits for it', async () => {
     const empty = { ...bucket, get: () => Promise.resolve(undefined) }
     const conflict = { outcome: 'conflict' } as const

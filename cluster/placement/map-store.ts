@@ -4,12 +4,13 @@
  * P5. The map goes forward only: what is older than the known one is never taken, whoever tells it.
  * P6. A change is written on the very revision it was decided on. After a conflict, or when nobody
  *     knows what became of it, it is decided again from what the map is then.
- * P8. A map that was removed is put back as it was, by the coordinator, from what the bucket keeps of the key:
- *     the newest map that was ever written, as a later version. From anything else none is made up while nodes
- *     serve, who would go on by the map they know.
+ * P8. A map that was removed, or written over by what is none or by an older one, is put back as it was, by the
+ *     coordinator, from what the bucket keeps of the key: the newest map that was ever written, as a later version.
+ *     From anything else none is made up while nodes serve, who would go on by the map they know. One that newer code
+ *     wrote is left alone.
  */
 import type { Env } from '../../runtime/index.js'
-import type { KeyBucket } from '../../transport/index.js'
+import type { KeyBucket, KeyEntry } from '../../transport/index.js'
 import { ToldTrouble } from '../membership/told-trouble.js'
 import { pause, within } from '../membership/within.js'
 import { decodeMap, encodeMap, mapKey, MapBroken, type ShardMap } from './shard-map.js'
@@ -33,6 +34,8 @@ export class MapStore {
   private known: ShardMap | undefined
   private knownRevision = 0
   private brokenRevision = 0
+  /** Of the newest map that only newer code can read. */
+  private newerRevision = 0
   /** Of the newest removal. */
   private lostRevision = 0
   /** The known revision whose loss was told. */
@@ -108,19 +111,34 @@ export class MapStore {
     return this.lostRevision > this.knownRevision
   }
 
+  /** True when what stands in its place is to be replaced by the map that was there before. */
+  get isToRestore(): boolean {
+    const { knownRevision, newerRevision } = this
+    return newerRevision <= knownRevision && this.strayRevision > knownRevision
+  }
+
+  /** Of the newest change that left no map behind that is used. */
+  private get strayRevision(): number {
+    return Math.max(this.lostRevision, this.brokenRevision)
+  }
+
   /**
-   * Puts a map that was removed back (P8).
+   * Puts a map back that was removed, or written over (P8).
    * @param goOn asked before it is written
    */
   async restore(goOn: () => boolean): Promise<void> {
     const { env, bucket, attemptMs, report } = this.options
-    const kept = (await within(env, attemptMs, bucket.history(mapKey)))?.at(-1)
-    if (kept === undefined || kept.revision > this.lostRevision) return
+    const entries = await within(env, attemptMs, bucket.history(mapKey))
+    const stray = this.strayRevision
+    if (entries === undefined || entries.some(({ revision }) => revision > stray)) return
+    const kept = newestMap(entries)
+    if (kept === undefined) return
     // It may be newer than what is known here.
     this.observe(kept.value, kept.revision)
     if (this.known === undefined || this.knownRevision !== kept.revision || !goOn()) return
     const next = { ...this.known, version: this.known.version + 1 }
-    const result = await within(env, attemptMs, bucket.put(mapKey, encodeMap(next), 0))
+    const on = this.lostRevision === stray ? 0 : stray
+    const result = await within(env, attemptMs, bucket.put(mapKey, encodeMap(next), on))
     if (result?.outcome !== 'appended') return
     this.accept(next, result.sequence)
     report?.('map_restored', { version: next.version })
@@ -176,6 +194,7 @@ export class MapStore {
     } catch (error) {
       if (!(error instanceof MapBroken)) throw error
       this.brokenRevision = Math.max(revision, this.brokenRevision)
+      if (error.code === 'map_newer') this.newerRevision = this.brokenRevision
       this.options.report?.(error.code, { sentence: error.message, revision })
     }
   }
@@ -190,7 +209,7 @@ export class MapStore {
       }
       this.brokenRevision = revision
       this.options.report?.('map_broken', {
-        sentence: `The shard map went back from version ${this.known.version} to ${map.version}; it is not used.`,
+        sentence: `The shard map went back from version ${this.known.version} to ${map.version}; it is not used, and the coordinator puts the later one back.`,
         revision,
       })
       return
@@ -198,6 +217,26 @@ export class MapStore {
     this.known = map
     this.knownRevision = revision
     for (const listener of [...this.listeners]) listener(map)
+  }
+}
+
+/** The one with the latest map, among all that can be read. */
+export function newestMap(entries: readonly KeyEntry[]): KeyEntry | undefined {
+  let newest: { readonly entry: KeyEntry; readonly version: number } | undefined
+  for (const entry of entries) {
+    const version = versionOf(entry.value)
+    if (version >= (newest?.version ?? 1)) newest = { entry, version }
+  }
+  return newest?.entry
+}
+
+/** 0 when it is no map. */
+function versionOf(value: Uint8Array): number {
+  try {
+    return decodeMap(value).version
+  } catch (error) {
+    if (error instanceof MapBroken) return 0
+    throw error
   }
 }
 

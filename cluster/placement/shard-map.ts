@@ -45,7 +45,7 @@ export class MapBroken extends Error {
     super(
       code === 'map_newer'
         ? `The shard map was written by newer code (${what}): upgrade this node.`
-        : `The shard map is not in order (${what}); nothing of it is used. Restore the key "${mapKey}" from its history.`,
+        : `The shard map is not in order (${what}); nothing of it is used. The coordinator puts the newest one back that the bucket keeps of the key "${mapKey}", which takes a moment. Should it go on, none is kept: stop all nodes, remove all messages of that key (nats stream purge KV_suanpan_… --subject …), and start them: they make a new map.`,
     )
     this.code = code
   }
