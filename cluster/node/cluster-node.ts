@@ -32,7 +32,7 @@ import { answerCall } from './member-calls.js'
 import { NodeLink, type Channel, type LinkListener } from './node-link.js'
 import { boundsAfter, formatsOf, nodeOptionsOf, storageOptionsOf } from './options.js'
 import type { ClusterNodeOptions } from './options.js'
-import { patiently } from './patiently.js'
+import { patiently, untilPermitted } from './patiently.js'
 import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
 import { Reach } from './reach.js'
@@ -107,7 +107,7 @@ export class ClusterNode {
     this.identity = identity
     const { cluster, name, lease, lifeBegins, report } = options
     const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
-    this.reach = new Reach(env.clock, options)
+    this.reach = new Reach(env.clock, options, () => this.link !== undefined)
     const hindrance = (): string | undefined => this.reach.hindrance()
     const onPast = (): void => options.fail(bucketRegressed(cluster))
     const member = { name, facts, lease, lifeBegins, hindrance, onPast }
@@ -274,7 +274,11 @@ export class ClusterNode {
     this.link?.close()
     this.link = undefined
     if (this.stopped) return
-    await this.membership.join()
+    await untilPermitted(
+      this.env,
+      () => this.isStopped(),
+      () => this.membership.join(),
+    )
     if (!this.isStopped()) this.connect()
   }
 

@@ -159,7 +159,11 @@ describe('a patient client', () => {
       cut = true
       const attempts = new Scripted(done)
       await expect(asked(attempts).command('account/a', 'pay', {}, key)).rejects.toMatchObject({
-        ...{ code: 'not_ready', outcome: 'not_executed', message: expect.stringContaining('NATS') },
+        ...{
+          code: 'not_ready',
+          outcome: 'not_executed',
+          message: expect.stringContaining('journals'),
+        },
       })
       await expect(asked(attempts).query('account/a', 'look', {})).rejects.toMatchObject({
         code: 'not_ready',

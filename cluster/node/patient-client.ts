@@ -138,6 +138,6 @@ function passes(fault: Fault): boolean {
 
 function cutOff(): Fault {
   const sentence =
-    'This node reaches neither the journals nor the other nodes now, for its connection to NATS is down; ask another one, or this one later.'
+    'This node reaches neither the journals nor the other nodes now, and tells why; ask another one, or this one later.'
   return new Fault('not_ready', sentence)
 }

@@ -85,7 +85,7 @@ it('M6: without both connections it is NATS that is away', () => {
   const control = { connected: false }
   const clock = { now: () => now, monotonic: () => now }
   const lease = { leaseMs: 1_000, renewMs: 200, marginMs: 100, attemptMs: 300 }
-  const reach = new Reach(clock, { nats, control, lease })
+  const reach = new Reach(clock, { nats, control, lease }, () => true)
   now = 60_000
   expect(reach.hindrance()).toBeUndefined()
   control.connected = true
@@ -99,4 +99,22 @@ it('M6: without both connections it is NATS that is away', () => {
   expect(reach.hindrance()).toMatch(/journals/)
   nats.connected = true
   expect(reach.hindrance()).toBeUndefined()
+})
+
+it('M7: who is no member for longer than joining takes is cut off, connected or not', () => {
+  let now = 0
+  let linked = true
+  const nats = { connected: true }
+  const clock = { now: () => now, monotonic: () => now }
+  const reach = new Reach(clock, { nats, control: nats }, () => linked)
+  expect(reach.cutOff()).toBe(false)
+  linked = false
+  now = 10_000
+  expect(reach.cutOff()).toBe(false)
+  now += 3_000
+  expect(reach.cutOff()).toBe(false)
+  now += 1
+  expect(reach.cutOff()).toBe(true)
+  linked = true
+  expect(reach.cutOff()).toBe(false)
 })

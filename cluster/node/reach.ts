@@ -5,8 +5,8 @@
  *     while the first one stands, serves nobody: it holds no lease, so that others take its shards, and joins again
  *     when it is back. Without both it is NATS that is away, and nobody is to blame (D1): that time does not count, and
  *     makes up for none that did.
- * M7. Who has been without the second one for some seconds can't answer anybody, whatever the first one does: nothing
- *     leaves this node, and no frame of its own becomes durable. Who asks here hears so, and need not wait.
+ * M7. Who has been without the second one, or no member, for some seconds can't answer anybody: nothing leaves this
+ *     node, and no frame of its own becomes durable. Who asks here hears so, and need not wait.
  */
 import type { Clock } from '../../runtime/index.js'
 import type { Nats } from '../../transport/index.js'
@@ -20,21 +20,24 @@ export interface Connections {
   readonly lease?: Partial<LeaseSettings> | undefined
 }
 
-/** ms without the journals that who asks here waits out: a server that is gone is made up for by another sooner. */
+/** ms of that which who asks here waits out: another server, or the next life, is there sooner. */
 const cutOffMs = 3_000
 
 export class Reach {
   private readonly clock: Clock
   private readonly connections: Connections
+  private readonly isLinked: () => boolean
   private readonly bearMs: number
   /** ms for which only the journals were out of reach, since they were in reach. */
   private awayMs = 0
   private lookedAt: number
-  /** Monotonic ms since when the journals were seen out of reach; Infinity while they are not. */
+  /** Monotonic ms since when it was seen out of reach of journals or others; Infinity while it is not. */
   private lostAt = Infinity
 
-  constructor(clock: Clock, connections: Connections) {
+  /** @param isLinked whether this node hears the others, as members do */
+  constructor(clock: Clock, connections: Connections, isLinked: () => boolean) {
     this.clock = clock
+    this.isLinked = isLinked
     this.connections = connections
     this.bearMs = leaseSettings(connections.lease).leaseMs
     this.lookedAt = clock.monotonic()
@@ -55,13 +58,17 @@ export class Reach {
 
   /** Whether nothing can be answered here (M7). To be asked often. */
   cutOff(): boolean {
-    if (this.connections.nats.connected && this.lostAt === Infinity) return false
+    if (this.inReach && this.lostAt === Infinity) return false
     const now = this.clock.monotonic()
     this.look(now)
     return now - this.lostAt > cutOffMs
   }
 
+  private get inReach(): boolean {
+    return this.connections.nats.connected && this.isLinked()
+  }
+
   private look(now: number): void {
-    this.lostAt = this.connections.nats.connected ? Infinity : Math.min(this.lostAt, now)
+    this.lostAt = this.inReach ? Infinity : Math.min(this.lostAt, now)
   }
 }
