@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { NodeStatus, ShardStatus } from '../../membership/control.js'
 import type { NodeVitals, ShardVitals } from '../../node/vitals.js'
-import { whyNotReady } from './cluster-status.js'
+import { settledLook, whyNotReady } from './cluster-status.js'
 
 const node = (id: string, silentMs = 100): NodeStatus =>
   ({ id, silentMs, state: 'up' }) as Partial<NodeStatus> as NodeStatus
@@ -31,5 +31,39 @@ describe('S1: a cluster is ready', () => {
     const given = { nodes: [node('a'), node('b', 60_000)], shards: [...shards, shard(3, null)] }
     const why = whyNotReady(given, [serves('a')])
     expect(why).toMatch(/^3 shards without an owner that answers: 1, 2, 3; .*1 shard not served/)
+  })
+})
+
+describe('S2: what may just have been handed over is looked at again', () => {
+  const looked = async (...seen: readonly ReturnType<typeof serves>[][]) => {
+    vi.useFakeTimers()
+    try {
+      let looks = 0
+      const look = () => {
+        const vitals = seen[Math.min(looks++, seen.length - 1)]!
+        return Promise.resolve({ status: { nodes, shards }, vitals })
+      }
+      const settled = settledLook(look)
+      await vi.runAllTimersAsync()
+      return { why: whyNotReady({ nodes, shards }, (await settled).vitals), looks }
+    } finally {
+      vi.useRealTimers()
+    }
+  }
+
+  it('until its new owner serves it', async () => {
+    const between = [serves('a', 0), serves('b', 1)]
+    const after = [serves('a', 0), serves('b', 1, 2)]
+    expect(await looked(between, between, after)).toEqual({ why: undefined, looks: 3 })
+    expect(await looked(after)).toEqual({ why: undefined, looks: 1 })
+  })
+
+  it('but not for ever, nor what waits for its storage', async () => {
+    const between = [serves('a', 0), serves('b', 1)]
+    const { why, looks } = await looked(between)
+    expect(why).toContain('not served by the owner yet: 2;')
+    expect(looks).toBe(5)
+    const leftOut = [serves('a', 0), { ...serves('b', 1), leftOut: [2] }]
+    expect(await looked(leftOut)).toMatchObject({ looks: 1 })
   })
 })

@@ -3,27 +3,62 @@
  *
  * S1. Ready means that every shard has an owner that is alive and was heard lately, and that it is served as far
  *     as the nodes answer: an owner may wait for a stream of it.
+ * S2. A shard that was just handed over is opened within a moment, and none that is not ready: it is looked at again.
  */
 import type { ClusterStatus } from '../../membership/control.js'
 import { leaseDefaults, silenceMs } from '../../membership/settings.js'
 import type { NodeVitals } from '../../node/vitals.js'
-import { withCluster } from '../cluster-session.js'
+import { withCluster, type ClusterSession } from '../cluster-session.js'
 import { nameOf } from '../cluster-waits.js'
 import type { NatsWords } from '../nats-options.js'
 import { bytes, count, counted, pairsTable, type Output } from '../output.js'
 import { CommandFailed } from '../problem.js'
 
+const looksMax = 5
+const lookPauseMs = 400
+
 /** @throws CommandFailed not_ready after the status was printed; no_coordinator */
 export async function runClusterStatus(words: NatsWords, output: Output): Promise<void> {
   await withCluster(words, async (session) => {
-    const status = await session.status()
-    const alive = status.nodes.filter(({ state }) => state !== 'dead')
-    const vitals = await Promise.all(alive.map(({ id }) => session.vitalsOf(id)))
-    const answered = vitals.filter((one) => one !== undefined)
-    const look = lookOf(words.cluster, status, answered)
+    const { status, vitals } = await settledLook(() => lookAt(session))
+    const look = lookOf(words.cluster, status, vitals)
     output.result(look, () => inWords(look))
     if (look.notReady !== undefined) throw new CommandFailed('not_ready', look.notReady)
   })
+}
+
+interface Seen {
+  readonly status: Pick<ClusterStatus, 'nodes' | 'shards'>
+  /** Of the nodes that answered. */
+  readonly vitals: readonly Pick<NodeVitals, 'id' | 'shards' | 'leftOut'>[]
+}
+
+async function lookAt(
+  session: ClusterSession,
+): Promise<{ status: ClusterStatus; vitals: NodeVitals[] }> {
+  const status = await session.status()
+  const alive = status.nodes.filter(({ state }) => state !== 'dead')
+  const vitals = await Promise.all(alive.map(({ id }) => session.vitalsOf(id)))
+  return { status, vitals: vitals.filter((one) => one !== undefined) }
+}
+
+/** Looks again while all that hinders is what may just have been handed over (S2). @returns the last look */
+export async function settledLook<S extends Seen>(look: () => Promise<S>): Promise<S> {
+  for (let looks = 1; ; looks++) {
+    const seen = await look()
+    if (looks === looksMax || !isPassing(seen)) return seen
+    await new Promise((resolve) => setTimeout(resolve, lookPauseMs))
+  }
+}
+
+function isPassing({ status, vitals }: Seen): boolean {
+  const { ownerless, waiting } = unserved(status, vitals)
+  const leftOut = new Set(vitals.flatMap((one) => one.leftOut ?? []))
+  return (
+    ownerless.length === 0 &&
+    waiting.length > 0 &&
+    waiting.every(({ shard }) => !leftOut.has(shard))
+  )
 }
 
 type Look = ReturnType<typeof lookOf>
@@ -61,11 +96,11 @@ function lookOf(cluster: string, status: ClusterStatus, vitals: readonly NodeVit
   }
 }
 
-/** S1. @param vitals of the nodes that answered @returns undefined when it is ready */
-export function whyNotReady(
-  { nodes, shards }: Pick<ClusterStatus, 'nodes' | 'shards'>,
-  vitals: readonly Pick<NodeVitals, 'id' | 'shards'>[],
-): string | undefined {
+/** Shards that nobody who is heard owns, and those that their owner does not serve. */
+function unserved(
+  { nodes, shards }: Seen['status'],
+  vitals: Seen['vitals'],
+): { readonly ownerless: Shards; readonly waiting: Shards } {
   const longest = silenceMs(leaseDefaults)
   const heard = new Set(
     nodes
@@ -79,6 +114,12 @@ export function whyNotReady(
   const waiting = shards.filter(
     (one) => !ownerless.includes(one) && answered.has(one.owner!) && !served.has(one.shard),
   )
+  return { ownerless, waiting }
+}
+
+/** S1. @param vitals of the nodes that answered @returns undefined when it is ready */
+export function whyNotReady(status: Seen['status'], vitals: Seen['vitals']): string | undefined {
+  const { ownerless, waiting } = unserved(status, vitals)
   const sentences: string[] = []
   if (ownerless.length > 0)
     sentences.push(
