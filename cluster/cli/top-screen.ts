@@ -1,6 +1,6 @@
 /** What `suanpan top` shows of two looks at a cluster: tables for people, facts for programs. */
 import type { ClusterStatus } from '../membership/control.js'
-import type { NodeVitals } from '../node/vitals.js'
+import type { NodeVitals, ShardVitals } from '../node/vitals.js'
 import { nameOf } from './cluster-waits.js'
 import { bytes, count, milliseconds, rowsTable } from './output.js'
 
@@ -19,7 +19,7 @@ export interface Look {
 function rate(before: Look, now: Look, of: (vitals: NodeVitals) => number, id: string): number {
   const [first, second] = [before, now].map(({ vitals }) => vitals.find((one) => one.id === id))
   if (first === undefined || second === undefined) return 0
-  return Math.max(0, (of(second) - of(first)) / Math.max(0.001, (now.at - before.at) / 1000))
+  return Math.max(0, of(second) - of(first)) / secondsBetween(before, now)
 }
 
 export function factsOf(before: Look, now: Look) {
@@ -30,7 +30,7 @@ export function factsOf(before: Look, now: Look) {
     nodes: now.vitals.map((vitals) => ({
       ...vitals,
       requestsPerSecond: rate(before, now, (one) => one.answered ?? 0, vitals.id),
-      turnsPerSecond: rate(before, now, turnsOf, vitals.id),
+      turnsPerSecond: turnsRate(before, now, vitals.shards),
       cpuShare: rate(before, now, (one) => one.cpuSeconds ?? 0, vitals.id),
     })),
     shards: now.status.shards,
@@ -48,13 +48,31 @@ function transitOf({ vitals }: Look): Record<string, string> {
   return Object.fromEntries([...sum].map(([currency, amount]) => [currency, String(amount)]))
 }
 
-function turnsOf({ shards }: NodeVitals): number {
-  return shards.reduce((total, { ordinal }) => total + ordinal, 0)
+/**
+ * Turns per second of shards. One that was not seen before counts from now on: it was left out, or on its way, and did
+ * not do all its turns since.
+ */
+function turnsRate(before: Look, now: Look, shards: readonly ShardVitals[]): number {
+  const seen = new Map(
+    before.vitals.flatMap((node) => node.shards.map(({ shard, ordinal }) => [shard, ordinal])),
+  )
+  const turns = shards.reduce((sum, { shard, ordinal }) => {
+    return sum + Math.max(0, ordinal - (seen.get(shard) ?? ordinal))
+  }, 0)
+  return turns / secondsBetween(before, now)
+}
+
+function secondsBetween(before: Look, now: Look): number {
+  return Math.max(0.001, (now.at - before.at) / 1000)
 }
 
 export function screen(view: TopView, before: Look, now: Look, cluster: string): string {
   const { status } = now
-  const turns = now.vitals.reduce((sum, { id }) => sum + rate(before, now, turnsOf, id), 0)
+  const turns = turnsRate(
+    before,
+    now,
+    now.vitals.flatMap((node) => node.shards),
+  )
   const transit = Object.entries(transitOf(now)).map(
     ([currency, amount]) => `${amount} ${currency}`,
   )
@@ -91,7 +109,7 @@ function nodesView(before: Look, now: Look): string {
     node.name,
     String(node.shards.length),
     count(rate(before, now, (one) => one.answered ?? 0, node.id)),
-    count(rate(before, now, turnsOf, node.id)),
+    count(turnsRate(before, now, node.shards)),
     milliseconds(node.p50Ms ?? 0),
     milliseconds(node.p99Ms ?? 0),
     `${Math.round(rate(before, now, (one) => one.cpuSeconds ?? 0, node.id) * 100)} %`,
@@ -112,14 +130,7 @@ function shardsView(before: Look, now: Look): string {
     .map(({ node, shard }) => [
       String(shard.shard),
       node.name,
-      count(
-        rate(
-          before,
-          now,
-          (one) => one.shards.find(({ shard: number }) => number === shard.shard)?.ordinal ?? 0,
-          node.id,
-        ),
-      ),
+      count(turnsRate(before, now, [shard])),
       count(shard.ordinal),
       count(shard.actors),
       count(shard.mailbox),
