@@ -8,7 +8,6 @@ export {
   ShapedCodec,
   unpack,
 } from './codec/codec.js'
-export { KnownShape } from './codec/known-shape.js'
 export { assertPlainBeside } from './codec/plain-check.js'
 export { disownPromise, isWellFormed } from './codec/plain-rules.js'
 export type { PlainReader } from './codec/plain-reader.js'

@@ -1,17 +1,9 @@
 /**
- * Direct commands with all they name found: handlers, kinds, and the shapes of what their plans hold.
+ * Direct commands with all they name found: handlers and kinds.
  */
-import { KnownShape } from '../../transport/index.js'
 import { OpenRefused } from '../errors.js'
-import type { DirectCommand, DirectPlan } from './direct.js'
+import type { DirectCommand } from './direct.js'
 import type { EventHandler, Kind, Kinds } from './kinds.js'
-
-/** Shapes of a plan: objects of one place look the same each time. */
-export interface PlanShapes {
-  readonly main: readonly KnownShape[]
-  readonly input: KnownShape
-  readonly called: readonly KnownShape[]
-}
 
 export class PreparedDirect {
   readonly definition: DirectCommand
@@ -20,7 +12,6 @@ export class PreparedDirect {
   readonly bornEvent: EventHandler
   /** Events of the kinds that can be called. */
   readonly called: ReadonlyMap<Kind, EventHandler>
-  private shapes: PlanShapes | undefined
 
   /** @throws OpenRefused invalid_options for what is not there, or is not as a direct command needs it */
   constructor(kinds: Kinds, kind: Kind, command: string, definition: DirectCommand) {
@@ -45,14 +36,6 @@ export class PreparedDirect {
     this.born = born
     this.bornEvent = event
     this.called = calledBy(kinds, definition)
-  }
-
-  shapesOf(plan: DirectPlan): PlanShapes {
-    return (this.shapes ??= {
-      main: [new KnownShape(plan.data), new KnownShape(plan.bornData)],
-      input: new KnownShape(plan.input),
-      called: [new KnownShape(plan.calledData)],
-    })
   }
 }
 

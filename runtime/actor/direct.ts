@@ -24,7 +24,7 @@ export interface DirectCommand<S = any, I = any> {
   readonly called: string
   /** Kind of the new actor, and its event. */
   readonly born: readonly [kind: string, event: string]
-  /** @returns what is to happen, undefined for another case (D2). It changes nothing, and objects of one place have one shape. */
+  /** @returns what is to happen, undefined for another case (D2). It changes nothing. */
   readonly plan: (turn: DirectTurn<S>, input: I) => DirectPlan | undefined
   /** What `replays` would build from the note. @param born state of the new actor */
   readonly answer: (plan: any, born: any) => unknown

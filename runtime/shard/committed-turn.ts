@@ -2,7 +2,7 @@
  * A committed turn: all that one handled message changed. It is what a frame holds, and what both
  * the live shard and a replay apply, by the same code.
  */
-import { openRow, RowWriter, type KnownShape, type PlainReader } from '../../transport/index.js'
+import { openRow, RowWriter, type PlainReader } from '../../transport/index.js'
 import type { Address } from '../actor/address.js'
 import type { EventHandler } from '../actor/kinds.js'
 import type { RecordKind } from '../messaging/idempotency-table.js'
@@ -125,47 +125,6 @@ export class FrameBody {
       row.value(turn.messages.length)
       for (const message of turn.messages) writeContent(row, message)
       row.value(turn.timers.length === 0 ? 0 : turn.timers)
-    } catch (error) {
-      row.backTo(this.draftStart)
-      throw error
-    }
-    this.drafted = true
-  }
-
-  /**
-   * Writes what {@link draft} writes, of a turn whose data and input are of known shapes and whose message
-   * wants no answer.
-   * @throws TypeError when a text is none; nothing is written then
-   */
-  draftKnown(
-    events: readonly DraftedEvent[],
-    shapes: readonly KnownShape[],
-    message?: Message,
-    input?: KnownShape,
-  ): void {
-    const { row } = this
-    this.draftStart = row.mark()
-    row.stretch()
-    try {
-      row.value(events.length)
-      for (let i = 0; i < events.length; i++) {
-        const { handler, address, data } = events[i]!
-        row.value(this.numberOf(handler))
-        row.value(address)
-        row.known(shapes[i]!, data as object)
-      }
-      if (message === undefined) row.value(0)
-      else {
-        row.value(1)
-        row.value(message.target)
-        row.value(message.address)
-        row.value(message.command)
-        row.known(input!, message.input as object)
-        row.value(undefined)
-        row.value(undefined)
-        row.value(undefined)
-      }
-      row.value(0)
     } catch (error) {
       row.backTo(this.draftStart)
       throw error

@@ -16,6 +16,8 @@ import { answerKinds, type ShardRequest } from './requests.js'
 import type { Shard } from './shard.js'
 import { Activation, AppliedChange, type ShardState } from './shard-state.js'
 
+const none: never[] = []
+
 /** All shards of a thread use one, as they do the transaction. */
 export class DirectTurns implements DirectTurn<unknown> {
   readonly settings: Readonly<Record<string, unknown>>
@@ -112,14 +114,13 @@ export class DirectTurns implements DirectTurn<unknown> {
     const born = this.evolve(direct, called, plan)
     if (direct.born.passivateWhen?.(born) !== true) return undefined
     const answer = definition.answer(plan, born)
-    const shapes = direct.shapesOf(plan)
     const { address } = this.called
     const { number } = near!
     const message = new Message(this.home.number, number, address, definition.call, plan.input)
     message.handled = true
     this.message = message
-    near!.body.draftKnown(this.nearChanges, shapes.called)
-    this.home.body.draftKnown(this.mainChanges, shapes.main, message, shapes.input)
+    near!.body.draft({ events: this.nearChanges, messages: none, timers: none })
+    this.home.body.draft({ events: this.mainChanges, messages: [message], timers: none })
     return answer
   }
 
@@ -140,7 +141,6 @@ export class DirectTurns implements DirectTurn<unknown> {
     const key = hashes && { hashes, kind: recordKinds.note, note }
     for (const { activation, after } of this.mainChanges) activation.state = after
     this.called.state = this.calledChange.after
-    const none: never[] = []
     const own = { cause: requested, messages: [message], key, timers: none, quarantine: none }
     home.commitTurn(own, this.mainChanges, this.now)
     near!.causeDurable = false

@@ -6,7 +6,6 @@
  * C2. Integers come back as numbers, never as BigInt.
  */
 import { Packr } from 'msgpackr'
-import type { KnownShape } from './known-shape.js'
 import { PlainReader } from './plain-reader.js'
 import { PlainWriter } from './plain-writer.js'
 import { ShapeTable } from './shape-table.js'
@@ -74,11 +73,6 @@ export class RowWriter {
   /** Adds a value. */
   value(value: unknown): void {
     this.writer.value(value)
-  }
-
-  /** Adds an object of a shape that is known. */
-  known(shape: KnownShape, value: object): void {
-    this.writer.known(shape, value)
   }
 
   /** Adds a whole number from 0 to 2³² − 1 that the reader knows to be one. */

@@ -17,9 +17,8 @@
  *     follow, and none outside of stretches.
  * What is no plain data is refused (C7, `plain-rules.ts`).
  */
-import type { KnownShape } from './known-shape.js'
 import { assertNothingElse, assertText } from './plain-rules.js'
-import { namesOf, shapeRoot, ShapeTable, stepTo, type ShapeNode } from './shape-table.js'
+import { namesOf, shapeRoot, ShapeTable, stepTo, writerAt, type ShapeNode } from './shape-table.js'
 
 const smallIntegers = 96
 const shortBytes = 32
@@ -123,22 +122,6 @@ export class PlainWriter {
     else throw new TypeError(`a ${typeof value} is no plain data`)
   }
 
-  /** Adds an object of a shape that is known: the same bytes as {@link value} gives. */
-  known(shape: KnownShape, value: object): void {
-    const number = shape.numberIn(this.table, value)
-    if (number < 0) {
-      this.value(value)
-      return
-    }
-    if (this.at + headRoom > this.buffer.length) this.grow(headRoom)
-    if (number < 64) this.buffer[this.at++] = 0x40 + number
-    else {
-      this.buffer[this.at++] = 0x0a
-      this.varint(number)
-    }
-    shape.write(this, value)
-  }
-
   /** Adds a whole number from 0 to 2³² − 1 that both sides know to be one: no tag. */
   u32(value: number): void {
     if (this.at + headRoom > this.buffer.length) this.grow(headRoom)
@@ -233,18 +216,20 @@ export class PlainWriter {
     this.at += value.length
   }
 
-  /** The shape is known when the last name is: its tag is put in front afterwards. */
+  /** The tag stands in front, and comes last: a shape is numbered behind those of the values in it. */
   private record(value: Record<string, unknown>): void {
     const start = this.at++
     let node: ShapeNode = shapeRoot()
     let fields = 0
-    // `in` and not `Object.keys`: no list is made, and the fields are loaded by place, not by name.
+    // `in` and not `Object.keys`: no list is made.
     for (const name in value) {
       if (fields++ < shapeFieldsMax)
         node = node.lastName === name ? node.lastNode! : stepTo(node, name)
-      this.value(value[name])
     }
     if (fields === 0) assertNothingElse(value)
+    if (fields > shapeFieldsMax) {
+      for (const name in value) this.value(value[name])
+    } else writerAt(node, value)(this, value)
     const shape = fields > shapeFieldsMax ? -1 : this.table.numberAt(node, value)
     if (shape >= 0 && shape < 64) this.buffer[start] = 0x40 + shape
     else this.rareRecord(value, start, shape)

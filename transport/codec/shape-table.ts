@@ -32,10 +32,45 @@ export class ShapeNode {
   end = -1
   /** The names on the way here, once they were a shape of a table. */
   shape: readonly string[] | undefined = undefined
+  /** Writes the values of an object whose names end here. */
+  write: WriteValues = writeEach
+  /** Objects that were written with {@link writeEach}. */
+  written = 0
 
   constructor(tree: ShapeTree) {
     this.tree = tree
   }
+}
+
+/** Takes the values of an object, in order. */
+export interface ValueSink {
+  value(value: unknown): void
+}
+
+export type WriteValues = (to: ValueSink, from: Record<string, unknown>) => void
+
+/** Objects of one shape before a writer of their own is compiled: a map that comes once is not worth it. */
+const compiledAfter = 64
+/** Fields of a shape that has one. */
+const compiledFieldsMax = 64
+
+const writeEach: WriteValues = (to, from) => {
+  for (const name in from) to.value(from[name])
+}
+
+/** How the values of an object whose names end at a node are written: of shapes that come often by a writer of their own. */
+export function writerAt(node: ShapeNode, value: object): WriteValues {
+  if (node.written < compiledAfter && ++node.written === compiledAfter) node.write = compile(value)
+  return node.write
+}
+
+/** As the readers of packed data are: field by field, without a look at names. */
+function compile(value: object): WriteValues {
+  const names = namesOf(value)
+  if (names.length > compiledFieldsMax) return writeEach
+  const steps = names.map((name) => `to.value(from[${JSON.stringify(name)}])`)
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- quoted: a name is nothing but a name
+  return new Function('to', 'from', steps.join(';')) as WriteValues
 }
 
 // A memo of a pure function, not state: see C5.
@@ -97,16 +132,13 @@ export class ShapeTable {
     this.numbers.fill(-1)
   }
 
-  /**
-   * @param names of the fields, where they are known; else those of the object
-   * @returns the number of the shape that ends at a node, −1 when there is no room for it
-   */
-  numberAt(node: ShapeNode, value: object, names?: readonly string[]): number {
+  /** @returns the number of the shape that ends at a node, −1 when there is no room for it */
+  numberAt(node: ShapeNode, value: object): number {
     if (node.tree !== this.tree) this.moveTo(node.tree)
     const number = node.end < 0 ? -1 : (this.numbers[node.end] ?? -1)
     if (number >= 0) return number
     if (this.shapes.length >= shapesMax) return -1
-    this.shapes.push((node.shape ??= names ?? namesOf(value)))
+    this.shapes.push((node.shape ??= namesOf(value)))
     this.setNumber(node, this.shapes.length - 1)
     return this.shapes.length - 1
   }
