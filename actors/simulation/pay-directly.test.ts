@@ -1,5 +1,5 @@
 /**
- * D1: a payment done directly is the payment that the command does: the same frames, answers and states, byte
+ * DC1: a payment done directly is the payment that the command does: the same frames, answers and states, byte
  * for byte, whatever came before.
  */
 import fc from 'fast-check'
@@ -122,7 +122,7 @@ async function run(direct: boolean, list: readonly Step[], atOnce: number): Prom
 }
 
 describe('a payment done directly', () => {
-  it('D1: leaves the same bytes as the command, in any company', async () => {
+  it('DC1: leaves the same bytes as the command, in any company', async () => {
     await fc.assert(
       fc.asyncProperty(steps, fc.integer({ min: 1, max: 20 }), async (list, atOnce) => {
         expect(await run(true, list, atOnce)).toEqual(await run(false, list, atOnce))

@@ -2,9 +2,9 @@
  * Direct commands: what a command does in nearly every case, said at once instead of step by step, so that
  * none of what a handler might do has to be provided for.
  *
- * D1. It does what the command does, byte for byte: frames, states, histories, keys and answers. Whoever
+ * DC1. It does what the command does, byte for byte: frames, states, histories, keys and answers. Whoever
  *     defines one has a test that says so.
- * D2. Where a case is another one it declines, with nothing done, and the command decides.
+ * DC2. Where a case is another one it declines, with nothing done, and the command decides.
  */
 import type { Address } from './address.js'
 
@@ -24,7 +24,7 @@ export interface DirectCommand<S = any, I = any> {
   readonly called: string
   /** Kind of the new actor, and its event. */
   readonly born: readonly [kind: string, event: string]
-  /** @returns what is to happen, undefined for another case (D2). It changes nothing. */
+  /** @returns what is to happen, undefined for another case (DC2). It changes nothing. */
   readonly plan: (turn: DirectTurn<S>, input: I) => DirectPlan | undefined
   /** What `replays` would build from the note. @param born state of the new actor */
   readonly answer: (plan: any, born: any) => unknown

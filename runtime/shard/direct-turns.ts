@@ -72,7 +72,7 @@ export class DirectTurns implements DirectTurn<unknown> {
 
   /**
    * Does a request, key and all, and gives its answer.
-   * @returns false when nothing was done: it is for the command (D2)
+   * @returns false when nothing was done: it is for the command (DC2)
    */
   run(shard: Shard, direct: PreparedDirect, request: ShardRequest): boolean {
     const self = inPlace(shard.state, request.address)
