@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimulatedCluster, type SimulatedNode } from './testing/simulated-cluster.js'
 
 /** Seeds of one run; more with SUANPAN_SEEDS. */
-const seeds = Number(process.env['SUANPAN_SEEDS'] ?? 50)
+const seeds = Number(process.env['SUANPAN_SEEDS'] ?? 25)
 const first = Number(process.env['SUANPAN_FIRST_SEED'] ?? 1)
 
 function trouble(cluster: SimulatedCluster): void {
