@@ -71,7 +71,9 @@ class Copy {
   /** @param campaign module to run, from the root of the build */
   constructor(campaign: string) {
     this.module = join(this.folder, 'dist', campaign)
-    cpSync(join(root, 'dist'), join(this.folder, 'dist'), { recursive: true })
+    // Types and maps, two files of three, are of no use there.
+    const filter = (path: string): boolean => !/\.(?:map|d\.ts)$/.test(path)
+    cpSync(join(root, 'dist'), join(this.folder, 'dist'), { recursive: true, filter })
     cpSync(join(root, 'package.json'), join(this.folder, 'package.json'))
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'), 'junction')
   }
