@@ -159,6 +159,22 @@ describe('what the coordinator does about the map', () => {
     expect(duties.evening).toBe(false)
   })
 
+  it('K3: is evening out while a shard whose move failed is left alone, and tries it again', () => {
+    settings = { ...rebalanceDefaults, enabled: false, movesMax: 1 }
+    member('a')
+    act()
+    member('b')
+    duties.rebalanceOnce()
+    const [begun] = act()
+    expect(act()).toEqual([])
+    now += 30_001
+    expect(act()).toEqual([begun!.replace('begin', 'cancel')])
+    expect(act()).toEqual([])
+    expect(duties.evening).toBe(true)
+    now += 30_001
+    expect(act()).toEqual([begun])
+  })
+
   it('forgets that somebody was to be drained when they are dead', () => {
     member('a')
     member('b')

@@ -6,6 +6,7 @@
  *     belongs.
  * K2. A move ends: it is called off when its taker is dead or not fit any more, or when its time is
  *     up, and then that shard is left alone for a while. One slow move stops no other.
+ * K3. Nodes that an operator wants even are so when there is no move left to make, not even one that is left alone.
  */
 import type { Clock } from '../../runtime/index.js'
 import { ShardLoads } from '../placement/load.js'
@@ -158,13 +159,16 @@ export class MapDuties {
     const now = this.clock.monotonic()
     const { enabled } = this.settings()
     const even = enabled || this.evenOut
+    let isLeft = false
     for (const { shard, to } of planMoves(places, nodes, weightOf, this.settings())) {
       const owner = places[shard]?.owner
       const leaving = nodes.some(({ id, draining }) => id === owner && draining)
-      if ((!even && !leaving) || now < (this.quiet.get(shard) ?? -Infinity)) continue
-      steps.push({ type: 'begin_move', shard, to })
+      if (!even && !leaving) continue
+      if (now < (this.quiet.get(shard) ?? -Infinity)) isLeft = true
+      else steps.push({ type: 'begin_move', shard, to })
     }
-    if (steps.length === 0 && !places.some(({ next }) => next !== undefined)) this.evenOut = false
+    isLeft ||= steps.length > 0 || places.some(({ next }) => next !== undefined)
+    if (!isLeft) this.evenOut = false
   }
 }
 
