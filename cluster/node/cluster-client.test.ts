@@ -23,11 +23,13 @@ function clientOf(
   waiting: Waiting,
   owners: readonly string[],
   begin: (member: string) => void,
+  isCutOff = (): boolean => false,
 ): ClusterClient {
   const members: Members = {
     ids: () => ['a', 'b'],
     ownerOf: (shard) => owners[shard],
     shardOf: () => 0,
+    isCutOff,
     call: async (member, name) => {
       await Promise.resolve()
       if (name === 'comparePairs') begin(member)
@@ -68,4 +70,17 @@ it('begins a comparison anew at the member that a shard has gone to meanwhile', 
   })
   expect(await client.comparePairs()).toEqual([])
   expect(asked).toEqual(['a', 'b', 'a', 'b'])
+})
+
+it('M7: waits for no members that can not be asked', async () => {
+  const waiting = new Waiting()
+  const deaf = (): never => {
+    throw new Fault('not_ready')
+  }
+  const client = clientOf(waiting, ['a', 'b'], deaf, () => waiting.now > 3_000)
+  await expect(client.comparePairs()).rejects.toMatchObject({ code: 'not_ready' })
+  expect(waiting.now).toBeLessThan(5_000)
+  const missing = clientOf(waiting, ['a', 'b'], deaf, () => true)
+  await expect(missing.shardStatus()).rejects.toMatchObject({ code: 'not_ready' })
+  expect(waiting.now).toBeLessThan(5_000)
 })

@@ -28,6 +28,8 @@ export interface Members {
   shardOf(address: Address): number
   /** Asks one member, this one included. @throws CallFailed, NatsUnreachable */
   call(member: string, name: string, input?: unknown): Promise<unknown>
+  /** Whether nobody can be asked from here now (M7 in `reach.ts`). */
+  isCutOff(): boolean
 }
 
 /** Shards a member is asked for at once: to copy all tallies would hold up what else it does. */
@@ -150,7 +152,7 @@ export class ClusterClient implements RuntimeClient {
       }
       await Promise.all(asked.map(begin))
       if (failure === undefined) continue
-      if (this.env.clock.monotonic() > deadline) throw notReady(failure)
+      if (this.isOver(deadline)) throw notReady(failure)
       await this.pause(pauseMs)
     }
   }
@@ -180,12 +182,15 @@ export class ClusterClient implements RuntimeClient {
       try {
         return await ask()
       } catch (error) {
-        if (this.env.clock.monotonic() > deadline) {
-          throw notReady(error)
-        }
+        if (this.isOver(deadline)) throw notReady(error)
       }
       await this.pause()
     }
+  }
+
+  /** Nobody waits for members that can't be asked. */
+  private isOver(deadline: number): boolean {
+    return this.env.clock.monotonic() > deadline || this.members.isCutOff()
   }
 
   private pause(ms = gatherPauseMs): Promise<void> {

@@ -389,6 +389,7 @@ export class ClusterNode {
       ids: () => this.membership.view.alive().map(({ id }) => id),
       ownerOf: (shard) => this.owners[shard],
       shardOf: (address) => this.node.shardOf(address),
+      isCutOff: () => this.reach.cutOff(),
       call: async (member, name, input) => {
         if (member === this.membership.id) return answerCall(this.node, name, input)
         if (this.link === undefined) throw new Fault('not_ready')
