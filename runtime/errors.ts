@@ -84,6 +84,42 @@ export const runtimeCodes = {
     advice:
       'Another process owns this data folder now; send the request there with the same idempotency key.',
   },
+  backup_running: {
+    retryable: true,
+    outcome: 'not_executed',
+    advice: 'A backup is being made; wait for its end, then ask again.',
+  },
+  backup_target_taken: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'Something is there already; name a folder that does not exist yet.',
+  },
+  backup_target_invalid: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice: 'No backup can be made there; name a new folder outside the data folder.',
+  },
+  backup_no_space: {
+    retryable: true,
+    outcome: 'not_executed',
+    advice: 'There is not enough room for the backup; make room, or name another folder.',
+  },
+  backup_stalled: {
+    retryable: true,
+    outcome: 'not_executed',
+    advice: 'The disk took too long, so no backup was made; look at the disk, then ask again.',
+  },
+  backup_failed: {
+    retryable: true,
+    outcome: 'not_executed',
+    advice: 'The backup could not be written or read; mend the disk it names, then ask again.',
+  },
+  backup_unsupported: {
+    retryable: false,
+    outcome: 'not_executed',
+    advice:
+      'A cluster keeps its journals in NATS; back its streams and its bucket up with the means of NATS (see cluster/README.md).',
+  },
 } as const satisfies Record<string, CodeEntry>
 
 export type RuntimeCode = keyof typeof runtimeCodes

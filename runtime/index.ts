@@ -5,6 +5,7 @@ export { defineActor } from './actor/define-actor.js'
 export { isRefusal, refusal } from './actor/refusal.js'
 export { isParked, isRemembered, isUnbound } from './actor/turn.js'
 export { assert, assertNever } from './assert.js'
+export { backupDataFolder, type FolderBackupOptions } from './backup/backup-folder.js'
 export { nodeEnv } from './env/node-env.js'
 export {
   Fault,
@@ -62,6 +63,8 @@ export type {
   TimerId,
   Turn,
 } from './actor/turn.js'
+export type { BackupOptions, BackupReport } from './backup/backups.js'
+export type { BackupProgress } from './backup/folder-copy.js'
 export type { Clock, Env, TimerHandle } from './env/env.js'
 export type { OpenRefusedCode, OutcomeKnown, RuntimeCode } from './errors.js'
 export type { FolderCounts, InspectedFolder, InspectOptions } from './inspect.js'

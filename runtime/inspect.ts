@@ -25,8 +25,7 @@ import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node-env.js'
 import { Fault, OpenRefused, Refused } from './errors.js'
 import { checkReached, countingManifest, identityOf, scanLineage } from './journal/file/index.js'
-import { listenedTo, ownerInWords } from './journal/file/ownership.js'
-import { listEpochs } from './journal/file/records.js'
+import { refuseInUse } from './journal/file/ownership.js'
 import type { ChainedFrame } from './journal/frame.js'
 import type { RecoveryReport } from './journal/journal.js'
 import { limits } from './limits.js'
@@ -97,7 +96,7 @@ export async function inspectFolder(env: Env, options: InspectOptions): Promise<
       `${options.dataDir} is no data folder: it has no manifest. Check the name.`,
     )
   }
-  await refuseInUse(env, dataDir)
+  await refuseInUse(env, dataDir, 'stop that process, then inspect it')
   const kinds = new Kinds(options.actors)
   const read = { frames: 0, turns: 0, snapshots: 0, snapshotBytes: 0 }
   const states: ShardState[] = []
@@ -147,23 +146,6 @@ async function checkAllReached(
     const folder = snapshotFolder(join(dataDir, 'snapshots'), shard)
     throw await snapshotMissing(disk, folder, { shard, reached, next })
   }
-}
-
-/**
- * An owner that writes while we read would look like damage: one that is paused may go on any moment, and of
- * one that nobody can see the heartbeat tells.
- */
-async function refuseInUse(env: Env, dataDir: string): Promise<void> {
-  const { owners } = await listEpochs(env.disk, dataDir)
-  const last = owners[owners.length - 1]
-  if (last === undefined) return
-  const owner = await listenedTo(env, dataDir, last)
-  if (owner.fate === 'none' || owner.fate === 'gone') return
-  const paused = owner.fate === 'paused' ? ', which is paused and may go on at any time' : ''
-  throw new OpenRefused(
-    'data_dir_in_use',
-    `The data folder ${dataDir} is in use by ${ownerInWords(env, owner)}${paused}; stop that process, then inspect it.`,
-  )
 }
 
 /** Reads every snapshot of a shard to its end. @returns the state of the newest one */

@@ -81,6 +81,10 @@ export const limits = {
   readingStalledMs: 1_000,
   /** Bytes of a snapshot in one message of a stream: well below the megabyte that servers take by default. */
   snapshotChunkBytes: 512 * 1024,
+  /** ms a backup holds up the journal at most: every lane has to come to the end of its group meanwhile. */
+  backupHoldMs: 2_000,
+  /** ms a backup waits for removals that are under way, and the end of a runtime for a backup. */
+  backupWaitMs: 10_000,
   /** Snapshots kept of each shard; the journal reaches back to the older one. */
   snapshotsKept: 2,
   /** Different refusals a shard lists for its keys; those beyond are kept with their keys, and leave with them. */

@@ -1,4 +1,5 @@
 /** What a running runtime offers: the client of its actors, and what an operator asks of it. */
+import type { BackupOptions, BackupReport } from './backup/backups.js'
 import type { RuntimeClient, ShardStatus } from './actor/client.js'
 import type { RecoveryReport } from './journal/journal.js'
 
@@ -22,6 +23,15 @@ export interface Runtime extends RuntimeClient {
    * finishes that round, and begins none anew.
    */
   snapshot(): Promise<void>
+  /**
+   * Makes a backup of all that is durable now: a data folder of its own, as this one would be after a crash at one
+   * moment between the call and its end. Whatever was acknowledged before the call is in it. Payments go on; only one
+   * is made at a time. When it fails, nothing of it is left.
+   * @param target the folder it makes: not there yet, outside the data folder
+   * @throws Fault backup_running, backup_target_taken, backup_target_invalid, backup_no_space, backup_stalled,
+   *   backup_failed; closed
+   */
+  backup(target: string, options?: BackupOptions): Promise<BackupReport>
   /**
    * Ends: answers what was asked before, makes everything durable, seals the journal, stops the threads. What is
    * asked from the call on is rejected with `closed`. Rejects with the reason when the journal could not be sealed:

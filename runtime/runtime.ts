@@ -5,6 +5,7 @@
 import { resolve as resolvePath } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
 import type { Address } from './actor/address.js'
+import { Backups, type BackupOptions, type BackupReport } from './backup/backups.js'
 import { actorClient } from './actor/actor-client.js'
 import type {
   ActorClient,
@@ -39,6 +40,7 @@ import { checkPairs, type PairEnds } from './threads/pair-ends.js'
 import { peerPorts } from './threads/peer-ports.js'
 import { helpersFor } from './threads/recovery-helpers.js'
 import type { Order, StatusOrder, ThreadStart } from './threads/thread-protocol.js'
+import { threadOptions } from './thread-options.js'
 import { UntilStopped } from './threads/until-stopped.js'
 
 /** Shards of a thread whose tallies are copied at once, which takes about a millisecond each. */
@@ -105,6 +107,7 @@ class EmbeddedRuntime implements Runtime {
   private state: 'opening' | 'serving' | 'closing' | 'closed' | 'failed' = 'opening'
   private closing: Promise<void> | undefined
   private readonly serving = new UntilStopped()
+  private readonly backups: Backups
 
   constructor(
     env: Env,
@@ -120,6 +123,11 @@ class EmbeddedRuntime implements Runtime {
     this.folder = folder
     this.shards = folder.manifest.shards
     this.threads = Math.min(options.threads, this.shards)
+    this.backups = new Backups({
+      env,
+      plan: folder.plan,
+      order: (order) => this.serving.run(() => this.all(order)),
+    })
     this.client = new RequestClient(env, {
       shards: this.shards,
       kinds,
@@ -255,6 +263,11 @@ class EmbeddedRuntime implements Runtime {
     await this.serving.run(() => this.all({ type: 'snapshot' }))
   }
 
+  backup(target: string, options?: BackupOptions): Promise<BackupReport> {
+    if (this.state === 'opening') return Promise.reject(new Fault('not_ready'))
+    return this.backups.make(target, options)
+  }
+
   close(): Promise<void> {
     this.closing ??= this.finish()
     return this.closing
@@ -268,7 +281,9 @@ class EmbeddedRuntime implements Runtime {
     }
     this.state = 'closing'
     try {
+      const backupEnded = this.backups.end(new Fault('closed'))
       await this.client.drain()
+      await backupEnded
       this.client.end(new Fault('closed'))
       const ends = (await this.all({ type: 'seal' })) as LaneEnd[]
       await this.folder.close(ends)
@@ -321,19 +336,7 @@ class EmbeddedRuntime implements Runtime {
   }
 
   private threadStart(thread: number, threads: number): ThreadStart {
-    return {
-      thread,
-      threads,
-      shards: this.shards,
-      dataDir: resolvePath(this.options.dataDir),
-      plan: this.folder.plan,
-      settings: this.options.settings,
-      keyRetentionMs: this.options.idempotencyRetentionMs,
-      mailboxMessagesMax: this.options.mailboxMessages,
-      keysMax: this.options.idempotencyKeysPerShard,
-      nearCalls: this.options.nearCalls,
-      snapshotJournalBytes: this.options.snapshotJournalBytes,
-    }
+    return { thread, threads, plan: this.folder.plan, ...threadOptions(this.options, this.folder) }
   }
 
   private connect(link: Link): void {
@@ -371,6 +374,7 @@ class EmbeddedRuntime implements Runtime {
     const why = faultOfStop(error)
     this.client.end(why)
     this.serving.stop(why)
+    void this.backups.end(why)
     this.folder.stopHeartbeat()
     if (this.callbacks.onFailure !== undefined) this.callbacks.onFailure(error)
     else this.env.processes.end(`suanpan: stopped: ${why.code}: ${why.message}`)

@@ -49,20 +49,31 @@ export interface DiskFile {
 export interface Disk {
   /** Makes a folder, and those around it, durably; nothing when it is there. */
   makeFolder(path: string): Promise<void>
+  /** Makes one folder, for this user alone; EEXIST when anything is there: exclusive, also between processes. */
+  makeNewFolder(path: string): Promise<void>
   /** Names in a folder, sorted; empty when the folder does not exist. */
   list(path: string): Promise<string[]>
   /** `create` fails with EEXIST when the file exists: exclusive, also between processes. */
   open(path: string, mode: 'read' | 'readwrite' | 'create'): Promise<DiskFile>
   /** Synchronous and cheap: the fence check runs once per sync. */
   existsNow(path: string): boolean
+  /** Of a file, which takes the place of one of that name, or of a folder, whose new name is free. */
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
+  /** Removes a file, or a folder with all that is in it; nothing when it is not there. */
+  removeTree(path: string): Promise<void>
   /** Makes creations, renames and removals in a folder durable. */
   syncFolder(path: string): Promise<void>
   /** Sets the modification time to now: the owner's heartbeat. */
   touch(path: string): Promise<void>
   /** ms since the file was last modified, by the file system's clock. */
   ageMs(path: string): Promise<number>
+  /** Gives a file or folder the permissions of another one. */
+  copyMode(from: string, to: string): Promise<void>
+  /** Bytes this user may still write where the folder is. */
+  freeBytes(folder: string): Promise<number>
+  /** Where a path leads, links followed. */
+  realPath(path: string): Promise<string>
 }
 
 /** Facts about this process and others on this machine. */

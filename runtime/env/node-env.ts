@@ -128,6 +128,7 @@ function unless(code: string): (error: unknown) => void {
 
 const disk: Disk = {
   makeFolder: (path) => makeFolderDurably(folderSteps, path),
+  makeNewFolder: (path) => fs.promises.mkdir(path, { mode: 0o700 }),
   async list(path) {
     try {
       return (await fs.promises.readdir(path)).sort()
@@ -153,6 +154,7 @@ const disk: Disk = {
   existsNow: (path) => fs.statSync(path, { throwIfNoEntry: false }) !== undefined,
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.rm(path),
+  removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
   async syncFolder(path) {
     const handle = await fs.promises.open(path, 'r')
     try {
@@ -168,6 +170,14 @@ const disk: Disk = {
   async ageMs(path) {
     return Math.max(0, Date.now() - (await fs.promises.stat(path)).mtimeMs)
   },
+  async copyMode(from, to) {
+    await fs.promises.chmod(to, (await fs.promises.stat(from)).mode & 0o7777)
+  },
+  async freeBytes(folder) {
+    const { bavail, bsize } = await fs.promises.statfs(folder)
+    return bavail * bsize
+  },
+  realPath: (path) => fs.promises.realpath(path),
 }
 
 /** State letter and start time of a process, from the kernel; undefined when it is not there. */

@@ -80,6 +80,8 @@ export class Lane {
   /** An empty batch to fill next. */
   private spare: AnswerBatch | undefined
   private failed = false
+  /** True while no group may begin. */
+  private held = false
   /** What it failed with. */
   private failure: unknown
   private readonly settled: (() => void)[] = []
@@ -124,7 +126,7 @@ export class Lane {
   /** Lets go what may go, and writes what has gathered if nothing is in flight. */
   flush(): void {
     this.releaseWaiting()
-    if (this.failed) return
+    if (this.failed || this.held) return
     try {
       if (this.inFlight === undefined) this.writeGroup()
     } catch (error) {
@@ -146,12 +148,44 @@ export class Lane {
 
   /** Resolves when everything the shards have done so far is durable, or the lane has failed. */
   async quiet(): Promise<void> {
+    let waitedFor: Released | undefined
     // What is in flight, then what had gathered behind it.
-    for (let groups = 0; groups < 2; groups++) {
+    for (let groups = 0; ;) {
       this.flush()
-      if (this.failed || this.inFlight === undefined) return
-      await new Promise<void>((resolve) => this.settled.push(resolve))
+      if (this.failed) return
+      if (this.inFlight === undefined) {
+        if (!this.held) return
+      } else if (this.inFlight !== waitedFor) {
+        if (groups++ === 2) return
+        waitedFor = this.inFlight
+      }
+      await this.nextSettled()
     }
+  }
+
+  /**
+   * Begins no group until it may go on, and waits for the one in flight. Turns go on meanwhile, as long as an
+   * open frame has room.
+   * @returns false when it went on before that one was durable @throws what the lane failed with
+   */
+  async hold(): Promise<boolean> {
+    this.held = true
+    while (!this.mayGoOn && this.inFlight !== undefined) await this.nextSettled()
+    if (this.failed) throw this.failure
+    return !this.mayGoOn
+  }
+
+  /** False while it is held. */
+  private get mayGoOn(): boolean {
+    return this.failed || !this.held
+  }
+
+  /** Ends a hold. */
+  resume(): void {
+    if (!this.held) return
+    this.held = false
+    this.flush()
+    this.notifySettled()
   }
 
   /**
@@ -171,7 +205,7 @@ export class Lane {
     for (;;) {
       if (this.failed) throw this.failure
       if (this.durable.get(shard)! >= ordinal) return
-      await new Promise<void>((resolve) => this.settled.push(resolve))
+      await this.nextSettled()
     }
   }
 
@@ -287,6 +321,10 @@ export class Lane {
     const due = this.atBoundary.filter((waiting) => waiting.shard === shard)
     this.atBoundary = this.atBoundary.filter((waiting) => waiting.shard !== shard)
     for (const waiting of due) waiting.run(false)
+  }
+
+  private nextSettled(): Promise<void> {
+    return new Promise<void>((resolve) => this.settled.push(resolve))
   }
 
   private notifySettled(): void {

@@ -59,9 +59,15 @@ export class DiskImage {
   }
 
   get(path: string): FileContent {
-    const found = this.folders.get(around(path))?.now.get(nameIn(path))
-    if (found instanceof FileContent) return found
+    const found = this.find(path)
+    if (found !== undefined) return found
     throw new DiskError('ENOENT', path)
+  }
+
+  /** A file; undefined where there is none, or a folder. */
+  find(path: string): FileContent | undefined {
+    const found = this.folders.get(around(path))?.now.get(nameIn(path))
+    return found instanceof FileContent ? found : undefined
   }
 
   create(path: string, now: number): FileContent {
@@ -92,14 +98,21 @@ export class DiskImage {
   }
 
   rename(from: string, to: string): void {
-    const content = this.get(from)
-    this.folderAround(to).now.set(nameIn(to), content)
+    const folder = this.folders.get(from)
+    const moved = folder ?? this.get(from)
+    this.folderAround(to).now.set(nameIn(to), moved)
     this.folderAround(from).now.delete(nameIn(from))
+    if (folder !== undefined) this.repath(from, to)
   }
 
   remove(path: string): void {
     this.get(path)
     this.folderAround(path).now.delete(nameIn(path))
+  }
+
+  removeTree(path: string): void {
+    this.folderAround(path).now.delete(nameIn(path))
+    this.repath(path, undefined)
   }
 
   syncFile(content: FileContent): void {
@@ -159,6 +172,15 @@ export class DiskImage {
     const folder = this.folders.get(around(path))
     if (folder === undefined) throw new DiskError('ENOENT', path)
     return folder
+  }
+
+  /** A folder has another path now, or none, and so have those in it. */
+  private repath(from: string, to: string | undefined): void {
+    for (const [path, folder] of [...this.folders]) {
+      if (path !== from && !path.startsWith(`${from}/`)) continue
+      this.folders.delete(path)
+      if (to !== undefined) this.folders.set(to + path.slice(from.length), folder)
+    }
   }
 
   private loseNames(path: string, folder: Folder, random: Random): void {

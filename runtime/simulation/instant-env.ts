@@ -41,6 +41,10 @@ function instantDisk(image: DiskImage, now: number): Disk {
       done(() => {
         if (!image.has(path)) image.makeFolder(path)
       }),
+    makeNewFolder: (path) =>
+      done(() => {
+        image.makeFolder(path)
+      }),
     list: (path) => done(() => image.list(path)),
     open: (path, mode) =>
       done(() => fileOf(image, mode === 'create' ? image.create(path, now) : image.get(path))),
@@ -53,12 +57,19 @@ function instantDisk(image: DiskImage, now: number): Disk {
       done(() => {
         image.remove(path)
       }),
+    removeTree: (path) =>
+      done(() => {
+        image.removeTree(path)
+      }),
     syncFolder: (path) =>
       done(() => {
         image.syncFolder(path)
       }),
     touch: () => Promise.resolve(),
     ageMs: (path) => done(() => now - image.get(path).touchedAt),
+    copyMode: () => Promise.resolve(),
+    freeBytes: () => Promise.resolve(Infinity),
+    realPath: (path) => Promise.resolve(path),
   }
 }
 

@@ -85,6 +85,13 @@ export class SimulatedDisk implements Disk {
     return makeFolderDurably(steps, path)
   }
 
+  makeNewFolder(path: string): Promise<void> {
+    return this.run('makeNewFolder', path, () => {
+      this.failWhenFull(path)
+      this.machine.image.makeFolder(path)
+    })
+  }
+
   list(path: string): Promise<string[]> {
     return this.run('list', path, () => {
       const { image, counts } = this.machine
@@ -113,8 +120,10 @@ export class SimulatedDisk implements Disk {
 
   rename(from: string, to: string): Promise<void> {
     return this.run('rename', to, () => {
-      this.machine.image.rename(from, to)
-      this.machine.onRename(to, this.machine.image.get(to))
+      const { image, onRename } = this.machine
+      image.rename(from, to)
+      const moved = image.find(to)
+      if (moved !== undefined) onRename(to, moved)
     })
   }
 
@@ -122,6 +131,28 @@ export class SimulatedDisk implements Disk {
     return this.run('remove', path, () => {
       this.machine.image.remove(path)
     })
+  }
+
+  removeTree(path: string): Promise<void> {
+    return this.run('removeTree', path, () => {
+      this.machine.image.removeTree(path)
+    })
+  }
+
+  copyMode(from: string, to: string): Promise<void> {
+    return this.run('copyMode', to, () => {
+      for (const path of [from, to]) {
+        if (!this.machine.image.has(path)) throw new DiskError('ENOENT', path)
+      }
+    })
+  }
+
+  freeBytes(folder: string): Promise<number> {
+    return this.run('freeBytes', folder, () => (this.machine.weather.full ? 0 : Infinity))
+  }
+
+  realPath(path: string): Promise<string> {
+    return this.run('realPath', path, () => path)
   }
 
   syncFolder(path: string): Promise<void> {

@@ -12,6 +12,7 @@ import type { Env } from '../env/env.js'
 import type { Lane } from '../shard/lane.js'
 import type { Shard } from '../shard/shard.js'
 import { Pace } from './pace.js'
+import { Removals } from './removals.js'
 import { cutState, mayFollow, type SnapshotMark, type StateCut } from './snapshot-blocks.js'
 import type { SnapshotName, SnapshotStore } from './snapshot-store.js'
 
@@ -48,6 +49,8 @@ interface Chain {
 }
 
 export class Snapshotter {
+  /** Of snapshots, and of the journal behind them. */
+  readonly removals = new Removals()
   private readonly lane: Lane
   private readonly options: SnapshotterOptions
   private bytesAtLastRound = 0
@@ -63,6 +66,8 @@ export class Snapshotter {
   private stopping = false
   private broken = false
   private readonly chains = new Map<number, Chain>()
+  /** Shards of which nothing could go when it was due (BK3). */
+  private readonly unpruned = new Set<number>()
   /** By shard: replay never needs anything up to this ordinal. */
   private readonly covered = new Map<number, number>()
 
@@ -123,7 +128,10 @@ export class Snapshotter {
       await this.pace.restBetweenShards(begunAt)
     }
     await Promise.all(writing)
-    if (!this.ending) await this.lane.journal.truncate(this.covered).catch(this.failed)
+    // One that does nothing any more would hold the journal of all others for ever.
+    for (const shard of this.unpruned) await this.prune(shard).catch(this.failed)
+    if (this.ending) return
+    await this.removals.run(() => this.lane.journal.truncate(this.covered)).catch(this.failed)
   }
 
   private readonly failed = (error: unknown): void => {
@@ -168,9 +176,19 @@ export class Snapshotter {
       cut.end()
     }
     this.wrote(state.shard, cut, counted.bytes)
-    const kept = await store.prune(state.shard)
-    if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)
+    await this.prune(state.shard)
     this.options.report('snapshot', { shard: state.shard, ordinal: cut.ordinal })
+  }
+
+  /** Lets all go that the newest snapshots of a shard stand for. */
+  private async prune(shard: number): Promise<void> {
+    const kept = await this.removals.run(() => this.options.store.prune(shard))
+    if (kept === undefined) {
+      this.unpruned.add(shard)
+      return
+    }
+    this.unpruned.delete(shard)
+    if (kept.length > 1) this.covered.set(shard, kept[kept.length - 1]!.ordinal)
   }
 
   /** What an increment would follow; undefined when a whole snapshot is due (N12). */

@@ -11,7 +11,6 @@ import type { ActorModule } from '../actor/define-actor.js'
 import { assert } from '../assert.js'
 import type { Env } from '../env/env.js'
 import { openerError, openLane, type FileLane } from '../journal/file/index.js'
-import type { JournalLane } from '../journal/journal.js'
 import { limits } from '../limits.js'
 import type { ShardState } from '../shard/shard-state.js'
 import { FileSnapshots } from '../snapshot/file-snapshots.js'
@@ -19,6 +18,7 @@ import { putTogether, type MovedState } from '../snapshot/moved-state.js'
 import { Snapshotter } from '../snapshot/snapshotter.js'
 import type { Link } from '../../transport/index.js'
 import { PeerWriter, readPeers, readRequests } from './batches.js'
+import { LaneHold } from './lane-hold.js'
 import { pairEndsOf } from './pair-ends.js'
 import { emptyState, recoverShards, type PassedOver } from './recover-shards.js'
 import type { RecoveryHelp } from './recovery-helpers.js'
@@ -46,6 +46,7 @@ interface Found {
 interface Written {
   readonly lane: FileLane
   readonly snapshotter: Snapshotter
+  readonly hold: LaneHold
 }
 
 export class ShardThread {
@@ -126,6 +127,15 @@ export class ShardThread {
       case 'snapshot':
         await this.written.snapshotter.snapshotAll()
         return undefined
+      case 'holdRemovals':
+        return this.written.snapshotter.removals.hold()
+      case 'resumeRemovals':
+        this.written.snapshotter.removals.resume()
+        return undefined
+      case 'holdLane':
+        return this.written.hold.begin()
+      case 'resumeLane':
+        return this.written.hold.end()
       case 'seal':
         await this.written.snapshotter.stop()
         await this.host.seal()
@@ -141,7 +151,7 @@ export class ShardThread {
       const shards = new Set(states.map(({ shard }) => shard))
       const lane = await openLane(env, start.plan, start.thread, shards)
       for (const snapshot of passedOver) await setAside(env, snapshot, ports)
-      this.opened = { lane, snapshotter: attachLane(env, start, host, lane, states, ports) }
+      this.opened = { lane, ...attachLane(env, start, host, lane, states, ports) }
     } catch (error) {
       throw openerError(env, start.plan, error)
     }
@@ -232,10 +242,10 @@ function attachLane(
   env: Env,
   start: ThreadStart,
   host: ShardHost,
-  journal: JournalLane,
+  journal: FileLane,
   states: readonly ShardState[],
   ports: ShardThreadPorts,
-): Snapshotter {
+): Omit<Written, 'lane'> {
   const lane = host.addLane(journal, states)
   const snapshotter = new Snapshotter(lane, {
     env,
@@ -252,5 +262,5 @@ function attachLane(
   host.onTick = () => {
     snapshotter.tick()
   }
-  return snapshotter
+  return { snapshotter, hold: new LaneHold(env, lane, journal) }
 }

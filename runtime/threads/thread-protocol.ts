@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { Address } from '../actor/address.js'
-import type { FolderPlan } from '../journal/file/index.js'
+import type { FolderPlan, LanePlace } from '../journal/file/index.js'
 
 /** All a shard thread is started with. */
 export interface ThreadStart {
@@ -58,6 +58,13 @@ export type Order =
   | { readonly type: 'comparePairs' }
   | { readonly type: 'silentPairs' }
   | { readonly type: 'snapshot' }
+  /** Nothing that is on the disk goes, from its answer until it is told otherwise. */
+  | { readonly type: 'holdRemovals' }
+  | { readonly type: 'resumeRemovals' }
+  /** Begins no group, from its answer, a {@link HeldLane}, until it is told otherwise, or for a bounded time. */
+  | { readonly type: 'holdLane' }
+  /** Answered with the ms it was held; with undefined when it has gone on by itself before. */
+  | { readonly type: 'resumeLane' }
   /** Stops, makes everything durable and seals the journal. */
   | { readonly type: 'seal' }
 
@@ -65,6 +72,12 @@ export type Order =
 export interface NumberedOrder {
   readonly number: number
   readonly order: Order
+}
+
+/** Up to where a lane is durable that was held. */
+export interface HeldLane extends LanePlace {
+  /** Last ordinals of its shards together. */
+  readonly ordinals: number
 }
 
 /** An error as data: across threads `code` is identity. */

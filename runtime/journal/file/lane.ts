@@ -37,6 +37,16 @@ import { createSegment, segmentHeaderBytes, wholeBlocks, type OpenSegment } from
 export interface FileLane extends JournalLane {
   /** Where the lane ends, for closing the folder. Only after {@link JournalLane.seal}. */
   readonly end: LaneEnd
+  /** Up to where it is durable. Only while no append is under way. */
+  readonly reached: LanePlace
+}
+
+/** A place in a lane. */
+export interface LanePlace {
+  readonly lane: number
+  /** Which segment of the lane. */
+  readonly index: number
+  readonly bytes: number
 }
 
 const firstSegmentBytes = 1024 * 1024
@@ -116,6 +126,11 @@ class LaneOnFile implements FileLane {
   get end(): LaneEnd {
     assert(this.sealedAt !== undefined, 'a lane ends when it is sealed')
     return this.sealedAt
+  }
+
+  get reached(): LanePlace {
+    assert(!this.busy, 'a lane that is being written has no certain end')
+    return { lane: this.lane, index: this.segment.header.index, bytes: this.at }
   }
 
   isOwner(): boolean {

@@ -22,7 +22,14 @@ import { OpenRefused } from '../../errors.js'
 import type { Claim } from './fence.js'
 import { epochPaths, folders } from './names.js'
 import { listFolder } from './lineage.js'
-import { encodeRecord, readOwner, recordFormat, writeRecord, type OwnerRecord } from './records.js'
+import {
+  encodeRecord,
+  listEpochs,
+  readOwner,
+  recordFormat,
+  writeRecord,
+  type OwnerRecord,
+} from './records.js'
 
 /** An owner says this often that it lives. */
 const heartbeatMs = 1_000
@@ -90,6 +97,25 @@ export function ownerInWords(
   const who = pid === undefined ? 'another process' : `process ${pid}`
   if (fate === 'unknown') return `${who} on another machine or in another container`
   return pid === env.processes.self.pid && fate === 'running' ? `${who} (this one)` : who
+}
+
+/**
+ * For who reads a folder as it is: an owner that writes meanwhile would look like damage. One that is paused may go
+ * on any moment, and of one that nobody can see the heartbeat tells.
+ * @param advice what to do, without a full stop
+ * @throws OpenRefused data_dir_in_use
+ */
+export async function refuseInUse(env: Env, dataDir: string, advice: string): Promise<void> {
+  const { owners } = await listEpochs(env.disk, dataDir)
+  const last = owners[owners.length - 1]
+  if (last === undefined) return
+  const owner = await listenedTo(env, dataDir, last)
+  if (owner.fate === 'none' || owner.fate === 'gone') return
+  const paused = owner.fate === 'paused' ? ', which is paused and may go on at any time' : ''
+  throw new OpenRefused(
+    'data_dir_in_use',
+    `The data folder ${dataDir} is in use by ${ownerInWords(env, owner)}${paused}; ${advice}.`,
+  )
 }
 
 export type OwnerFate = 'none' | 'running' | 'paused' | 'gone' | 'unknown'

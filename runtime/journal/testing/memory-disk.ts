@@ -62,6 +62,14 @@ export class MemoryDisk implements Disk {
     )
   }
 
+  makeNewFolder(path: string): Promise<void> {
+    return this.run('makeNewFolder', path, () => {
+      if (this.names.has(path) || this.folders.has(path)) throw new DiskError('EEXIST', path)
+      if (!this.folders.has(dirname(path))) throw new DiskError('ENOENT', path)
+      this.folders.add(path)
+    })
+  }
+
   async list(path: string): Promise<string[]> {
     this.assertAlive()
     const found: string[] = []
@@ -92,9 +100,33 @@ export class MemoryDisk implements Disk {
 
   rename(from: string, to: string): Promise<void> {
     return this.run('rename', to, () => {
+      if (this.folders.has(from)) {
+        this.renameFolder(from, to)
+        return
+      }
       this.names.set(to, this.contentOf(from))
       this.names.delete(from)
     })
+  }
+
+  /** Durable at once: more than a disk promises, and enough for what is tested here. */
+  private renameFolder(from: string, to: string): void {
+    const moved = (path: string): string | undefined =>
+      path === from || path.startsWith(`${from}/`) ? to + path.slice(from.length) : undefined
+    for (const names of [this.names, this.durableNames]) {
+      for (const [path, content] of [...names]) {
+        const name = moved(path)
+        if (name === undefined) continue
+        names.delete(path)
+        names.set(name, content)
+      }
+    }
+    for (const folders of [this.folders, this.durableFolders]) {
+      for (const path of [...folders]) {
+        const name = moved(path)
+        if (name !== undefined && folders.delete(path)) folders.add(name)
+      }
+    }
   }
 
   remove(path: string): Promise<void> {
@@ -102,6 +134,30 @@ export class MemoryDisk implements Disk {
       this.contentOf(path)
       this.names.delete(path)
     })
+  }
+
+  removeTree(path: string): Promise<void> {
+    return this.run('removeTree', path, () => {
+      for (const names of [this.names, this.folders]) {
+        for (const name of [...names.keys()]) {
+          if (name === path || name.startsWith(`${path}/`)) names.delete(name)
+        }
+      }
+    })
+  }
+
+  copyMode(from: string, to: string): Promise<void> {
+    return this.run('copyMode', to, () => {
+      if (!this.existsNow(from)) throw new DiskError('ENOENT', from)
+    })
+  }
+
+  freeBytes(): Promise<number> {
+    return Promise.resolve(Infinity)
+  }
+
+  realPath(path: string): Promise<string> {
+    return Promise.resolve(path)
   }
 
   syncFolder(path: string): Promise<void> {
