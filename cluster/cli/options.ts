@@ -25,7 +25,17 @@ export function timeZoneOption(value: string): string {
   }
 }
 
-function urlOption(value: string): string {
+export function urlOption(words: string): Option {
+  return new Option('--url <url>', words).argParser(parsedUrl)
+}
+
+export function apiKeyOption(): Option {
+  return new Option('--api-key <key>', 'API key, where the node asks for one').env(
+    'SUANPAN_API_KEY',
+  )
+}
+
+function parsedUrl(value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return value.replace(/\/+$/, '')
   throw new InvalidArgumentError('It must be a URL such as http://127.0.0.1:7400.')
@@ -59,14 +69,9 @@ export function shardsOption(): Option {
 export function withNode(command: Command): Command {
   return command
     .addOption(
-      new Option('--url <url>', 'where the node listens')
-        .env('SUANPAN_URL')
-        .default('http://127.0.0.1:7400')
-        .argParser(urlOption),
+      urlOption('where the node listens').env('SUANPAN_URL').default('http://127.0.0.1:7400'),
     )
-    .addOption(
-      new Option('--api-key <key>', 'API key, where the node asks for one').env('SUANPAN_API_KEY'),
-    )
+    .addOption(apiKeyOption())
     .addOption(jsonOption())
 }
 

@@ -19,6 +19,7 @@ export type CliCode =
   | 'address_in_use'
   | 'node_unreachable'
   | 'not_conserved'
+  | 'backup_differs'
   | 'totals_differ'
   | 'payments_unresolved'
   | 'keys_forgotten'

@@ -16,6 +16,7 @@ const commands: readonly (readonly [words: readonly string[], load: () => Promis
   [['start'], async () => (await import('./commands/start.js')).addStart],
   [['status'], async () => (await import('./commands/status.js')).addStatus],
   [['verify'], async () => (await import('./commands/verify.js')).addVerify],
+  [['backup'], async () => (await import('./commands/backup.js')).addBackup],
   [['replay'], async () => (await import('./commands/replay.js')).addReplay],
   [['accounts'], async () => (await import('./commands/accounts.js')).addAccounts],
   [['payments'], async () => (await import('./commands/payments.js')).addPayments],

@@ -1,5 +1,5 @@
 /** What the gateway of a node shows operators: how this node is, and the shards it serves. */
-import type { ShardStatus } from '../../runtime/index.js'
+import { Fault, type ShardStatus } from '../../runtime/index.js'
 import {
   auditMetrics,
   quarantinedMetric,
@@ -25,6 +25,7 @@ export function clusterOps(node: ClusterNode, audits?: AuditSource): OpsView {
     ],
     quarantined: () => client.quarantined(),
     release: (address) => client.release(address),
+    backup: () => Promise.reject(new Fault('backup_unsupported')),
   }
 }
 

@@ -62,7 +62,7 @@ async function open(folder = dataDir, disk: Partial<Disk> = {}): Promise<Runtime
   return openRuntime(env, {
     dataDir: folder,
     actors,
-    ...{ threads: 0, segmentBytes: 4096, snapshotJournalBytes: 8192 },
+    ...{ threads: 0, segmentBytes: 16_384, snapshotJournalBytes: 16_384 },
     ...(existsSync(folder) ? {} : { shards: 4 }),
     onFailure: () => undefined,
   })
@@ -189,7 +189,7 @@ describe('a backup of a folder that is being served', { timeout: 60_000 }, () =>
     const segments = (): string[] =>
       readdirSync(join(dataDir, 'journal')).filter((name) => name.endsWith('.seg'))
     const there = segments()
-    await load.reaches(1200)
+    await load.reaches(2400)
     await load.stop()
     for (let round = 0; round < 3; round++) await runtime.snapshot()
     expect(segments()).toEqual(expect.arrayContaining(there))

@@ -122,6 +122,7 @@ describe('a wrong payment', () => {
     ['/v1/merchants', { id: '.', currency: 'CNY' }, /^"id" must be/],
     ['/v1/accounts', { id: 'a', currency: 'CNY', creditLimit: -1 }, /^"creditLimit" must be/],
     ['/v1/accounts/alice/freeze', { now: true }, 'The field "now" is unknown.'],
+    ['/v1/backup', { target: 'monday' }, /^"target" must be an absolute path such as/],
     ['/v1/quarantine/release', { address: 'alice' }, /^"address" must be the address of an actor/],
   ])('%s with %j', async (path, body, detail) => {
     expectProblem(await kit.post(path, body), 'invalid_request', detail)

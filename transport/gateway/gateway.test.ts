@@ -1,4 +1,7 @@
 /** Every operation of the gateway on the real bank: what a payment service gets over HTTP. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { GatewayKit } from './testing/gateway-kit.js'
 import { expectProblem } from './testing/problem-checks.js'
@@ -430,6 +433,23 @@ describe('operators', () => {
       'not_found',
       'No actor with this address is quarantined; the list of the quarantine has those that are.',
     )
+  })
+
+  it('makes a backup, and says what hinders one', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'suanpan-backup-'))
+    const target = join(folder, 'copy')
+    try {
+      const made = await kit.post('/v1/backup', { target })
+      expect(made.body).toMatchObject({ state: 'done', target, shards: 4, epoch: 1 })
+      const again = await kit.post('/v1/backup', { target })
+      expectProblem(
+        again,
+        'backup_target_taken',
+        `${target} exists already; name a folder that does not, the backup makes it.`,
+      )
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('answers HEAD as GET without a body', async () => {

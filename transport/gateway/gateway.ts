@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { listenError } from './address.js'
+import { BackupDesk } from './backup-desk.js'
 import { batchOperation } from './batch/batch.js'
 import { GatewayMetrics } from './metrics/metrics.js'
 import type { GatewayContext, Operation } from './operation.js'
@@ -46,6 +47,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     bank: resolved.bank,
     ops: resolved.ops,
     metrics: new GatewayMetrics(resolved.ops, { processMetrics: resolved.processMetrics }),
+    backups: new BackupDesk(resolved.ops),
     batchWindowLines: resolved.batchWindowLines,
     draining: false,
     openapi: JSON.stringify(

@@ -41,6 +41,10 @@ export const gatewayLimits = {
   keepAliveMs: 72_000,
   /** ms that requests at work get when the gateway closes, before their connections are cut. */
   drainMs: 10_000,
+  /** Length of the path of a backup: the longest that file systems take. */
+  pathCharactersMax: 4_096,
+  /** ms a request for a backup waits for its end before it tells how far it is: below `drainMs`. */
+  backupWaitMs: 5_000,
   /** What `Retry-After` says when work was shed or the gateway is not ready. */
   retryAfterSeconds: 1,
 } as const

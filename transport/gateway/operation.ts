@@ -4,6 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
 import type { Bank } from '../../actors/index.js'
+import type { BackupDesk } from './backup-desk.js'
 import type { GatewayMetrics } from './metrics/metrics.js'
 import type { OpsView } from './ops-view.js'
 import type { Code } from './problem/codes.js'
@@ -24,6 +25,7 @@ export interface GatewayContext {
   readonly bank: Bank
   readonly ops: OpsView
   readonly metrics: GatewayMetrics
+  readonly backups: BackupDesk
   /** Lines of a batch at work at once. */
   readonly batchWindowLines: number
   /** True while the gateway closes. */

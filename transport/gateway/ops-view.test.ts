@@ -11,6 +11,7 @@ it('the metrics of a runtime wait for no shard without bound', async () => {
     quarantined: () => Promise.resolve([]),
     ready: () => Promise.resolve(true),
     release: () => Promise.resolve(),
+    backup: () => Promise.reject(new Error('none here')),
   })
   const metrics = await ops.metrics()
   const quarantined = metrics.find(({ name }) => name === 'suanpan_quarantined_actors')

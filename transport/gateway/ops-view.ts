@@ -2,7 +2,7 @@
  * What the gateway shows operators, as a port: the host of the gateway (a node, an embedding
  * process) says how it is. `runtimeOps` is the one for a single runtime.
  */
-import type { QuarantinedActor, Runtime } from '../../runtime/index.js'
+import type { BackupOptions, BackupReport, QuarantinedActor, Runtime } from '../../runtime/index.js'
 import { auditMetrics, gauge, type AuditSource } from './metrics/audit-metrics.js'
 
 /** A number for monitoring. Names are of the form `suanpan_thing_unit`. */
@@ -28,6 +28,11 @@ export interface OpsView {
   quarantined(): Promise<readonly QuarantinedActor[]>
   /** Lets a quarantined actor work again. @throws Fault quarantined, when it fails again */
   release(address: string): Promise<void>
+  /**
+   * Makes a backup, in a new folder of the host's machine. Absent: `backup_unsupported`.
+   * @throws Fault backup_…, closed
+   */
+  backup?(target: string, options: BackupOptions): Promise<BackupReport>
 }
 
 /**
@@ -35,7 +40,7 @@ export interface OpsView {
  * @param audits the online auditor, whose newest audit is shown in the metrics. @default none is shown
  */
 export function runtimeOps(
-  runtime: Pick<Runtime, 'ready' | 'shardStatus' | 'quarantined' | 'release'>,
+  runtime: Pick<Runtime, 'ready' | 'shardStatus' | 'quarantined' | 'release' | 'backup'>,
   audits?: AuditSource,
 ): OpsView {
   return {
@@ -48,6 +53,7 @@ export function runtimeOps(
     ],
     quarantined: () => runtime.quarantined(),
     release: (address) => runtime.release(address),
+    backup: (target, options) => runtime.backup(target, options),
   }
 }
 

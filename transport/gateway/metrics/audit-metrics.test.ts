@@ -17,6 +17,7 @@ it('U1: what is not known is not shown; then whether money is conserved, and how
     {
       ...{ shardStatus: nothing, quarantined: nothing },
       ready: () => Promise.resolve(true),
+      backup: () => Promise.reject(new Error('none here')),
       release: () => Promise.resolve(),
     },
     auditor,

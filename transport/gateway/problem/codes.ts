@@ -111,10 +111,10 @@ export const httpCodes = {
   backup_running: { status: 409, title: 'Backup already running' },
   backup_target_taken: { status: 409, title: 'Backup target taken' },
   backup_target_invalid: { status: 422, title: 'Backup target invalid' },
-  backup_no_space: { status: 507, title: 'No room for the backup' },
+  backup_no_space: { status: 503, title: 'No room for the backup' },
   backup_stalled: { status: 503, title: 'Backup stalled' },
-  backup_failed: { status: 500, title: 'Backup failed' },
-  backup_unsupported: { status: 501, title: 'Backup not supported' },
+  backup_failed: { status: 503, title: 'Backup failed' },
+  backup_unsupported: { status: 409, title: 'Backup not supported' },
   outcome_unknown: { status: 504, title: 'Outcome unknown' },
 } as const satisfies Record<Code, HttpRow>
 

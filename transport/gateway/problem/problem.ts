@@ -85,10 +85,16 @@ export function problemFor(error: unknown): Problem {
   return problemOf('internal_error')
 }
 
-/** Whether the error's own sentence is for the caller: refusals, and what is wrong with a request. */
+/**
+ * Whether the error's own sentence is for the caller: refusals, what is wrong with a request, and what hindered a
+ * backup, whose paths the operator has named.
+ */
 function speaks(error: SuanpanError): boolean {
   return (
-    error instanceof Refused || error instanceof GatewayRefusal || error.code === 'invalid_request'
+    error instanceof Refused ||
+    error instanceof GatewayRefusal ||
+    error.code === 'invalid_request' ||
+    error.code.startsWith('backup_')
   )
 }
 

@@ -115,3 +115,15 @@ export const quarantineExample = {
     },
   ],
 }
+
+export const backupExample = {
+  state: 'done',
+  target: '/backups/monday',
+  epoch: 7,
+  shards: 32,
+  ordinals: 1_204_311,
+  files: 71,
+  bytes: 81_264_640,
+  pauseMs: 3.1,
+  seconds: 1.9,
+}

@@ -2,9 +2,15 @@
 import { operation, type Operation } from '../operation.js'
 import { GatewayRefusal } from '../problem/problem.js'
 import { isoTime } from '../request/moment.js'
-import { auditSchema, healthSchema, quarantineSchema, releasedSchema } from '../schemas/answers.js'
-import { releaseBody } from '../schemas/requests.js'
-import { auditExample, quarantineExample } from './examples.js'
+import {
+  auditSchema,
+  backupSchema,
+  healthSchema,
+  quarantineSchema,
+  releasedSchema,
+} from '../schemas/answers.js'
+import { backupBody, releaseBody, type BackupBody } from '../schemas/requests.js'
+import { auditExample, backupExample, quarantineExample } from './examples.js'
 import { auditJson } from './views.js'
 
 const drainingWords = 'The gateway is closing; ask another one.'
@@ -79,6 +85,37 @@ const release = operation<{ Body: { address: string } }>({
     await ops.release(address)
     return { address, released: true }
   },
+})
+
+const backup = operation<{ Body: BackupBody }>({
+  method: 'POST',
+  path: '/v1/backup',
+  id: 'makeBackup',
+  tag: 'Operations',
+  summary: 'Makes a backup of the data folder while it serves',
+  description:
+    'Copies all that is durable at one moment into a new folder of the machine of the node; payments go on. ' +
+    'Answers when it is done, or after some seconds how far it is: ask again with the same target. ' +
+    'A cluster is backed up by the means of NATS.',
+  access: 'operator',
+  body: { schema: backupBody, component: 'BackupOrder', example: { target: '/backups/monday' } },
+  answer: {
+    status: 200,
+    description: 'How the backup stands.',
+    schema: backupSchema,
+    component: 'Backup',
+    example: backupExample,
+  },
+  codes: [
+    'backup_running',
+    'backup_target_taken',
+    'backup_target_invalid',
+    'backup_no_space',
+    'backup_stalled',
+    'backup_failed',
+    'backup_unsupported',
+  ],
+  handle: (request, _reply, { backups }) => backups.ask(request.body.target),
 })
 
 const healthz = operation({
@@ -169,6 +206,7 @@ export const operatorOperations: readonly Operation[] = [
   audit,
   quarantine,
   release,
+  backup,
   healthz,
   readyz,
   metrics,

@@ -176,6 +176,26 @@ export const releasedSchema: Schema = objectOf({
   released: { type: 'boolean', description: 'Always true.' },
 })
 
+export const backupSchema: Schema = objectOf(
+  {
+    state: wordField(
+      ['running', 'done'],
+      '`running`: it goes on; ask again with the same target to learn its end.',
+    ),
+    target: { type: 'string', description: 'The folder of the backup.' },
+    bytes: countField('Bytes copied so far.', 0),
+  },
+  {
+    bytesTotal: countField('While it is running: bytes to copy.', 0),
+    epoch: countField('Epoch of the owner it was made of.', 1),
+    shards: countField('Shards of the folder.', 1),
+    ordinals: countField('Turns in all journals together: what the backup holds.', 0),
+    files: countField('Files copied.', 0),
+    pauseMs: { type: 'number', minimum: 0, description: 'ms the journal stood still.' },
+    seconds: { type: 'number', minimum: 0, description: 'How long it took.' },
+  },
+)
+
 /** Liveness and readiness. */
 export function healthSchema(word: 'live' | 'ready'): Schema {
   return objectOf({ status: wordField([word], 'Always this word.') })

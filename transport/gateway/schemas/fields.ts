@@ -52,6 +52,16 @@ export const actorAddressField: Schema = {
   examples: ['account/alice'],
 }
 
+/** Where a backup is to be made. */
+export const backupTargetField: Schema = {
+  type: 'string',
+  pattern: `^/[^\\u0000]{1,${limits.pathCharactersMax - 1}}$`,
+  description:
+    'Absolute path, on the machine of the node, of the folder that the backup makes: it must not exist yet.',
+  'x-rule': 'an absolute path such as "/backups/monday"',
+  examples: ['/backups/monday'],
+}
+
 export const amountField: Schema = {
   type: 'integer',
   minimum: 1,

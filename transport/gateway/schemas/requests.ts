@@ -3,6 +3,7 @@ import { gatewayLimits as limits } from '../limits.js'
 import {
   actorAddressField,
   amountField,
+  backupTargetField,
   creditLimitField,
   currencyField,
   idempotencyKeyField,
@@ -132,5 +133,11 @@ export const balanceQuery: Schema = objectOf(
     },
   },
 )
+
+export interface BackupBody {
+  readonly target: string
+}
+
+export const backupBody: Schema = objectOf({ target: backupTargetField })
 
 export const releaseBody: Schema = objectOf({ address: actorAddressField })

@@ -102,6 +102,7 @@ function ask(id: string, who: 'alice' | 'bob', token: string | undefined): Promi
     capturePayment: { amount: 1 },
     refundPayment: { amount: 1 },
     releaseFromQuarantine: { address: `account/${who}` },
+    makeBackup: { target: '/missing/backup' },
   }
   return kit.call(spec.method, spec.path.replace('{id}', merchant), {
     ...(token === undefined ? {} : { token }),
