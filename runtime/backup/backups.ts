@@ -102,7 +102,7 @@ export class Backups {
     } catch (error) {
       // The reason matters more than files that could not be removed.
       await copy.discard().catch(() => undefined)
-      throw this.ended ?? error
+      throw this.overtaken() ?? error
     }
   }
 
@@ -136,6 +136,16 @@ export class Backups {
     } finally {
       // A thread that stands still hears of it when it goes on; the others go on at once.
       resume().catch(() => undefined)
+    }
+  }
+
+  /** Why the runtime has ended, or that it was succeeded: then files go that it was copying. */
+  private overtaken(): unknown {
+    try {
+      this.check()
+      return undefined
+    } catch (error) {
+      return error
     }
   }
 

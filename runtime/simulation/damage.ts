@@ -93,7 +93,7 @@ const damage: Record<DamageKind, (image: DiskImage, random: Random) => boolean> 
   snapshot_rot: (image, random) => {
     const byFolder = new Map<string, string[]>()
     for (const [path] of image.files()) {
-      const [, folder] = /^(.*)\/[^/]+\.snap$/.exec(path) ?? []
+      const [, folder] = /^(\/data\/.*)\/[^/]+\.snap$/.exec(path) ?? []
       if (folder !== undefined) byFolder.set(folder, [...(byFolder.get(folder) ?? []), path])
     }
     const twice = [...byFolder.values()].filter(({ length }) => length > 1)
@@ -127,7 +127,8 @@ const damage: Record<DamageKind, (image: DiskImage, random: Random) => boolean> 
 
 function pickPath(image: DiskImage, random: Random, suffix: string): string | undefined {
   const paths: string[] = []
-  for (const [path] of image.files()) if (path.endsWith(suffix)) paths.push(path)
+  for (const [path] of image.files())
+    if (path.startsWith('/data/') && path.endsWith(suffix)) paths.push(path)
   return paths.length === 0 ? undefined : random.pick(paths.sort())
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ActorModule } from '../actor/define-actor.js'
 import type { ShardStatus, SilentPair } from '../actor/client.js'
+import { Backups, type BackupReport } from '../backup/backups.js'
 import { Kinds } from '../actor/kinds.js'
 import { Fault } from '../errors.js'
 import { openFolder, type JournalFolder, type LaneEnd } from '../journal/file/index.js'
@@ -32,6 +33,9 @@ export interface NodeOptions {
   readonly takeOver: boolean
 }
 
+/** ms a thread has no time for an order of a backup at most. */
+const busyMsMax = 300
+
 /** Who wants to know what happens to a node. */
 export interface NodeListener {
   /** The folder is adopted: what counts is decided, nothing was served yet. */
@@ -54,6 +58,7 @@ export class SimulatedNode {
   private readonly network: Network
   private readonly listener: NodeListener
   private threads: ShardThread[] = []
+  private backups!: Backups
 
   constructor(
     process: SimulatedProcess,
@@ -79,6 +84,12 @@ export class SimulatedNode {
       await this.all({ type: 'openLane' })
       await this.all({ type: 'greet' })
       await this.all({ type: 'serve' })
+      const { plan } = this.folder
+      this.backups = new Backups({
+        env: process.env,
+        plan,
+        order: (order) => this.allInTime(order),
+      })
       this.serving = true
     } catch (error) {
       this.folder.stopHeartbeat()
@@ -105,8 +116,15 @@ export class SimulatedNode {
     await this.all({ type: 'snapshot' })
   }
 
+  /** @throws Fault */
+  backup(target: string): Promise<BackupReport> {
+    return this.backups.make(target)
+  }
+
   async close(): Promise<void> {
+    const backupEnded = this.backups.end(new Fault('closed'))
     await this.client.drain()
+    await backupEnded
     this.client.end(new Fault('closed'))
     const ends = (await this.all({ type: 'seal' })) as LaneEnd[]
     await this.folder.close(ends)
@@ -115,6 +133,16 @@ export class SimulatedNode {
 
   private all(order: Order): Promise<unknown[]> {
     return Promise.all(this.threads.map((thread) => thread.obey(order)))
+  }
+
+  /** As orders come to threads that are busy: to each when it has time for it. */
+  private allInTime(order: Order): Promise<unknown[]> {
+    const { timers, chance } = this.process.env
+    const inTime = this.threads.map(async (thread) => {
+      await new Promise<void>((resolve) => timers.after(busyMsMax * chance.next(), resolve))
+      return thread.obey(order)
+    })
+    return Promise.all(inTime)
   }
 
   private async startThreads(): Promise<void> {

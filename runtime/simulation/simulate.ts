@@ -7,6 +7,7 @@ import { Kinds } from '../actor/kinds.js'
 import { Fault } from '../errors.js'
 import type { JournalFolder } from '../journal/file/index.js'
 import { KeyedHash } from '../messaging/keyed-hash.js'
+import { judgeBackup } from './backup-judge.js'
 import { Clients } from './clients.js'
 import { damageKinds, tryDamage, type DamageKind } from './damage.js'
 import type { FaultKind } from './faults.js'
@@ -120,6 +121,7 @@ class Run {
       sometimes,
       opened: (folder) => this.opened(folder),
       gone: (node) => this.clients.lost(node),
+      backedUp: (target, ordinals) => this.backedUp(target, ordinals),
       beforePowerLoss: () => this.tryDamage(this.damageRandom.pick(damageKinds), false),
     })
     this.world.kernel.onLine = options.onLine
@@ -350,6 +352,18 @@ class Run {
     const outcome = await tryDamage(scope, kind, sealed)
     kernel.say(`${kind} on a copy of the disk: ${outcome}`)
     this.sometimes(`${kind}: ${outcome}`)
+  }
+
+  private async backedUp(target: string, ordinals: readonly number[]): Promise<void> {
+    const { machine, kernel } = this.world
+    const { shards, keyRetentionMs } = this.plan
+    const wrong = await judgeBackup({
+      image: machine.image.copy(),
+      now: kernel.now,
+      kinds: this.kinds,
+      ...{ target, ordinals, shards, keyRetentionMs },
+    })
+    if (wrong !== undefined) this.violation(`backups: ${wrong}`)
   }
 
   private violation(sentence: string): void {

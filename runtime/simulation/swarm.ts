@@ -54,6 +54,8 @@ export interface Plan {
   readonly powerLossAtWrite: number
   /** Factor on the latency of syncs. */
   readonly syncFactor: number
+  /** Mean ms between two backups; Infinity where none is made. */
+  readonly backupMs: number
 }
 
 /** How long a seed's load is, and how much rarer its crashes are: most find more in a short run. */
@@ -78,6 +80,7 @@ const lengths: readonly Length[] = [
 export function planOf(seed: number, isShort = false): Plan {
   const random = new Random(seed, 'plan')
   const more = new Random(seed, 'length')
+  const backups = new Random(seed, 'backups')
   const drawn = more.pick(lengths)
   const { load, calm } = isShort ? short : drawn
   const threads = random.whole(1, 3)
@@ -123,5 +126,6 @@ export function planOf(seed: number, isShort = false): Plan {
     killAtWrite: more.chance(0.5) ? more.between(0.001, 0.02) / calm : 0,
     powerLossAtWrite: more.chance(0.6) ? more.between(0.002, 0.05) / calm : 0,
     syncFactor: more.pick([1, 1, 3, 10]),
+    backupMs: backups.chance(0.5) ? backups.between(20, 300) * calm : Infinity,
   }
 }

@@ -5,6 +5,7 @@
 import { Fault, OpenRefused } from '../errors.js'
 import type { Env, ProcessIdentity } from '../env/env.js'
 import type { JournalFolder } from '../journal/file/index.js'
+import { epochPaths } from '../journal/file/names.js'
 import { DiskImage } from './disk-image.js'
 import { CrashEvidence } from './evidence.js'
 import { FaultCounts, type FaultKind } from './faults.js'
@@ -28,6 +29,8 @@ export interface WorldListener {
   opened(folder: JournalFolder): void
   /** A node is gone for good. */
   gone(node: SimulatedNode): void
+  /** A backup was made; it is removed when it was judged. */
+  backedUp(target: string, ordinals: readonly number[]): Promise<void>
   /** Power is about to be lost. */
   beforePowerLoss(): Promise<void>
 }
@@ -37,6 +40,18 @@ const rebuildShare = 0.4
 
 /** What a failing disk is reported as; ENOENT: a slow opener whose files its successor has removed. */
 const diskErrors = new Set(['journal_failed', 'EIO', 'ENOSPC', 'ENOENT'])
+
+/** What a backup may end with. */
+const backupCodes = new Set([
+  'backup_running',
+  'backup_no_space',
+  'backup_stalled',
+  'closed',
+  'fenced',
+  'journal_failed',
+])
+/** What of them a backup may fail on while its node is the owner: nothing that it copies goes. */
+const diskFailures = new Set(['EIO', 'ENOSPC'])
 
 export class World {
   readonly kernel = new Kernel()
@@ -55,6 +70,9 @@ export class World {
   private readonly processes = new Map<number, SimulatedProcess>()
   private readonly openings = new Set<SimulatedNode>()
   private nextPid = 1
+  private nextBackup = 1
+  private readonly backedUpNow = new Set<SimulatedNode>()
+  private readonly backingUp: Random
 
   constructor(
     plan: Plan,
@@ -68,6 +86,7 @@ export class World {
     this.listener = listener
     this.random = new Random(plan.seed, 'faults')
     this.judging = new Random(plan.seed, 'judging')
+    this.backingUp = new Random(plan.seed, 'backing up')
     this.machine = {
       image: new DiskImage(),
       weather: {
@@ -81,7 +100,7 @@ export class World {
       counts: this.counts,
       random: new Random(plan.seed, 'disk'),
       onWrite: (path, bytes, content) => {
-        history.wrote(path, bytes, content)
+        if (path.startsWith(`${dataDir}/`)) history.wrote(path, bytes, content)
       },
       onSync: (content) => {
         history.synced(content)
@@ -113,6 +132,7 @@ export class World {
   start(): void {
     this.watch()
     this.storm.begin()
+    this.oftenBackUp()
   }
 
   /** Nodes a client may reach: also those that do not know that they were succeeded. */
@@ -161,6 +181,44 @@ export class World {
       closeCleanly: (node) => {
         this.closeCleanly(node)
       },
+    }
+  }
+
+  /** Backs up whoever serves, now and then, as long as the storm lasts. */
+  private oftenBackUp(): void {
+    if (this.plan.backupMs === Infinity) return
+    this.kernel.after(this.backingUp.exponential(this.plan.backupMs), () => {
+      if (!this.storm.raging) return
+      const able = this.reachable().filter(
+        (node) => !node.process.paused && !this.backedUpNow.has(node),
+      )
+      if (able.length > 0) void this.backUp(this.backingUp.pick(able))
+      this.oftenBackUp()
+    })
+  }
+
+  private async backUp(node: SimulatedNode): Promise<void> {
+    this.backedUpNow.add(node)
+    const target = `/backup-${this.nextBackup++}`
+    const { image } = this.machine
+    try {
+      const ordinals = (await node.status()).map(({ ordinal }) => ordinal)
+      await node.backup(target)
+      this.kernel.say(`${target} is made`)
+      this.listener.sometimes('backup made')
+      await this.listener.backedUp(target, ordinals)
+      image.removeTree(target)
+    } catch (error) {
+      this.kernel.say(`${target} is not made: ${String(error)}`)
+      const { code = '', cause } = error as { code?: string; cause?: { code?: string } }
+      this.listener.sometimes(`backup ${code}`)
+      const expected =
+        code === 'backup_failed' ? diskFailures.has(cause?.code ?? '') : backupCodes.has(code)
+      const succeeded = image.has(epochPaths.owner(dataDir, node.folder.epoch + 1))
+      if (!expected && !succeeded && node.process.alive)
+        this.listener.violation(`backups: one fails: ${String(error)}`)
+    } finally {
+      this.backedUpNow.delete(node)
     }
   }
 

@@ -1,4 +1,5 @@
 /** All planted bugs. */
+import { backupMutants } from './backup-mutants.js'
 import { deliveryMutants } from './delivery-mutants.js'
 import { durabilityMutants } from './durability-mutants.js'
 import type { Planting } from '../testing/run-mutants.js'
@@ -9,6 +10,7 @@ export const mutants: readonly Mutant[] = [
   ...durabilityMutants,
   ...deliveryMutants,
   ...paymentMutants,
+  ...backupMutants,
 ]
 
 /** How they are found. */
