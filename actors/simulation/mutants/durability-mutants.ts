@@ -108,8 +108,8 @@ export const durabilityMutants: readonly Mutant[] = [
     breaks:
       'The journal is let go behind the newest snapshot instead of the older of the two kept.',
     file: 'runtime/snapshot/snapshotter.ts',
-    find: 'if (kept.length > 1) this.covered.set(state.shard, kept[kept.length - 1]!.ordinal)',
-    replace: 'if (kept.length > 0) this.covered.set(state.shard, kept[0]!.ordinal)',
+    find: 'if (kept.length > 1) this.covered.set(shard, kept[kept.length - 1]!.ordinal)',
+    replace: 'if (kept.length > 0) this.covered.set(shard, kept[0]!.ordinal)',
     oracle: 'recovery',
   },
   {
