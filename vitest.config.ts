@@ -41,6 +41,7 @@ const longest = [
   'cluster/cli/commands/security.test.ts',
   'cluster/simulation/cluster-simulation.test.ts',
   'cluster/cli/commands/troubles.test.ts',
+  'cluster/cli/commands/bucket-regressed.test.ts',
   'cluster/crash/crash.test.ts',
   'cluster/supervisor/supervisor.test.ts',
 ]
@@ -78,5 +79,7 @@ export default defineConfig({
     isolate: false,
     pool: 'forks',
     maxWorkers: 2,
+    // Cores are at work already: threads of V8 beside them would only take turns with the tests.
+    execArgv: ['--single-threaded'],
   },
 })
