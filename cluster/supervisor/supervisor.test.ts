@@ -99,8 +99,8 @@ describe('start --processes', () => {
       const said = `{"event":"member_dead","id":"${id}"}`
       process.kill(pidsOf(run, node).at(-1)!, 'SIGKILL')
       await until('it to be declared dead', () => run.said.stderr.includes(said))
+      // Its supervisor said so. On a crowded machine its silence may have been noticed, too.
       expect(run.said.stderr).toContain(`{"event":"member_ended","id":"${id}"}`)
-      expect(run.said.stderr).not.toContain(`{"event":"member_silent","id":"${id}"}`)
       await until('another one to listen', () => idOf(node) !== id)
     }
   })
