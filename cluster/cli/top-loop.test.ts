@@ -10,7 +10,27 @@ const status: ClusterStatus = {
 }
 
 beforeEach(() => void vi.useFakeTimers())
-afterEach(() => void vi.useRealTimers())
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
+
+const intervalMs = 3_600_000
+
+/**
+ * Watches the timers of the view that wait for its next look.
+ * @returns how many were begun, and how many nobody took back; what else has timers in this
+ * process is not counted
+ */
+function watchTimers() {
+  const begun = vi.spyOn(globalThis, 'setTimeout')
+  const stopped = vi.spyOn(globalThis, 'clearTimeout')
+  return () => {
+    const own = begun.mock.results.filter((_, i) => begun.mock.calls[i]?.[1] === intervalMs)
+    const back = new Set(stopped.mock.calls.map(([timer]) => timer as unknown))
+    return { begun: own.length, left: own.filter(({ value }) => !back.has(value)).length }
+  }
+}
 
 /** A live view with an hour between two looks, on a terminal or not, asking what is given. */
 function start(asked: () => Promise<ClusterStatus>, { tty = true, keysTty = true } = {}) {
@@ -22,7 +42,7 @@ function start(asked: () => Promise<ClusterStatus>, { tty = true, keysTty = true
   let interrupt: () => void = () => undefined
   const session = { cluster: 'c', status: asked, vitalsOf: () => Promise.resolve(undefined) }
   const ended = showLive(session, {
-    intervalMs: 3_600_000,
+    intervalMs,
     output: new Output(false, { stdout: stream, stderr: stream }),
     interrupt: { onRequest: (run) => void (interrupt = run) },
     stdin,
@@ -43,12 +63,13 @@ describe('top', () => {
   it.each(['q', '\u0003'])(
     'P1: the key %j ends it, and no timer holds the process up',
     async (key) => {
+      const timers = watchTimers()
       const { ended, said, modes, type } = start(() => Promise.resolve(status))
       await twoLooks()
       expect(said.join('')).toContain('Cluster "c"')
       type(key)
       await ended
-      expect(vi.getTimerCount()).toBe(0)
+      expect(timers()).toEqual({ begun: 1, left: 0 })
       expect(modes).toEqual([true, false])
     },
   )

@@ -114,7 +114,10 @@ it('C22: who may make no consumer tries less and less often, and reads no more w
     expect(nats.tries).toBe(tries)
     clearInterval(heart)
     watch.stop()
-    expect(vi.getTimerCount()).toBe(0)
+    nats.why = new NatsRefused('nats_permission', 'You may not.')
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(nats.looks).toBe(looks)
+    expect(nats.tries).toBe(tries)
   } finally {
     vi.useRealTimers()
   }
