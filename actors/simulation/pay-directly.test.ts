@@ -156,4 +156,37 @@ describe('a payment done directly', () => {
     await shards.command(from, 'pay', input)
     expect(planned).toBe(before + 1)
   })
+  it.each(['history', 'view', 'again'])(
+    'X7: is done when its account is asked for what it left: %s',
+    async (asked) => {
+      const outcomes = []
+      for (const direct of [true, false]) {
+        const shards = new ShardsInMemory(withDirect(direct), { shards: 4 })
+        const [from, payee] = [accounts[0]!, shops[0]!]
+        for (const address of [from, payee]) {
+          await shards.command(address, 'open', { currency: 'CNY', creditLimit: 0 })
+          await shards.command(address, 'deposit', { amount: 1_000, currency: 'CNY' })
+        }
+        const input = {
+          payee,
+          amount: 10,
+          currency: 'CNY',
+          manual: false,
+          expiresInMs: 0,
+          memo: '',
+        }
+        const before = planned
+        const ids = ['a', 'b'].map((key) => shards.submit('command', from, 'pay', input, key))
+        ids.push(
+          asked === 'again'
+            ? shards.submit('command', from, 'pay', input, 'a')
+            : shards.submit('query', from, asked, { limit: 5 }),
+        )
+        await shards.settle()
+        if (direct) expect(planned).toBe(before + 2)
+        outcomes.push(ids.map((id) => shards.answerOf(id)))
+      }
+      expect(outcomes[0]).toEqual(outcomes[1])
+    },
+  )
 })

@@ -5,6 +5,8 @@
  * DC1. It does what the command does, byte for byte: frames, states, histories, keys and answers. Whoever
  *     defines one has a test that says so.
  * DC2. Where a case is another one it declines, with nothing done, and the command decides.
+ * DC3. What it plans can be written: it has looked at every text of its input. It is found out too late, when
+ *     others are decided already: the thread stops, and nothing of it leaves.
  */
 import type { Address } from './address.js'
 

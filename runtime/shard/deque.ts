@@ -13,6 +13,11 @@ export class Deque<T> {
     return this.ring[(this.head + position) & (this.ring.length - 1)]!
   }
 
+  /** Puts another item at a position below the length. */
+  replace(position: number, item: T): void {
+    this.ring[(this.head + position) & (this.ring.length - 1)] = item
+  }
+
   push(item: T): void {
     if (this.count === this.ring.length) this.grow()
     this.ring[(this.head + this.count) & (this.ring.length - 1)] = item

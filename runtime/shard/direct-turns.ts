@@ -1,9 +1,12 @@
 /**
- * Runs direct commands: see `actor/direct.ts` for what they are. The turn is decided from two states in
- * memory, drafted in both shards' frames, and committed by the same code as any other.
+ * Runs direct commands: see `actor/direct.ts` for what they are. Turns are decided one by one, from states in
+ * memory, and all the rest is done for many of them, step by step: in the tallies, in the histories, in the
+ * frames. The code of one step stays in the processor's cache, that of a whole turn does not fit.
  *
- * X6. Nothing is changed before both drafts are written; until then whatever is not as nearly always leaves
+ * X6. A turn is decided before anything of it is done; until then whatever is not as nearly always leaves
  *     the case to the command, which fails or refuses in its own words.
+ * X7. Between deciding turns and ending their steps nothing else is done in any shard; each step does them in the
+ *     order they were decided in. Frames, states and answers are those of turns done one after the other.
  */
 import type { Address } from '../actor/address.js'
 import type { DirectPlan, DirectTurn } from '../actor/direct.js'
@@ -11,12 +14,50 @@ import type { PreparedDirect } from '../actor/direct-kinds.js'
 import type { EventHandler } from '../actor/kinds.js'
 import { Message } from '../messaging/message.js'
 import { recordKinds } from '../messaging/idempotency-table.js'
-import { requested } from './committed-turn.js'
+import { requested, type KeyInsert } from './committed-turn.js'
 import { answerKinds, type ShardRequest } from './requests.js'
 import type { Shard } from './shard.js'
 import { Activation, AppliedChange, type ShardState } from './shard-state.js'
 
 const none: never[] = []
+
+/** Turns that are decided before the others' steps are done: what they made is still in the cache then. */
+const turnsAtOnce = 32
+
+/** A turn that is decided. An object of its own each time: short-lived ones are cheaper than to fill an old one. */
+class DecidedTurn {
+  readonly request: ShardRequest
+  readonly direct: PreparedDirect
+  readonly plan: DirectPlan
+  readonly near: Shard
+  readonly note: number
+  readonly message: Message
+  readonly own = new AppliedChange()
+  readonly born = new AppliedChange()
+  readonly called = new AppliedChange()
+
+  constructor(
+    request: ShardRequest,
+    direct: PreparedDirect,
+    plan: DirectPlan,
+    near: Shard,
+    message: Message,
+    note: number,
+  ) {
+    this.request = request
+    this.direct = direct
+    this.plan = plan
+    this.near = near
+    this.message = message
+    this.note = note
+  }
+
+  /** Of its request, if that has one. */
+  get key(): KeyInsert | undefined {
+    const { hashes } = this.request
+    return hashes && { hashes, kind: recordKinds.note, note: this.note }
+  }
+}
 
 /** All shards of a thread use one, as they do the transaction. */
 export class DirectTurns implements DirectTurn<unknown> {
@@ -25,14 +66,10 @@ export class DirectTurns implements DirectTurn<unknown> {
   private self!: Activation
   private near: Shard | undefined = undefined
   private called!: Activation
-  private message!: Message
   now = 0
   otherNow = 0
-  private readonly ownChange = new AppliedChange()
-  private readonly bornChange = new AppliedChange()
-  private readonly calledChange = new AppliedChange()
-  private readonly mainChanges = [this.ownChange, this.bornChange]
-  private readonly nearChanges = [this.calledChange]
+  /** Of one shard, in order. */
+  private decided: DecidedTurn[] = []
 
   constructor(settings: Readonly<Record<string, unknown>>) {
     this.settings = settings
@@ -71,100 +108,146 @@ export class DirectTurns implements DirectTurn<unknown> {
   }
 
   /**
-   * Does a request, key and all, and gives its answer.
-   * @returns false when nothing was done: it is for the command (DC2)
+   * Decides a request, key and all; what it does is done by {@link finish} at the latest.
+   * @returns false when it is for the command (DC2)
    */
   run(shard: Shard, direct: PreparedDirect, request: ShardRequest): boolean {
     const self = inPlace(shard.state, request.address)
     if (self === undefined) return false
-    this.begin(shard, self)
-    let answer: unknown
-    try {
-      answer = this.prepare(direct, request.input)
-    } catch {
-      // The command meets the same, and says so.
-      this.undraft()
-    }
-    if (answer === undefined) return false
-    this.commit(request)
-    shard.services.answer(request.id, answerKinds.value, answer, true)
-    return true
-  }
-
-  private begin(shard: Shard, self: Activation): void {
     this.home = shard
     this.self = self
     this.near = undefined
     this.now = shard.now()
+    let turn: DecidedTurn | undefined
+    try {
+      turn = this.decide(direct, request)
+    } catch {
+      // The command meets the same, and says so.
+    }
+    if (turn === undefined) return false
+    this.begin(turn)
+    if (this.decided.push(turn) === turnsAtOnce) this.finish()
+    return true
   }
 
-  /** The draft in its own shard takes itself away when it fails. */
-  private undraft(): void {
-    this.near?.undraft()
-  }
-
-  /** Decides and drafts. @returns the answer; undefined for another case */
-  private prepare(direct: PreparedDirect, input: unknown): unknown {
+  /** @returns undefined for another case */
+  private decide(direct: PreparedDirect, request: ShardRequest): DecidedTurn | undefined {
     const { definition } = direct
-    const plan = definition.plan(this, input)
+    const { home } = this
+    const plan = definition.plan(this, request.input)
     // Found by what the plan asked for.
-    const { near } = this
-    const called = near && direct.called.get(this.called.kind)
-    if (plan === undefined || called === undefined) return undefined
-    const born = this.evolve(direct, called, plan)
-    if (direct.born.passivateWhen?.(born) !== true) return undefined
-    const answer = definition.answer(plan, born)
-    const { address } = this.called
-    const { number } = near!
-    const message = new Message(this.home.number, number, address, definition.call, plan.input)
+    const { near, called } = this
+    const event = near && direct.called.get(called.kind)
+    if (plan === undefined || event === undefined) return undefined
+    const { address } = called
+    const message = new Message(home.number, near!.number, address, definition.call, plan.input)
     message.handled = true
-    this.message = message
-    near!.body.draft({ events: this.nearChanges, messages: none, timers: none })
-    this.home.body.draft({ events: this.mainChanges, messages: [message], timers: none })
-    return answer
-  }
-
-  /** @returns the state of the new actor */
-  private evolve(direct: PreparedDirect, called: EventHandler, plan: DirectPlan): unknown {
-    change(this.ownChange, this.self, direct.own, plan.data)
-    change(this.calledChange, this.called, called, plan.calledData)
+    const turn = new DecidedTurn(request, direct, plan, near!, message, home.state.sequence)
+    set(turn.own, this.self, direct.own, plan.data)
+    set(turn.called, called, event, plan.calledData)
     const born = new Activation(plan.bornAddress, direct.born, direct.born.initial, 0, 0)
     born.finished = true
-    change(this.bornChange, born, direct.bornEvent, plan.bornData)
-    return this.bornChange.after
+    set(turn.born, born, direct.bornEvent, plan.bornData)
+    return direct.born.passivateWhen?.(turn.born.after) === true ? turn : undefined
   }
 
-  private commit(request: ShardRequest): void {
-    const { home, near, message } = this
-    const note = home.state.sequence++
-    const { hashes } = request
-    const key = hashes && { hashes, kind: recordKinds.note, note }
-    for (const { activation, after } of this.mainChanges) activation.state = after
-    this.called.state = this.calledChange.after
-    const own = { cause: requested, messages: [message], key, timers: none, quarantine: none }
-    home.commitTurn(own, this.mainChanges, this.now)
-    near!.causeDurable = false
-    const theirs = { ...own, cause: message, messages: none, key: undefined }
-    near!.commitTurn(theirs, this.nearChanges, this.otherNow)
-    home.state.quarantine.succeeded(this.self.address)
-    near!.state.quarantine.succeeded(this.called.address)
+  /** What the next turn's decision depends on: states, keys, numbers. */
+  private begin(turn: DecidedTurn): void {
+    const { home } = this
+    const { own, born, called, near, key } = turn
+    own.activation.state = own.after
+    born.activation.state = born.after
+    called.activation.state = called.after
+    home.state.openTurn(home.frame.decide(this.now))
+    near.state.openTurn(near.frame.decide(this.otherNow))
+    near.causeDurable = false
+    home.state.sequence++
+    home.state.remember(key)
+  }
+
+  /** Ends the steps of all turns that are decided. Nothing but a decision comes before (X7). */
+  finish(): void {
+    const { decided, home } = this
+    if (decided.length === 0) return
+    this.decided = []
+    count(home, decided)
+    enter(home, decided)
+    write(home, decided)
+    keep(home, decided)
+    answer(home, decided)
   }
 }
 
 /** An actor in memory whose state may be changed where it is. */
 function inPlace(state: ShardState, address: Address): Activation | undefined {
   const found = state.actors.get(address)
-  return found?.home !== undefined && found.home === found.state && state.openCuts === 0
-    ? found
-    : undefined
+  return found?.home !== undefined && state.openCuts === 0 ? found : undefined
 }
 
-function change(
-  of: AppliedChange,
+function set(
+  change: AppliedChange,
   activation: Activation,
   handler: EventHandler,
   data: object,
 ): void {
-  of.set(activation, handler, data, handler.evolve(activation.state, data))
-  of.row = activation.kind.definition.history?.(of)
+  change.set(activation, handler, data, handler.evolve(activation.state, data))
+}
+
+/** Brings turns into the tallies, and numbers their messages. */
+function count({ state }: Shard, turns: readonly DecidedTurn[]): void {
+  for (const { own, born, message } of turns) {
+    state.observe(own)
+    state.observe(born)
+    state.send(message, 0)
+  }
+  for (const { near, called, message } of turns) {
+    near.state.consumeCause(message)
+    near.state.observe(called)
+    near.state.remember(undefined)
+  }
+}
+
+/** Brings them into the histories. */
+function enter({ state }: Shard, turns: readonly DecidedTurn[]): void {
+  for (const { own, born, called, near } of turns) {
+    own.row = own.activation.kind.definition.history?.(own)
+    called.row = called.activation.kind.definition.history?.(called)
+    state.enter(own)
+    state.enter(born)
+    near.state.enter(called)
+  }
+}
+
+/** Writes them into the open frames. */
+function write({ frame }: Shard, turns: readonly DecidedTurn[]): void {
+  for (const { own, born, message, key } of turns) {
+    const turn = { cause: requested, messages: [message], key, timers: none, quarantine: none }
+    frame.write(turn, [own, born])
+  }
+  for (const { near, called, message: cause } of turns) {
+    const turn = { cause, messages: none, key: undefined, timers: none, quarantine: none }
+    near.frame.write(turn, [called])
+  }
+}
+
+/** Brings their states to where they stay. */
+function keep({ state }: Shard, turns: readonly DecidedTurn[]): void {
+  for (const { own, born, called, near } of turns) {
+    state.keep(own.activation)
+    state.keep(born.activation)
+    near.state.keep(called.activation)
+    state.quarantine.succeeded(own.address)
+    near.state.quarantine.succeeded(called.address)
+  }
+}
+
+function answer({ services, runner }: Shard, turns: readonly DecidedTurn[]): void {
+  for (const { request, direct, plan, born } of turns) {
+    try {
+      const value = direct.definition.answer(plan, born.after)
+      services.answer(request.id, answerKinds.value, value, true)
+    } catch (error) {
+      runner.replayFailed(request, error)
+    }
+  }
 }

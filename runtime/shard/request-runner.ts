@@ -104,7 +104,8 @@ export class RequestRunner {
   }
 
   private query(request: ShardRequest): void {
-    const { state } = this.shard
+    const { state, direct } = this.shard
+    direct.finish()
     const kind = state.kinds.of(request.address)!
     const run = kind.queries.get(request.name)
     if (run === undefined) {
@@ -228,6 +229,7 @@ export class RequestRunner {
     const { keys } = this.shard.state
     const record = keys.find(request.hashes)
     if (record === undefined) return false
+    this.shard.direct.finish()
     if (record.kind === recordKinds.note) return this.answerRecord(request, record, gated)
     if (!record.sameRequest) this.fault(request, 'idempotency_conflict')
     else if (record.kind === recordKinds.bytes) {
@@ -296,7 +298,7 @@ export class RequestRunner {
    * A `replays` function that throws, or gives what is no plain data, is a bug of the kind. What the answer
    * would tell of was done: nobody may be told that it was not.
    */
-  private replayFailed(request: ShardRequest, error: unknown): void {
+  replayFailed(request: ShardRequest, error: unknown): void {
     const { address, name: replay } = request
     this.shard.services.report('actor_failed', { address, replay, error })
     this.fault(request, 'outcome_unknown', answerLost)

@@ -238,25 +238,14 @@ export class ShardState {
     time: number,
     monotonic: number,
   ): void {
-    this.ordinal++
-    this.time = time
-    const tally = this.kinds.tally
+    this.openTurn(time)
     this.consumeCause(turn.cause)
     for (const change of changes) {
-      const { activation } = change
-      activation.version++
-      activation.touchedAt = time
-      if (change.row !== undefined) {
-        this.history.append(activation, time, change.row)
-      }
-      tally?.observe(this.tally, change)
+      this.enter(change)
+      this.observe(change)
     }
-    this.keepChanged(changes)
-    for (const { activation } of changes) {
-      if (activation.kind.flat !== undefined) this.settle(activation, activation.kind.flat)
-    }
+    for (const { activation } of changes) this.keep(activation)
     for (const message of turn.messages) this.send(message, monotonic)
-    if (turn.key !== undefined) this.remember(turn.key, time)
     for (const timer of turn.timers) {
       if (timer.type === 'set') this.timers.set(timer.timer)
       else this.timers.remove(timer.id)
@@ -266,16 +255,35 @@ export class ShardState {
       else if (change.type === 'park') this.quarantine.park(change.address, change)
       else this.quarantine.release(change.address)
     }
-    this.keys.forgetBefore(time - this.keyRetentionMs, turn.key === undefined ? 2 : 3)
+    this.remember(turn.key)
   }
 
-  /** Actors a turn brought in stay in memory, but for those that it also ended: they are stored at once. */
-  private keepChanged(changes: readonly AppliedChange[]): void {
-    for (const { activation } of changes) {
-      if (activation.attached) continue
+  /** Begins the turn that comes next. What follows are the steps of {@link commit}. */
+  openTurn(time: number): void {
+    this.ordinal++
+    this.time = time
+  }
+
+  /** Counts an event at its actor, and adds its row to the history. */
+  enter({ activation, row }: AppliedChange): void {
+    activation.version++
+    activation.touchedAt = this.time
+    if (row !== undefined) this.history.append(activation, this.time, row)
+  }
+
+  /** Brings an event into the tally. */
+  observe(change: AppliedChange): void {
+    this.kinds.tally?.observe(this.tally, change)
+  }
+
+  /** An actor a turn brought in stays in memory, but for one that it also ended: that is stored at once. */
+  keep(activation: Activation): void {
+    if (!activation.attached) {
       if (!activation.finished) this.attach(activation)
       else if (activation !== this.lastStored) this.passivate(activation)
     }
+    const { flat } = activation.kind
+    if (flat !== undefined) this.settle(activation, flat)
   }
 
   /** Brings the new state of an actor into the object that is its own. */
@@ -288,7 +296,7 @@ export class ShardState {
     else activation.home = undefined
   }
 
-  private consumeCause(cause: CommittedTurn['cause']): void {
+  consumeCause(cause: CommittedTurn['cause']): void {
     if (cause.type === 'message') {
       assert(this.cursors[cause.source] === cause.number - 1, 'a message was applied out of turn')
       this.cursors[cause.source] = cause.number
@@ -305,7 +313,7 @@ export class ShardState {
     }
   }
 
-  private send(message: Message, monotonic: number): void {
+  send(message: Message, monotonic: number): void {
     message.number = this.outbox.nextNumber(message.target)
     // A replay keeps the stamp that was sent; the tally moves on all the same.
     const stamp = this.kinds.tally?.sent(this.tally, message.target, message)
@@ -314,11 +322,18 @@ export class ShardState {
     else this.outbox.push(message, monotonic)
   }
 
-  private remember({ hashes, kind, note, refusal, answer }: KeyInsert, time: number): void {
-    if (refusal === undefined) this.keys.insert(hashes, time, kind, note, answer)
+  /** Remembers the key of a turn that has one, and forgets old ones. */
+  remember(key: KeyInsert | undefined): void {
+    if (key !== undefined) this.insertKey(key)
+    this.keys.forgetBefore(this.time - this.keyRetentionMs, key === undefined ? 2 : 3)
+  }
+
+  private insertKey({ hashes, kind, note, refusal, answer }: KeyInsert): void {
+    const { keys, refusals, time } = this
+    if (refusal === undefined) keys.insert(hashes, time, kind, note, answer)
     else if (kind === recordKinds.refusal) {
-      this.keys.insert(hashes, time, kind, this.refusals.numberOf(refusal[0], refusal[1]))
-    } else this.keys.insert(hashes, time, kind, note, this.refusals.packed(refusal))
+      keys.insert(hashes, time, kind, refusals.numberOf(refusal[0], refusal[1]))
+    } else keys.insert(hashes, time, kind, note, refusals.packed(refusal))
   }
 
   /** Stores the actors of a turn that say they are finished; after those who wait have read them. */

@@ -5,20 +5,17 @@
  * S3. Messages of other shards and due timers go before client requests: what was begun is ended
  *     before new work starts, and only new work is ever shed.
  * S4. A turn that throws leaves nothing behind; whatever happens, its cause is consumed once.
- * S7. A turn's `now` is the time of the frame it lands in, to the millisecond: what an event says about
- *     when, and the moment a history row stands under, are one.
  */
 import type { Address } from '../actor/address.js'
 import { refusal } from '../actor/refusal.js'
 import { isParked, isRemembered } from '../actor/turn.js'
-import { Fault, InvariantViolated, runtimeCodes } from '../errors.js'
+import { Fault, runtimeCodes } from '../errors.js'
 import { limits } from '../limits.js'
 import { Message } from '../messaging/message.js'
 import type { FrameDraft } from '../journal/journal.js'
 import { assertPlain } from '../../transport/index.js'
 import { Deque } from './deque.js'
 import {
-  FrameBody,
   requested,
   type Cause,
   type CommittedTurn,
@@ -28,6 +25,7 @@ import {
 import type { DirectTurns } from './direct-turns.js'
 import { MessageHandler } from './message-handler.js'
 import { RequestRunner } from './request-runner.js'
+import { OpenFrame } from './open-frame.js'
 import type { QueuedRequest } from './requests.js'
 import type { ShardBounds, ShardServices } from './shard-services.js'
 import type { AppliedChange, ShardState } from './shard-state.js'
@@ -49,11 +47,10 @@ export class Shard implements TurnShard {
   private readonly requests = new Deque<QueuedRequest>()
   readonly runner: RequestRunner
   private readonly handler: MessageHandler
-  readonly body = new FrameBody()
+  readonly frame: OpenFrame
   private readonly tx: Transaction
   /** Shards whose messages the open frame has applied and that are to be told so. */
   private openSources = new Set<number>()
-  private frameTime = 0
   /** True when the shard goes to another owner: it runs nothing any more. */
   private retired = false
   /** False while a message is handled whose own frame is not durable yet: nothing may leave early. */
@@ -63,6 +60,7 @@ export class Shard implements TurnShard {
   constructor(state: ShardState, services: ShardServices, bounds: ShardBounds, tx: Transaction) {
     this.number = state.shard
     this.state = state
+    this.frame = new OpenFrame(state, () => services.now())
     this.services = services
     this.bounds = bounds
     this.runner = new RequestRunner(this)
@@ -72,7 +70,7 @@ export class Shard implements TurnShard {
 
   /** Turns gathered in the frame that is being filled. */
   get openTurns(): number {
-    return this.body.count
+    return this.frame.turns
   }
 
   get mailboxLength(): number {
@@ -90,7 +88,7 @@ export class Shard implements TurnShard {
   /** True when the open frame has grown as far as it may: it must leave first. */
   get full(): boolean {
     const { openFrameBytes } = this.bounds
-    return openFrameBytes !== undefined && this.body.bytes >= openFrameBytes
+    return openFrameBytes !== undefined && this.frame.bytes >= openFrameBytes
   }
 
   /** Takes a client's request in, or sheds it. */
@@ -144,13 +142,21 @@ export class Shard implements TurnShard {
   runRequests(atMost: number): number {
     let ran = 0
     for (; ran < atMost && !this.full; ran++) {
+      if (ran % openedAtOnce === 0) this.openRequests()
       const request = this.requests.shift()
       if (request === undefined) break
       this.causeDurable = true
       this.runner.handle(request)
       this.tx.setFailingAside()
     }
+    this.direct.finish()
     return ran
+  }
+
+  /** Reads the next requests, one after the other: for the same reason as direct turns are done step by step. */
+  private openRequests(): void {
+    const count = Math.min(this.requests.length, openedAtOnce)
+    for (let i = 0; i < count; i++) this.requests.replace(i, this.requests.at(i).open())
   }
 
   /** Fires timers that are due by shard time. @returns how many */
@@ -173,8 +179,7 @@ export class Shard implements TurnShard {
 
   /** Shard time: the same for all turns of a frame, never going back. */
   now(): number {
-    if (this.body.count === 0) this.frameTime = Math.max(this.state.time, this.services.now())
-    return this.frameTime
+    return this.frame.now()
   }
 
   /** Runs the waiting commands of a quarantined actor and releases it. @returns false if one can't be applied */
@@ -208,19 +213,8 @@ export class Shard implements TurnShard {
    * @throws InvariantViolated when the tally does not check: a bug, nothing of it may be written
    */
   cutFrame(): { frame: FrameDraft; messages: Message[]; sources: Set<number> } | undefined {
-    const count = this.body.count
-    if (count === 0) return undefined
-    const problem = this.state.kinds.tally?.check(this.state.tally)
-    if (problem !== undefined) {
-      throw new InvariantViolated(`shard ${this.state.shard}: ${problem}`)
-    }
-    const frame: FrameDraft = {
-      shard: this.state.shard,
-      firstOrdinal: this.state.ordinal - count + 1,
-      count,
-      time: this.frameTime,
-      body: this.body.take({ format: this.state.formats.writes, sequence: this.state.sequence }),
-    }
+    const frame = this.frame.cut()
+    if (frame === undefined) return undefined
     return { frame, messages: this.state.outbox.cutFrame(), sources: this.takeSources() }
   }
 
@@ -249,11 +243,11 @@ export class Shard implements TurnShard {
   }
 
   draft(part: TurnPart): void {
-    this.body.draft(part.asDraft)
+    this.frame.draft(part.asDraft)
   }
 
   undraft(): void {
-    this.body.undraft()
+    this.frame.undraft()
   }
 
   callSucceeded(address: Address): void {
@@ -338,7 +332,7 @@ export class Shard implements TurnShard {
     this.state.passivateFinished(changes)
   }
 
-  /** @param now when the turn began: while the frame's first one ran, the clock went on (S7) */
+  /** @param now when the turn began (S7) */
   commitTurn(
     turn: Omit<CommittedTurn, 'events'>,
     changes: readonly AppliedChange[],
@@ -346,9 +340,8 @@ export class Shard implements TurnShard {
   ): void {
     const { cause, messages } = turn
     const monotonic = messages.some(isOwed) ? this.services.monotonic() : 0
-    if (this.body.count === 0) this.frameTime = now
-    this.state.commit(turn, changes, this.frameTime, monotonic)
-    this.body.add(turn, changes)
+    this.state.commit(turn, changes, this.frame.decide(now), monotonic)
+    this.frame.write(turn, changes)
     for (const message of messages) if (isOwed(message)) this.services.sent(message)
     if (cause.type === 'message') this.applied(cause as Message)
   }
@@ -376,6 +369,9 @@ export class Shard implements TurnShard {
     )
   }
 }
+
+/** Requests that are read before they are handled. */
+const openedAtOnce = 32
 
 /** Near calls are done when they are sent. */
 function isOwed(message: Message): boolean {

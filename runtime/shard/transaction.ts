@@ -94,6 +94,7 @@ export class Transaction {
 
   /** Begins a turn of a shard. */
   begin(shard: TurnShard): this {
+    this.direct.finish()
     this.shard = shard
     this.main.begin(shard.state, shard.now())
     this.nearCount = 0
