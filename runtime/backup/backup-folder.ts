@@ -10,7 +10,7 @@ import { readLineage } from '../journal/file/lineage.js'
 import { acquireEpoch, Heartbeat, refuseInUse, releaseEpoch } from '../journal/file/ownership.js'
 import { countingManifest } from '../journal/file/remains.js'
 import type { BackupOptions, BackupReport } from './backups.js'
-import { segmentsUpTo, stillContents } from './folder-contents.js'
+import { journalUpTo, stillContents } from './folder-contents.js'
 import { FolderCopy } from './folder-copy.js'
 
 export interface FolderBackupOptions extends BackupOptions {
@@ -43,7 +43,7 @@ export async function backupFolder(env: Env, options: FolderBackupOptions): Prom
   const heartbeat = new Heartbeat(env, dataDir, claim.epoch)
   const fence = new Fence(disk, claim)
   try {
-    const { epoch, heads } = await readLineage(disk, dataDir, manifest)
+    const { epoch, heads, ends } = await readLineage(disk, dataDir, manifest)
     if (epoch === 0) {
       const sentence = `The data folder ${dataDir} was never opened to its end: there is nothing in it yet.`
       throw new OpenRefused('invalid_options', sentence)
@@ -54,7 +54,7 @@ export async function backupFolder(env: Env, options: FolderBackupOptions): Prom
     const copy = await FolderCopy.begin(disk, { dataDir, target, reserve: 0, check, onProgress })
     try {
       const still = await stillContents(disk, dataDir, epoch)
-      await copy.complete(still, await segmentsUpTo(disk, dataDir, still))
+      await copy.complete(still, await journalUpTo(disk, dataDir, still, ends))
     } catch (error) {
       // The reason matters more than files that could not be removed.
       await copy.discard().catch(() => undefined)

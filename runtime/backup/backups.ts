@@ -14,7 +14,7 @@ import { Fence } from '../journal/file/fence.js'
 import type { FolderPlan } from '../journal/file/index.js'
 import { limits } from '../limits.js'
 import type { HeldLane, Order } from '../threads/thread-protocol.js'
-import { segmentsUpTo, stillContents } from './folder-contents.js'
+import { journalUpTo, stillContents } from './folder-contents.js'
 import { FolderCopy, type BackupProgress } from './folder-copy.js'
 
 /** What a backup came to. */
@@ -113,8 +113,7 @@ export class Backups {
       await within(env, this.host.order({ type: 'holdRemovals' }))
       const still = await stillContents(env.disk, dataDir, epoch)
       const cut = await this.cut()
-      const segments = await segmentsUpTo(env.disk, dataDir, still, cut.lanes)
-      await copy.complete(still, segments)
+      await copy.complete(still, await journalUpTo(env.disk, dataDir, still, cut.lanes))
       return cut
     } finally {
       await within(env, this.host.order({ type: 'resumeRemovals' })).catch(() => undefined)

@@ -3,6 +3,8 @@
  *
  * BK2. Snapshots are listed before the moment at which the lanes are cut. One that is cut later knows what was
  *      acknowledged since: the message it does not hold any more would be in no journal of the backup.
+ * BK7. A backup ends as a folder that was closed: each lane has a seal, and the closed record names it. What is missing
+ *      or changed at its end later is damage, and is not taken for what a crash leaves.
  */
 import { join } from 'node:path'
 import type { Disk } from '../env/env.js'
@@ -23,7 +25,7 @@ import {
   type TruncationRecord,
 } from '../journal/file/records.js'
 import { countingManifest } from '../journal/file/remains.js'
-import type { LanePlace } from '../journal/file/index.js'
+import { sealOfCopy, type LaneEnd, type LanePlace } from '../journal/file/index.js'
 import { listSnapshots, snapshotFolder } from '../snapshot/file-snapshots.js'
 
 /** A file to copy, by its path. */
@@ -31,6 +33,8 @@ export interface ContentFile {
   readonly path: string
   /** Bytes that count; what is behind them is copied as zeros. @default all */
   readonly bytes?: number
+  /** What stands behind them in the copy. */
+  readonly seal?: Uint8Array
 }
 
 /** What lies still while a backup is made: records, and snapshots. */
@@ -84,16 +88,23 @@ export async function stillContents(
   }
 }
 
+/** The journal of a backup, and where its lanes end (BK7). */
+export interface JournalContents {
+  readonly segments: readonly ContentFile[]
+  readonly ends: readonly LaneEnd[]
+}
+
 /**
  * The segments that count.
- * @param ends where each lane was cut; absent: all there is, of a folder nobody writes to
+ * @param places up to where each lane goes
  */
-export async function segmentsUpTo(
+export async function journalUpTo(
   disk: Disk,
   dataDir: string,
   { epoch, adoption, truncations }: StillContents,
-  ends?: readonly LanePlace[],
-): Promise<ContentFile[]> {
+  places: readonly LanePlace[],
+): Promise<JournalContents> {
+  const seals = places.map(sealOfCopy)
   const removed = new Set(truncations.flatMap((record) => record.removed))
   const adopted = adoption.segments.filter((segment) => !removed.has(segmentName(segment)))
   const files: ContentFile[] = adopted.map((segment) => ({
@@ -104,11 +115,12 @@ export async function segmentsUpTo(
     const segment = parseSegmentName(name)
     if (segment?.epoch !== epoch || segment.lane === carriedLane) continue
     const first = truncations.find(({ lane }) => lane === segment.lane)?.firstKept ?? 0
-    const end = ends?.find(({ lane }) => lane === segment.lane)
-    if (segment.index < first || (ends !== undefined && end === undefined)) continue
-    if (end !== undefined && segment.index > end.index) continue
+    const at = places.findIndex(({ lane }) => lane === segment.lane)
+    const place = places[at]
+    if (place === undefined || segment.index < first || segment.index > place.index) continue
     const path = segmentPath(dataDir, segment)
-    files.push(segment.index === end?.index ? { path, bytes: end.bytes } : { path })
+    if (segment.index < place.index) files.push({ path })
+    else files.push({ path, bytes: place.bytes, seal: seals[at]!.bytes })
   }
-  return files
+  return { segments: files, ends: seals.map(({ end }) => end) }
 }

@@ -10,8 +10,8 @@ import { dirname, join, relative, sep } from 'node:path'
 import type { Disk, DiskFile } from '../env/env.js'
 import { Fault, SuanpanError } from '../errors.js'
 import { epochPaths, manifestPath } from '../journal/file/names.js'
-import { recordFormat, writeRecord } from '../journal/file/records.js'
-import type { ContentFile, StillContents } from './folder-contents.js'
+import { recordFormat, writeRecord, type CloseRecord } from '../journal/file/records.js'
+import type { ContentFile, JournalContents, StillContents } from './folder-contents.js'
 
 /** Bytes copied at once, and between syncs. */
 const pieceBytes = 256 * 1024
@@ -81,16 +81,16 @@ export class FolderCopy {
   }
 
   /** Copies all of it, durably, and gives it its name. @throws Fault */
-  async complete(still: StillContents, segments: readonly ContentFile[]): Promise<void> {
+  async complete(still: StillContents, { segments, ends }: JournalContents): Promise<void> {
     const { disk, part } = this
     const { dataDir, target, check } = this.options
     try {
       const files = [...still.records, ...segments, ...still.snapshots]
       await this.measure(files)
       await this.copyAll(files)
-      // Its owner is another one, and lives perhaps: the copy has none (ownership.ts).
-      const released = { format: recordFormat, epoch: still.epoch }
-      if (!still.closed) await writeRecord(disk, epochPaths.released(part, still.epoch), released)
+      // Nor has the copy an owner, where that of the original lives (ownership.ts).
+      const closed: CloseRecord = { format: recordFormat, epoch: still.epoch, lanes: ends }
+      if (!still.closed) await writeRecord(disk, epochPaths.closed(part, still.epoch), closed)
       for (const folder of this.made.slice().reverse()) await this.endFolder(folder)
       await writeRecord(disk, manifestPath(part), still.manifest)
       await disk.copyMode(manifestPath(dataDir), manifestPath(part))
@@ -152,13 +152,14 @@ export class FolderCopy {
     this.nextLook = this.bytes + roomBytes
   }
 
-  private async copyFile({ path, bytes = Infinity }: ContentFile, to: string): Promise<void> {
+  private async copyFile({ path, bytes = Infinity, seal }: ContentFile, to: string): Promise<void> {
     const source = await this.disk.open(path, 'read')
     try {
       const size = await source.size()
       const file = await this.disk.open(to, 'create')
       try {
         await this.copyBytes(source, file, Math.min(bytes, size), size)
+        if (seal !== undefined) await file.write(seal, bytes)
         await file.sync()
       } finally {
         await file.close()

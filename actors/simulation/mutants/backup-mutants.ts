@@ -33,8 +33,8 @@ export const backupMutants: readonly Mutant[] = [
     name: 'backup_beyond_cut',
     breaks: 'The journal is copied as it is, with what was written behind the cut.',
     file: 'runtime/backup/folder-contents.ts',
-    find: '    files.push(segment.index === end?.index ? { path, bytes: end.bytes } : { path })\n',
-    replace: '    files.push({ path })\n',
+    find: '    else files.push({ path, bytes: place.bytes, seal: seals[at]!.bytes })\n',
+    replace: '    else files.push({ path })\n',
     oracle: 'backups',
   },
 ]

@@ -7,7 +7,7 @@ export {
   type FolderInspection,
   type ScannedLineage,
 } from './inspect.js'
-export { openLane, type FileLane, type LanePlace } from './lane.js'
+export { openLane, sealOfCopy, type FileLane, type LanePlace } from './lane.js'
 export type { FolderPlan } from './plan.js'
 export { readFrames } from './read-frames.js'
 export { type LaneEnd, type Manifest } from './records.js'

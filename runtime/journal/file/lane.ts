@@ -41,12 +41,30 @@ export interface FileLane extends JournalLane {
   readonly reached: LanePlace
 }
 
-/** A place in a lane. */
+/** Up to where a lane goes. */
 export interface LanePlace {
   readonly lane: number
-  /** Which segment of the lane. */
+  /** Which segment of the lane, and its tag. */
   readonly index: number
+  readonly tag: number
   readonly bytes: number
+  /** Its newest group. */
+  readonly head: GroupHead
+  /** Where its seal is, when it is that. */
+  readonly sealed?: LaneEnd | undefined
+}
+
+/**
+ * The seal of a lane that a copy ends at a place, where its owner may go on: room for one is always left (W5).
+ * @returns the bytes to put there, none when it is sealed, and what the closed record says of it
+ */
+export function sealOfCopy(place: LanePlace): { readonly bytes: Buffer; readonly end: LaneEnd } {
+  const { lane, index, tag, bytes: offset, head, sealed } = place
+  if (sealed !== undefined) return { bytes: Buffer.alloc(0), end: sealed }
+  const writer = new GroupWriter()
+  writer.begin(0)
+  const seal = writer.finish(tag, head, groupFlags.seal)
+  return { bytes: seal.bytes, end: { lane, index, offset, crc: seal.head.crc } }
 }
 
 const firstSegmentBytes = 1024 * 1024
@@ -130,7 +148,8 @@ class LaneOnFile implements FileLane {
 
   get reached(): LanePlace {
     assert(!this.busy, 'a lane that is being written has no certain end')
-    return { lane: this.lane, index: this.segment.header.index, bytes: this.at }
+    const { index, tag } = this.segment.header
+    return { lane: this.lane, index, tag, bytes: this.at, head: this.head }
   }
 
   isOwner(): boolean {

@@ -14,6 +14,7 @@ import type { RecoveryReport } from '../journal.js'
 import { lastOrdinalOf } from '../frame.js'
 import { mergeHeads, noGroup, ShardChains, type ShardHead } from './chains.js'
 import { damage } from './damage.js'
+import type { LanePlace } from './lane.js'
 import {
   carriedLane,
   epochPaths,
@@ -51,6 +52,8 @@ export interface Lineage {
   readonly carried: readonly (readonly ChainedFrame[])[]
   readonly base: ReadonlyMap<number, ShardHead>
   readonly heads: ReadonlyMap<number, ShardHead>
+  /** Where the lanes of the newest epoch end. */
+  readonly ends: readonly LanePlace[]
   readonly report: RecoveryReport
   /** What the folder was adopted as; it counts for more than the file. */
   readonly manifest: Manifest | undefined
@@ -106,6 +109,7 @@ export async function readLineage(
     carried: lanes.scanned.map(({ scanned }) => scanned.carried).filter(({ length }) => length > 0),
     base,
     heads: chains.heads,
+    ends: lanes.scanned.flatMap(({ scanned, opened }) => (opened ? [scanned.end] : [])),
     report: {
       clean: lanes.clean,
       tornTails: lanes.scanned.flatMap((lane) => tornTail(lane, chains)),
@@ -120,6 +124,7 @@ const nothing: Lineage = {
   carried: [],
   base: new Map(),
   heads: new Map(),
+  ends: [],
   report: { clean: true, tornTails: [] },
 }
 
@@ -247,6 +252,8 @@ async function verifyAdopted(
 
 interface LaneOfEpoch {
   readonly scanned: ScannedLane
+  /** False for one whose owner died before it could say so: there is nothing in it. */
+  readonly opened: boolean
   /** Shards the lane served. */
   readonly shards: readonly number[]
 }
@@ -282,7 +289,8 @@ async function scanLanes(
     if (closed !== undefined && end === undefined) {
       throw damage(path, 0, `lane ${lane} was opened, but the closed record does not know it`)
     }
-    scanned.push({ scanned: result, shards: record?.shards ?? [] })
+    const opened = record !== undefined
+    scanned.push({ scanned: result, opened, shards: record?.shards ?? [] })
   }
   return { scanned, clean: closed !== undefined }
 }

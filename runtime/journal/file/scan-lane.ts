@@ -6,6 +6,7 @@ import type { Disk } from '../../env/env.js'
 import { lastOrdinalOf, type ChainedFrame } from '../frame.js'
 import type { GroupHead, ShardChains, ShardHead } from './chains.js'
 import { damage } from './damage.js'
+import type { LanePlace } from './lane.js'
 import { segmentName, segmentPath, type SegmentName } from './names.js'
 import type { AdoptedSegment, LaneEnd } from './records.js'
 import { decideRecovery, type LaneFacts } from './recovery-table.js'
@@ -41,11 +42,12 @@ export interface ScannedLane {
   /** Frames of the last group, to be written again. */
   readonly carried: readonly ChainedFrame[]
   readonly torn: { readonly file: string; readonly offset: number } | undefined
+  /** Behind its last whole group. */
+  readonly end: LanePlace
   readonly shards: ReadonlySet<number>
 }
 
-interface Place {
-  readonly index: number
+interface Place extends Pick<LanePlace, 'lane' | 'index' | 'tag'> {
   readonly path: string
   readonly end: number
   readonly tail: Tail
@@ -133,7 +135,8 @@ export async function scanLane(
       // paused in it. It was never acknowledged and never will be (A4).
       if (tail === 'bytes') laterGroup ||= await hasGroupFrom(reader, scan.end + blockBytes)
       if (advanced || tail === 'bytes' || ending === undefined) {
-        ending = { index: name.index, path: reader.path, end: scan.end, tail }
+        const { lane, index, tag } = reader.header
+        ending = { lane, index, tag, path: reader.path, end: scan.end, tail }
       }
     } finally {
       await reader.close()
@@ -143,7 +146,9 @@ export async function scanLane(
   assertGoesOn(disk, dataDir, names, collector)
   const unexplained = sealed !== undefined && expected.closed === undefined
   const announced = unexplained && (await expected.announced())
-  return judge(collector, ending, sealed, laterGroup, names, { ...expected, announced })
+  const judged = judge(collector, ending, sealed, laterGroup, names, { ...expected, announced })
+  const { lane, index, tag, end: bytes } = ending
+  return { ...judged, end: { lane, index, tag, bytes, head, sealed } }
 }
 
 function isLast(name: SegmentName, names: readonly SegmentName[]): boolean {
@@ -196,7 +201,7 @@ function judge(
   laterGroup: boolean,
   names: readonly SegmentName[],
   { closed, announced }: Pick<LaneExpectations, 'closed'> & Pick<LaneFacts, 'announced'>,
-): ScannedLane {
+): Omit<ScannedLane, 'end'> {
   const lastIndex = names[names.length - 1]!.index
   const asRecorded =
     closed !== undefined &&
