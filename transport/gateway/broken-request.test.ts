@@ -82,6 +82,25 @@ describe('X1, X2: what is at work is answered, and the connection ends', () => {
   const spent = async () => (await kit.bank.account('alice')).debitsPosted
 
   it.each([
+    ['a payment', requestOf('last-1'), 1],
+    ['a payment in chunks', `${chunkedPayment.replace(': chunked', ': last-2')}0\r\n\r\n`, 1],
+    ['two payments at once', requestOf('last-3') + requestOf('last-4'), 2],
+    [
+      'a batch',
+      batchHead(`Content-Length: ${linesOf('l1', 'l2', 'l3').length}`) + linesOf('l1', 'l2', 'l3'),
+      3,
+    ],
+  ])('G1: %s of a client that sends nothing more: all is answered', async (_, bytes, count) => {
+    const before = await spent()
+    const client = new Client(kit)
+    client.socket.end(bytes)
+    const text = await client.end()
+    expect(settled(text)).toBe(count)
+    expect(text).not.toContain('not_executed')
+    expect(await spent()).toBe(before + count)
+  })
+
+  it.each([
     ['one byte more than its length', 'x', 1],
     ['what is no HTTP', 'GARBAGE\r\n\r\n', 1],
     ['too large headers', largeHead, 1],

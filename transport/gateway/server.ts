@@ -126,6 +126,9 @@ function makeApp(options: ResolvedGatewayOptions, fail: Fail): FastifyInstance {
     },
     clientErrorHandler: answerBrokenRequest,
   })
+  // A client that has said all it has to say waits for its answers all the same, as on a direct connection (G1): what
+  // was paid would be told nobody. Node knows it as a field of its server, and its types do not.
+  Object.assign(app.server, { httpAllowHalfOpen: true })
   app.server.on('checkExpectation', (_request, response) => {
     const problem = problemOf('invalid_request', 'The header Expect must be "100-continue".')
     response.writeHead(problem.status, { 'content-type': problemContentType, connection: 'close' })
