@@ -50,8 +50,7 @@ export async function backupFolder(env: Env, options: FolderBackupOptions): Prom
     }
     const target = resolvePath(options.target)
     const check = (): void => fence.check()
-    const { onProgress } = options
-    const copy = await FolderCopy.begin(disk, { dataDir, target, reserve: 0, check, onProgress })
+    const copy = await FolderCopy.begin(disk, { ...options, dataDir, target, reserve: 0, check })
     try {
       const still = await stillContents(disk, dataDir, epoch)
       await copy.complete(still, await journalUpTo(disk, dataDir, still, ends))

@@ -36,6 +36,8 @@ export interface BackupReport {
 export interface BackupOptions {
   /** Called while bytes are copied. */
   readonly onProgress?: (progress: BackupProgress) => void
+  /** Absolute path of a folder that the backup has to lie in, links followed. @default anywhere */
+  readonly within?: string | undefined
 }
 
 /** What a backup needs of its runtime. */
@@ -90,8 +92,7 @@ export class Backups {
     // Each lane makes its next segment ahead; one more for what happens meanwhile.
     const reserve = 2 * segmentBytes
     const check = (): void => this.check()
-    const { onProgress } = options
-    const copy = await FolderCopy.begin(env.disk, { dataDir, target, reserve, check, onProgress })
+    const copy = await FolderCopy.begin(env.disk, { ...options, dataDir, target, reserve, check })
     try {
       const { shards, epoch } = plan
       const { lanes, pauseMs } = await this.copy(copy)

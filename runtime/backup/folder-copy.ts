@@ -32,6 +32,8 @@ export interface CopyOptions {
   readonly dataDir: string
   /** Absolute path of the backup. */
   readonly target: string
+  /** Folder that the backup has to lie in. @default anywhere outside the data folder */
+  readonly within?: string | undefined
   /** Bytes that have to stay free for whoever writes to the data folder. */
   readonly reserve: number
   /** Asked between any two pieces. @throws what ends the copy */
@@ -64,10 +66,9 @@ export class FolderCopy {
    * @throws Fault backup_target_taken, backup_target_invalid, backup_failed
    */
   static async begin(disk: Disk, options: CopyOptions): Promise<FolderCopy> {
-    const { dataDir, target } = options
     const copy = new FolderCopy(disk, options)
     try {
-      await checkTarget(disk, dataDir, target)
+      await checkTarget(disk, options)
       for (const folder of [copy.part, join(copy.part, snapshotsName)]) {
         await disk.makeNewFolder(folder)
         copy.made.push(folder)
@@ -217,19 +218,34 @@ export function partOf(target: string): string {
 }
 
 /** @throws Fault backup_target_taken, backup_target_invalid */
-async function checkTarget(disk: Disk, dataDir: string, target: string): Promise<void> {
-  if (disk.existsNow(target)) throw taken(target)
+async function checkTarget(disk: Disk, { dataDir, target, within }: CopyOptions): Promise<void> {
   const around = dirname(target)
+  // Before anything is said of what is there.
+  if (within !== undefined && !leadsInto(within, around)) throw outside(target, within)
+  if (disk.existsNow(target)) throw taken(target)
   if (!disk.existsNow(around)) {
     const sentence = `There is no folder ${around} to put the backup into; make it, or mount it, then ask again.`
     throw new Fault('backup_target_invalid', sentence)
   }
-  const way = relative(await disk.realPath(dataDir), await disk.realPath(around))
-  if (way === '..' || way.startsWith(`..${sep}`) || way.startsWith(sep)) return
+  const place = await disk.realPath(around)
+  if (within !== undefined && !leadsInto(await disk.realPath(within), place))
+    throw outside(target, within)
+  if (!leadsInto(await disk.realPath(dataDir), place)) return
   throw new Fault(
     'backup_target_invalid',
     `${target} lies inside the data folder ${dataDir}; name a folder outside of it, on another disk best.`,
   )
+}
+
+/** True for a folder itself and what is in it. */
+function leadsInto(folder: string, path: string): boolean {
+  const way = relative(folder, path)
+  return way !== '..' && !way.startsWith(`..${sep}`) && !way.startsWith(sep)
+}
+
+function outside(target: string, within: string): Fault {
+  const sentence = `${target} is not in ${within}, where this node makes its backups; name a new folder in that.`
+  return new Fault('backup_target_invalid', sentence)
 }
 
 function taken(target: string): Fault {

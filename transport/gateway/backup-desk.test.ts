@@ -11,6 +11,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+const anywhere = { allowed: true }
 const report = {
   target: '/a',
   epoch: 1,
@@ -24,13 +25,16 @@ const report = {
 
 it('D1: who asks for the target that is being written is told how far it is, and its end once', async () => {
   const ends: ((report: BackupReport) => void)[] = []
-  const desk = new BackupDesk({
-    backup: (_, { onProgress }) => {
-      if (ends.length > 0) return Promise.reject(new Fault('backup_running'))
-      onProgress?.({ bytes: 4, bytesTotal: 9 })
-      return new Promise((resolve) => ends.push(resolve))
+  const desk = new BackupDesk(
+    {
+      backup: (_, { onProgress }) => {
+        if (ends.length > 0) return Promise.reject(new Fault('backup_running'))
+        onProgress?.({ bytes: 4, bytesTotal: 9 })
+        return new Promise((resolve) => ends.push(resolve))
+      },
     },
-  })
+    anywhere,
+  )
   const first = desk.ask('/a')
   await vi.advanceTimersByTimeAsync(gatewayLimits.backupWaitMs)
   expect(await first).toEqual({ state: 'running', target: '/a', bytes: 4, bytesTotal: 9 })
@@ -43,5 +47,7 @@ it('D1: who asks for the target that is being written is told how far it is, and
 })
 
 it('says so where the host makes none', async () => {
-  await expect(new BackupDesk({}).ask('/a')).rejects.toMatchObject({ code: 'backup_unsupported' })
+  await expect(new BackupDesk({}, anywhere).ask('/a')).rejects.toMatchObject({
+    code: 'backup_unsupported',
+  })
 })

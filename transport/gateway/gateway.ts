@@ -47,7 +47,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     bank: resolved.bank,
     ops: resolved.ops,
     metrics: new GatewayMetrics(resolved.ops, { processMetrics: resolved.processMetrics }),
-    backups: new BackupDesk(resolved.ops),
+    backups: new BackupDesk(resolved.ops, resolved.backups),
     batchWindowLines: resolved.batchWindowLines,
     draining: false,
     openapi: JSON.stringify(

@@ -1,4 +1,5 @@
 /** Options of a gateway: units, defaults, checked once. */
+import { isAbsolute } from 'node:path'
 import type { Bank } from '../../actors/index.js'
 import { gatewayLimits as limits } from './limits.js'
 import type { OpsView } from './ops-view.js'
@@ -19,6 +20,11 @@ export interface GatewayOptions {
    * refused: it would let in nobody, or everybody, and nobody knows which was meant. @default none
    */
   readonly apiKeys?: readonly ApiKeyRecord[]
+  /**
+   * Folder in which backups are made that are asked for over HTTP. @default with `apiKeys` none is made: a key gives
+   * nobody the file system; without, anywhere, for whoever is on this machine
+   */
+  readonly backupsDir?: string
   /** Largest body in bytes; batches are streams and have none. @default 65,536 */
   readonly bodyBytesMax?: number
   /** ms for a whole request to arrive, batches included. @default 300,000 */
@@ -36,8 +42,21 @@ export interface GatewayOptions {
 }
 
 /** Options with every default filled in. */
-export type ResolvedGatewayOptions = Required<Omit<GatewayOptions, 'onError' | 'apiKeys'>> &
-  Pick<GatewayOptions, 'onError'> & { readonly apiKeys: readonly ApiKeyRecord[] | undefined }
+export type ResolvedGatewayOptions = Required<
+  Omit<GatewayOptions, 'onError' | 'apiKeys' | 'backupsDir'>
+> &
+  Pick<GatewayOptions, 'onError'> & {
+    readonly apiKeys: readonly ApiKeyRecord[] | undefined
+    readonly backups: BackupPlace
+  }
+
+/** Where backups are made that are asked for. */
+export interface BackupPlace {
+  /** False where nobody said, and not everybody who may ask may write to any folder. */
+  readonly allowed: boolean
+  /** Absolute path of the folder they lie in. @default anywhere */
+  readonly within?: string
+}
 
 /** @throws GatewayConfigError api_keys_required, api_keys_invalid, invalid_options */
 export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
@@ -82,8 +101,18 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
       65_536,
     ),
     processMetrics: options.processMetrics ?? true,
+    backups: backupPlace(options.backupsDir, apiKeys !== undefined),
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   }
+}
+
+function backupPlace(within: string | undefined, secured: boolean): BackupPlace {
+  if (within === undefined) return { allowed: !secured }
+  if (typeof within === 'string' && isAbsolute(within)) return { allowed: true, within }
+  throw new GatewayConfigError(
+    'invalid_options',
+    'backupsDir must be the absolute path of a folder.',
+  )
 }
 
 function whole(name: string, value: number, min: number, max: number): number {

@@ -1,5 +1,5 @@
 /** Backups as an operator makes them: of a node under load, of a folder at rest, and of one that is killed meanwhile. */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
@@ -24,8 +24,8 @@ afterEach(async () => {
   folder.remove()
 })
 
-async function start(dataDir: string): Promise<void> {
-  node = new CliProcess(['start', '--data', dataDir, '--port', '0', ...threads, '--json'])
+async function start(dataDir: string, ...more: string[]): Promise<void> {
+  node = new CliProcess(['start', '--data', dataDir, '--port', '0', ...threads, ...more, '--json'])
   const [, listening] = await node.until(/"url":"([^"]+)"/)
   url = listening!
 }
@@ -173,6 +173,23 @@ describe('suanpan backup', { timeout: 120_000 }, () => {
       expect((await runCli(['verify', '--data', data])).code).toBe(0)
       await start(data)
     }
+  })
+
+  it('in the folder that is set for them, which is there when the node starts', async () => {
+    node.kill('SIGTERM')
+    await node.ended
+    const backups = join(folder.path, 'backups')
+    const none = await runCli(['start', '--data', data, '--port', '0', '--backups', backups])
+    expect([none.code, none.stderr]).toEqual([
+      1,
+      expect.stringMatching(/There is no folder .*backups/),
+    ])
+    mkdirSync(backups)
+    await start(data, '--backups', backups)
+    const outside = await backup(join(folder.path, 'copy'), '--url', url)
+    expect(outside.code).toBe(1)
+    expect(outside.stderr).toMatch(/backup_target_invalid.*is not in/)
+    expect((await backup(join(backups, 'copy'), '--url', url)).code).toBe(0)
   })
 
   it('of a folder at rest, and says what to do about one that is in use', async () => {

@@ -37,7 +37,8 @@ export function addBackup(program: Command): void {
     .description(
       'Makes a backup of a data folder: all that is durable at one moment, in a new folder. With --url the ' +
         'node that serves it makes it, on its own machine, and payments go on; without, the folder must ' +
-        'not be in use. Then the backup is read and checked as "suanpan verify" does.\n' +
+        'not be in use. A node with API keys makes it only in the folder it was started with for backups ' +
+        '(start --backups). Then the backup is read and checked as "suanpan verify" does.\n' +
         'Started from, a backup knows nothing of what came after it: payments acknowledged since are ' +
         'missing, and requests of then, sent again with their keys, are executed again. Never run it ' +
         'beside its original.\n' +

@@ -5,6 +5,8 @@
  *     everything is durable and sealed.
  * S2. When the runtime stops by itself (disk, fencing, a broken rule), it says why and exits 1.
  */
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { OnlineAuditor } from '../../../actors/index.js'
 import type { Gateway } from '../../../transport/gateway/index.js'
@@ -36,6 +38,7 @@ interface StartOptions extends ClusterStartOptions {
   readonly data: string
   readonly threads?: number
   readonly apiKeys?: string
+  readonly backups?: string
   readonly segmentKib?: number
   readonly takeOver?: boolean
   readonly sample?: boolean
@@ -64,6 +67,10 @@ export function addStart(program: Command): void {
     .addOption(threadsOption())
     .addOption(shardsOption())
     .option('--api-keys <file>', 'file of API keys (see: suanpan keys new)')
+    .option(
+      '--backups <dir>',
+      'folder for backups asked for over HTTP [anywhere; with --api-keys none is made]',
+    )
     .addOption(
       new Option('--time-zone <zone>', 'zone of daily limits [UTC]').argParser(timeZoneOption),
     )
@@ -99,6 +106,7 @@ export function addStart(program: Command): void {
 async function runStart(options: StartOptions, output: Output): Promise<void> {
   checkTogether(options)
   const apiKeys = await keysFor(options)
+  checkBackups(options)
   const interrupt = listenForInterrupt(output)
   try {
     if (options.nats !== undefined) {
@@ -123,8 +131,9 @@ function checkTogether(options: StartOptions): void {
   const clustered = options.nats !== undefined
   const { node, processes, replicas, allowUnsafeDurability } = options
   const forCluster = { node, processes, replicas, 'allow-unsafe-durability': allowUnsafeDurability }
-  const { threads, takeOver, sample, exit, segmentKib } = options
-  const forFolder = { threads, 'take-over': takeOver, sample, exit, 'segment-kib': segmentKib }
+  const { threads, takeOver, sample, exit, segmentKib, backups } = options
+  const ofFolder = { threads, backups, 'take-over': takeOver, sample, exit }
+  const forFolder = { ...ofFolder, 'segment-kib': segmentKib }
   for (const [name, value] of Object.entries(clustered ? forFolder : forCluster)) {
     if (value === undefined) continue
     const hint = clustered
@@ -168,6 +177,14 @@ async function keysFor(options: StartOptions): Promise<ApiKeys> {
     {},
     exitCodes.usage,
   )
+}
+
+/** @throws CommandFailed file_unreadable: found now, and not by the first backup */
+function checkBackups({ backups }: StartOptions): void {
+  if (backups === undefined) return
+  if (statSync(backups, { throwIfNoEntry: false })?.isDirectory() === true) return
+  const sentence = `There is no folder ${backups} for backups; make it, or mount it, then start again.`
+  throw new CommandFailed('file_unreadable', sentence, { file: backups })
 }
 
 /** Loaded when it is wanted: the other commands start quicker without. */
@@ -235,6 +252,7 @@ async function serve(
       host: options.host,
       port: options.port,
       ...(apiKeys === undefined ? {} : { apiKeys }),
+      ...(options.backups === undefined ? {} : { backupsDir: resolve(options.backups) }),
       onError: (error, { method, url }) => {
         const reason = error instanceof Error ? error.message : String(error)
         const detail = { method, url, reason }

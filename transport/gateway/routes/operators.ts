@@ -96,6 +96,7 @@ const backup = operation<{ Body: BackupBody }>({
   description:
     'Copies all that is durable at one moment into a new folder of the machine of the node; payments go on. ' +
     'Answers when it is done, or after some seconds how far it is: ask again with the same target. ' +
+    'A node with API keys makes backups only in the folder that it was started with for them (--backups). ' +
     'A cluster is backed up by the means of NATS.',
   access: 'operator',
   body: { schema: backupBody, component: 'BackupOrder', example: { target: '/backups/monday' } },

@@ -55,9 +55,10 @@ export const actorAddressField: Schema = {
 /** Where a backup is to be made. */
 export const backupTargetField: Schema = {
   type: 'string',
-  pattern: `^/[^\\u0000]{1,${limits.pathCharactersMax - 1}}$`,
+  // Half a surrogate pair would become another name on the disk.
+  pattern: `^/[^\\u0000\\uD800-\\uDFFF]{1,${limits.pathCharactersMax - 1}}$`,
   description:
-    'Absolute path, on the machine of the node, of the folder that the backup makes: it must not exist yet.',
+    'Absolute path, on the machine of the node, of the folder that the backup makes: it must not exist yet. Where a folder for backups is set, it lies in that.',
   'x-rule': 'an absolute path such as "/backups/monday"',
   examples: ['/backups/monday'],
 }

@@ -1,5 +1,5 @@
 /** Who may do what: keys, scopes, and the matrix of operation × key × owner. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -119,6 +119,61 @@ function denied(answer: HttpAnswer): boolean {
 
 // Ending operations come last, so that those before find everything as it was.
 const order = (id: string): number => (/^(freeze|close|void)/.test(id) ? 1 : 0)
+
+describe('D6: where backups are made, that an operator with a key asks for', () => {
+  const ask = (of: GatewayKit, target: string) =>
+    of.post('/v1/backup', { target }, { token: keys.operator })
+  let base = ''
+
+  beforeAll(() => {
+    base = mkdtempSync(join(tmpdir(), 'suanpan-backups-'))
+  })
+
+  afterAll(() => {
+    rmSync(base, { recursive: true })
+  })
+
+  it('nowhere, unless a folder is set for them', async () => {
+    const target = join(base, 'monday')
+    const answer = await ask(kit, target)
+    expectProblem(answer, 'backup_unsupported')
+    expect(answer.text).toContain('--backups DIR')
+    expect(existsSync(target)).toBe(false)
+  })
+
+  it('in that folder, and not outside of it, over links neither', async () => {
+    const backupsDir = join(base, 'backups')
+    const outside = join(base, 'outside')
+    for (const folder of [backupsDir, join(backupsDir, 'week'), outside]) mkdirSync(folder)
+    symlinkSync(outside, join(backupsDir, 'link'))
+    const rooted = await GatewayKit.start({ apiKeys: records, backupsDir })
+    try {
+      for (const target of [
+        join(outside, 'monday'),
+        `${backupsDir}/../outside/monday`,
+        join(backupsDir, 'link', 'monday'),
+        `${backupsDir}-monday`,
+        // What is there is nobody's business.
+        base,
+        '/missing/monday',
+      ]) {
+        const answer = await ask(rooted, target)
+        expectProblem(answer, 'backup_target_invalid')
+        expect(answer.text).toContain(`is not in ${backupsDir}, `)
+      }
+      expect([existsSync(join(outside, 'monday')), existsSync(`${backupsDir}-monday`)]).toEqual([
+        false,
+        false,
+      ])
+      for (const target of [join(backupsDir, 'monday'), join(backupsDir, 'week', 'monday')]) {
+        expect((await ask(rooted, target)).body).toMatchObject({ state: 'done', target })
+      }
+      expectProblem(await ask(rooted, backupsDir), 'backup_target_invalid')
+    } finally {
+      await rooted.stop()
+    }
+  })
+})
 
 describe('the matrix of operations, keys and owners', () => {
   const ids = Object.keys(matrix).sort((a, b) => order(a) - order(b))
