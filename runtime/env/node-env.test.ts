@@ -37,6 +37,30 @@ describe('the disk', () => {
     },
   )
 
+  it.runIf(process.platform === 'linux')(
+    'names the file that can not be written, read or synced, by the name it has now',
+    async () => {
+      const [draft, path] = [join(folder, 'draft'), join(folder, 'named')]
+      writeFileSync(draft, 'x')
+      const file = await disk.open(draft, 'read')
+      await disk.rename(draft, path)
+      for (const bytes of [1, 100_000]) {
+        const writing = file.write(Buffer.alloc(bytes), 0)
+        const message = expect.stringMatching(/write '.*\/named'$/) as unknown
+        await expect(writing).rejects.toMatchObject({ code: 'EBADF', path, message })
+      }
+      await file.close()
+      const unread = await disk.open('/proc/self/mem', 'read')
+      const mem = expect.stringMatching(/^\/proc\/.*mem$/) as unknown
+      await expect(unread.read(0, 1)).rejects.toMatchObject({ code: 'EIO', path: mem })
+      await unread.close()
+      const unsynced = await disk.open('/dev/null', 'readwrite')
+      await expect(unsynced.sync()).rejects.toMatchObject({ code: 'EINVAL', path: '/dev/null' })
+      await unsynced.close()
+      await expect(disk.syncFolder('/proc')).rejects.toMatchObject({ path: '/proc' })
+    },
+  )
+
   it('creates exclusively, and says what is missing', async () => {
     const path = join(folder, 'exclusive')
     await (await disk.open(path, 'create')).close()

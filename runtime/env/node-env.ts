@@ -37,9 +37,19 @@ const ownThreadBytesMax = 64 * 1024
 /** A file by its descriptor. Callbacks, not promises of `fs`, on the way of every group. */
 class NodeFile implements DiskFile {
   private readonly descriptor: number
+  private readonly path: string
 
-  constructor(descriptor: number) {
+  /** @param path what it was opened by, for errors */
+  constructor(descriptor: number, path: string) {
     this.descriptor = descriptor
+    this.path = path
+  }
+
+  /** An error with the name of the file, which who has only its descriptor is not told. */
+  private named(error: Error): Error {
+    if ('path' in error) return error
+    const path = renamedTo(this.descriptor) ?? this.path
+    return Object.assign(error, { path, message: `${error.message} '${path}'` })
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {
@@ -53,7 +63,7 @@ class NodeFile implements DiskFile {
           filled,
           length - filled,
           position + filled,
-          (error, bytes) => (error === null ? resolve(bytes) : reject(error)),
+          (error, bytes) => (error === null ? resolve(bytes) : reject(this.named(error))),
         )
       })
       if (count === 0) break
@@ -73,7 +83,7 @@ class NodeFile implements DiskFile {
           bytes.length - written,
           position + written,
           (error, count) => {
-            if (error !== null) reject(error)
+            if (error !== null) reject(this.named(error))
             else if (written + count < bytes.length) writeFrom(written + count)
             else resolve()
           },
@@ -85,15 +95,22 @@ class NodeFile implements DiskFile {
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws rejects
   private async writeNow(bytes: Uint8Array, position: number): Promise<void> {
-    for (let written = 0; written < bytes.length;) {
-      const missing = bytes.length - written
-      written += fs.writeSync(this.descriptor, bytes, written, missing, position + written)
+    try {
+      for (let written = 0; written < bytes.length;) {
+        const missing = bytes.length - written
+        written += fs.writeSync(this.descriptor, bytes, written, missing, position + written)
+      }
+    } catch (error) {
+      throw this.named(error as Error)
     }
   }
 
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
-      fs.fdatasync(this.descriptor, (error) => (error === null ? resolve() : reject(error)))
+      fs.fdatasync(this.descriptor, (error) => {
+        if (error === null) resolve()
+        else reject(this.named(error))
+      })
     })
   }
 
@@ -105,6 +122,15 @@ class NodeFile implements DiskFile {
     return new Promise((resolve, reject) => {
       fs.close(this.descriptor, (error) => (error == null ? resolve() : reject(error)))
     })
+  }
+}
+
+/** What a file is called now: many are renamed once they are whole. Undefined where the kernel does not tell. */
+function renamedTo(descriptor: number): string | undefined {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    return undefined
   }
 }
 
@@ -142,7 +168,7 @@ const disk: Disk = {
       fs.open(path, openFlags[mode], (error, descriptor) => {
         if (error !== null) reject(error)
         else if (mode !== 'read' || !fs.fstatSync(descriptor).isDirectory()) {
-          resolve(new NodeFile(descriptor))
+          resolve(new NodeFile(descriptor, path))
         } else {
           // A folder opens for reading, and says what it is only when it is read, without its name.
           fs.closeSync(descriptor)
@@ -159,6 +185,8 @@ const disk: Disk = {
     const handle = await fs.promises.open(path, 'r')
     try {
       await handle.sync()
+    } catch (error) {
+      throw Object.assign(error as Error, { path })
     } finally {
       await handle.close()
     }
