@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { listenError } from './address.js'
 import { BackupDesk } from './backup-desk.js'
 import { batchOperation } from './batch/batch.js'
+import { connectionBound } from './connection-bound.js'
 import { GatewayMetrics } from './metrics/metrics.js'
 import type { GatewayContext, Operation } from './operation.js'
 import { resolveGatewayOptions, type GatewayOptions } from './options.js'
@@ -76,6 +77,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       return address
     },
     async listen() {
+      // Now the files of the runtime are open.
+      const bound = resolved.connectionsMax ?? connectionBound()
+      if (bound !== undefined) app.server.maxConnections = bound
+      app.server.on('drop', () => context.metrics.connectionsDropped++)
       try {
         address = await app.listen({ host: resolved.host, port: resolved.port })
       } catch (error) {

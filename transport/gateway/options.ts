@@ -33,6 +33,11 @@ export interface GatewayOptions {
   readonly keepAliveMs?: number
   /** ms that requests at work get on close, before connections are cut. @default 10,000 */
   readonly drainMs?: number
+  /**
+   * Connections at once; more are closed when they come. @default what leaves a quarter of the files that the process
+   * may open, and 128 at least, to all else, where the system tells
+   */
+  readonly connectionsMax?: number
   /** Lines of one batch at work at once. @default 1,024 */
   readonly batchWindowLines?: number
   /** Whether `/metrics` shows memory, CPU and event loop of this process. @default true */
@@ -43,9 +48,9 @@ export interface GatewayOptions {
 
 /** Options with every default filled in. */
 export type ResolvedGatewayOptions = Required<
-  Omit<GatewayOptions, 'onError' | 'apiKeys' | 'backupsDir'>
+  Omit<GatewayOptions, 'onError' | 'apiKeys' | 'backupsDir' | 'connectionsMax'>
 > &
-  Pick<GatewayOptions, 'onError'> & {
+  Pick<GatewayOptions, 'onError' | 'connectionsMax'> & {
     readonly apiKeys: readonly ApiKeyRecord[] | undefined
     readonly backups: BackupPlace
   }
@@ -78,6 +83,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     )
   }
   const { bodyBytesMax, requestTimeoutMs, keepAliveMs, drainMs, batchWindowLines } = options
+  const { connectionsMax } = options
   const day = 86_400_000
   return {
     bank: options.bank,
@@ -103,6 +109,9 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     processMetrics: options.processMetrics ?? true,
     backups: backupPlace(options.backupsDir, apiKeys !== undefined),
     ...(options.onError === undefined ? {} : { onError: options.onError }),
+    ...(connectionsMax === undefined
+      ? {}
+      : { connectionsMax: whole('connectionsMax', connectionsMax, 1, 2 ** 31 - 1) }),
   }
 }
 

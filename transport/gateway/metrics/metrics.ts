@@ -8,6 +8,8 @@ const durationName = 'suanpan_http_request_duration_seconds'
 export class GatewayMetrics {
   /** Lines of batches, by what became of them. */
   readonly batchLines = { done: 0, refused: 0 }
+  /** Connections that were closed when they came: there were too many. */
+  connectionsDropped = 0
   private readonly registry = new Registry()
   private readonly meters: RouteMeter[] = []
   private readonly ops: OpsView
@@ -15,6 +17,15 @@ export class GatewayMetrics {
   constructor(ops: OpsView, options: { readonly processMetrics: boolean }) {
     this.ops = ops
     this.registry.registerMetric(durations(this.meters))
+    const dropped = (): number => this.connectionsDropped
+    new Gauge({
+      name: 'suanpan_http_connections_dropped',
+      help: 'Connections since the start that were closed when they came, for there were too many.',
+      registers: [this.registry],
+      collect() {
+        this.set(dropped())
+      },
+    })
     const { batchLines } = this
     new Gauge({
       name: 'suanpan_http_batch_lines',
