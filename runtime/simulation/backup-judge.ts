@@ -37,7 +37,7 @@ async function opened(scope: BackupScope): Promise<ShardState[]> {
   const { image, target: dataDir, kinds, shards, keyRetentionMs } = scope
   const env = instantEnv(image, scope.now)
   const { plan, report } = await openFolder(env, { dataDir, shards })
-  if (report.tornTails.length > 0) throw new Error('it has a torn tail')
+  if (!report.clean) throw new Error('it does not say where it ends')
   const passedOver: PassedOver[] = []
   const recovery = { thread: 0, threads: 1, shards, dataDir, plan, keyRetentionMs }
   const states = await recoverShards(env, recovery, kinds, passedOver)
