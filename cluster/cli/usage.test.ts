@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { askCli } from './testing/ask-cli.js'
 import { runCli } from './testing/cli-process.js'
 
 const commands = [
@@ -41,14 +42,10 @@ describe('help', () => {
   })
 
   it('has an example on every level', async () => {
-    for (let i = 0; i < commands.length; i += 6) {
-      await Promise.all(
-        commands.slice(i, i + 6).map(async (words) => {
-          const { code, stdout } = await runCli([...words, '--help'])
-          expect(code).toBe(0)
-          expect(stdout).toContain(`$ suanpan ${words.join(' ')}`)
-        }),
-      )
+    for (const words of commands) {
+      const { code, stdout } = await askCli([...words, '--help'])
+      expect(code).toBe(0)
+      expect(stdout).toContain(`$ suanpan ${words.join(' ')}`)
     }
   })
 
@@ -94,7 +91,7 @@ describe('wrong usage', () => {
     ],
     [['start', '--exit'], /With --exit give --sample too/],
   ])('%j exits 2 with a sentence and no stack trace', async (words, sentence) => {
-    const { code, stdout, stderr } = await runCli(words)
+    const { code, stdout, stderr } = await askCli(words)
     expect(stderr).toMatch(sentence)
     expect(stderr).toMatch(/^suanpan: [A-Z"'].*\(usage\)$/m)
     expect(stderr).not.toMatch(/^\s+at /m)
@@ -130,10 +127,10 @@ describe('wrong usage', () => {
 describe('a file of keys that is none', () => {
   it.each([
     ['/tmp', 'it is a folder'],
-    [process.execPath, 'it is no JSON'],
+    [import.meta.filename, 'it is no JSON'],
   ])('%s is said with what to do', async (file, reason) => {
     const words = ['keys', 'new', '--name', 'x', '--scope', 'read', '--file', file]
-    const { code, stderr } = await runCli(words)
+    const { code, stderr } = await askCli(words)
     const sentence = `The file of API keys ${file} can't be read: ${reason}; mend it or name another file.`
     expect(stderr).toBe(`suanpan: ${sentence} (api_keys_invalid)\n`)
     expect(code).toBe(1)
@@ -153,7 +150,8 @@ describe('a data folder that can’t be', () => {
     ['bench limit', '/proc/suanpan', 'can not be made there'],
     ['bench limit', process.execPath, `A part of ${process.execPath} is no folder`],
   ])('%s --data %s is said in one sentence', async (command, path, sentence) => {
-    const { code, stdout, stderr } = await runCli([...command.split(' '), '--data', path])
+    const run = command === 'verify' ? askCli : runCli
+    const { code, stdout, stderr } = await run([...command.split(' '), '--data', path])
     expect(stderr).toMatch(/^suanpan: .*\(file_unreadable\)\n$/)
     expect(stderr).toContain(sentence)
     expect([code, stdout]).toEqual([1, ''])
@@ -162,7 +160,7 @@ describe('a data folder that can’t be', () => {
 
 describe('a node that is not there', () => {
   it('is said in one sentence', async () => {
-    const { code, stderr } = await runCli(['status', '--url', 'http://127.0.0.1:9'])
+    const { code, stderr } = await askCli(['status', '--url', 'http://127.0.0.1:9'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^suanpan: .*127\.0\.0\.1:9.*check --url.*\(node_unreachable\)\n$/)
   })

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { askCli } from '../testing/ask-cli.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 
 const threads = ['--threads', '2', '--shards', '8', '--segment-kib', '64', '--snapshot-kib', '64']
@@ -99,7 +100,7 @@ function linePaying(idempotencyKey: string, i: number) {
   return { payer: `p${i % payers}`, payee, amount: 1 + (i % 9), currency: 'CNY', idempotencyKey }
 }
 
-const backup = (target: string, ...more: string[]) => runCli(['backup', target, ...more, '--json'])
+const backup = (target: string, ...more: string[]) => askCli(['backup', target, ...more, '--json'])
 
 describe('suanpan backup', { timeout: 120_000 }, () => {
   it('of a node under load, again and again: verified, and starts with all that was acknowledged before', async () => {
@@ -153,7 +154,7 @@ describe('suanpan backup', { timeout: 120_000 }, () => {
       await node.ended
       await load.stop()
       const { code } = await making
-      if (existsSync(target)) expect((await runCli(['verify', '--data', target])).code).toBe(0)
+      if (existsSync(target)) expect((await askCli(['verify', '--data', target])).code).toBe(0)
       else expect(code).toBe(1)
       const left = existsSync(`${target}.part`) ? readdirSync(`${target}.part`) : []
       if (left.length > 0 && !left.includes('manifest')) {
@@ -170,7 +171,7 @@ describe('suanpan backup', { timeout: 120_000 }, () => {
       }
       rmSync(target, { recursive: true, force: true })
       rmSync(`${target}.part`, { recursive: true, force: true })
-      expect((await runCli(['verify', '--data', data])).code).toBe(0)
+      expect((await askCli(['verify', '--data', data])).code).toBe(0)
       await start(data)
     }
   })
@@ -212,7 +213,7 @@ describe('suanpan backup', { timeout: 120_000 }, () => {
     const made = await runCli(['backup', target, '--data', data])
     expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/money conserved/)])
     expect(readdirSync(folder.path).sort()).toEqual(['copy', 'data'])
-    expect(lastJson(await runCli(['verify', '--data', target, '--json']))).toMatchObject({
+    expect(lastJson(await askCli(['verify', '--data', target, '--json']))).toMatchObject({
       clean: true,
     })
     expect(

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectNats } from '../../../transport/nats/index.js'
 import { NatsServers } from '../../../transport/nats/testing/index.js'
-import { CliProcess, lastJson, runCli, type Finished } from '../testing/cli-process.js'
+import { askCli } from '../testing/ask-cli.js'
+import { CliProcess, lastJson, type Finished } from '../testing/cli-process.js'
 
 let servers: NatsServers
 let folder: string
@@ -40,7 +41,7 @@ async function start(): Promise<Started> {
   return {
     node,
     url: url!,
-    run: (command) => runCli([...command, '--json'], { SUANPAN_URL: url! }),
+    run: (command) => askCli([...command, '--json'], { SUANPAN_URL: url! }),
   }
 }
 

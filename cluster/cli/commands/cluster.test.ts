@@ -3,6 +3,7 @@ import { connectNats } from '../../../transport/nats/index.js'
 import { packageFile } from '../package-file.js'
 import { StormCluster } from '../../storm/storm-cluster.js'
 import type { ClusterStatus } from '../../membership/control.js'
+import { askCli } from '../testing/ask-cli.js'
 import { CliProcess, type Finished } from '../testing/cli-process.js'
 
 let cluster: StormCluster
@@ -18,7 +19,9 @@ afterAll(async () => {
 })
 
 function suanpan(...words: string[]): Promise<Finished> {
-  return new CliProcess(words, environment).ended
+  return words[0] === 'start'
+    ? new CliProcess(words, environment).ended
+    : askCli(words, environment)
 }
 
 async function json<T>(...words: string[]): Promise<T> {
@@ -152,8 +155,7 @@ describe('a cluster, steered from the command line', () => {
     [['config', 'get', '--cluster', 'another'], 'unknown_cluster', 1],
   ] as const)('refuses %s by code, in a sentence', async (words, code, exit) => {
     // Without the environment where the servers would make a cluster of a single node.
-    const without = words[0] === 'start' ? {} : environment
-    const ended = await new CliProcess(words, without).ended
+    const ended = await (words[0] === 'start' ? new CliProcess(words).ended : suanpan(...words))
     expect(ended.code).toBe(exit)
     expect(ended.stderr).toContain(`(${code})`)
     expect(ended.stderr).not.toContain('    at ')

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { freePorts } from '../../../transport/nats/index.js'
 import { until } from '../../../transport/nats/testing/index.js'
-import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
+import { askCli } from '../testing/ask-cli.js'
+import { CliProcess, lastJson, temporaryFolder } from '../testing/cli-process.js'
 
 const folder = temporaryFolder()
 const started: CliProcess[] = []
@@ -38,7 +39,7 @@ it('takes its servers with it when it is killed, lets no second one in, and find
   const first = dev()
   const [, servers] = await first.until(/NATS: (\S+), kept/)
   const [, url] = await first.until(/listens on (http:\S+)\. Stop/)
-  await runCli(['accounts', 'open', 'alice', 'CNY'], { SUANPAN_URL: url! })
+  await askCli(['accounts', 'open', 'alice', 'CNY'], { SUANPAN_URL: url! })
 
   const refused = await dev().ended
   expect(refused.code).toBe(1)
@@ -50,7 +51,7 @@ it('takes its servers with it when it is killed, lets no second one in, and find
 
   const second = dev()
   const [, again] = await second.until(/listens on (http:\S+)\. Stop/)
-  const shown = await runCli(['accounts', 'show', 'alice', '--json'], { SUANPAN_URL: again! })
+  const shown = await askCli(['accounts', 'show', 'alice', '--json'], { SUANPAN_URL: again! })
   expect(lastJson(shown)).toMatchObject({ id: 'alice', currency: 'CNY' })
 }, 120_000)
 

@@ -4,7 +4,8 @@ import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { connectNats } from '../../../transport/nats/index.js'
 import { NatsServers } from '../../../transport/nats/testing/index.js'
-import { CliProcess, lastJson, runCli, type Finished } from '../testing/cli-process.js'
+import { askCli } from '../testing/ask-cli.js'
+import { CliProcess, lastJson, type Finished } from '../testing/cli-process.js'
 
 let servers: NatsServers
 /** To be killed. */
@@ -34,7 +35,7 @@ function start(cluster: string, at = servers): CliProcess {
 
 async function open(node: CliProcess, names: readonly string[]): Promise<string> {
   const [, url] = await node.until(/"url":"([^"]+)"/)
-  for (const name of names) await runCli(['accounts', 'open', name, 'CNY'], { SUANPAN_URL: url! })
+  for (const name of names) await askCli(['accounts', 'open', name, 'CNY'], { SUANPAN_URL: url! })
   return url!
 }
 

@@ -5,6 +5,7 @@ import { nkeys } from '@nats-io/transport-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Authority, NatsServers, OperatorMode } from '../../../transport/nats/testing/index.js'
 import { packageFile } from '../package-file.js'
+import { askCli } from '../testing/ask-cli.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 
 const folder = temporaryFolder()
@@ -36,7 +37,8 @@ async function node(words: readonly string[], environment = {}): Promise<void> {
 }
 
 async function refusal(words: readonly string[], environment = {}): Promise<unknown> {
-  const ended = await runCli([...words, '--json'], environment)
+  const run = words[0] === 'start' ? runCli : askCli
+  const ended = await run([...words, '--json'], environment)
   expect(ended.stdout).toBe('')
   expect(ended.stderr).not.toContain('    at ')
   // A node that starts may have warned before.
@@ -74,7 +76,7 @@ describe('who gets in', () => {
   })
 
   it('a node and its operator, over TLS both ways, with an nkey', async () => {
-    expect(lastJson(await runCli(['nodes', '--json', ...good()]))).toMatchObject([{ name: 'a' }])
+    expect(lastJson(await askCli(['nodes', '--json', ...good()]))).toMatchObject([{ name: 'a' }])
   })
 
   const cases: [string, () => string[], string, number][] = [
@@ -129,7 +131,7 @@ describe('who gets in', () => {
     ]
     const own = words(operator, 'own.creds')
     await node(['--replicas', '1', ...own])
-    expect(lastJson(await runCli(['nodes', '--json', ...own]))).toMatchObject([{ name: 'a' }])
+    expect(lastJson(await askCli(['nodes', '--json', ...own]))).toMatchObject([{ name: 'a' }])
     const foreign = words(new OperatorMode(), 'foreign.creds')
     expect(await refusal(['nodes', ...foreign])).toEqual(['nats_login', 1])
     expect(await refusal(['start', '--port', '0', ...foreign])).toEqual(['nats_login', 1])
@@ -169,7 +171,7 @@ describe('who may do what, with the shipped configuration', () => {
     [['config', 'history', 'log.level']],
     [['upgrade', 'status']],
   ])('an observer may look: %j', async (words) => {
-    const { code, stderr } = await runCli([...words, '--json'], as('observer', 'v'))
+    const { code, stderr } = await askCli([...words, '--json'], as('observer', 'v'))
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   })
 
@@ -186,7 +188,7 @@ describe('who may do what, with the shipped configuration', () => {
 
   it('an operator steers, and is no node', async () => {
     const operator = as('operator', 'o')
-    const set = await runCli(['config', 'set', 'log.level', 'debug', '--json'], operator)
+    const set = await askCli(['config', 'set', 'log.level', 'debug', '--json'], operator)
     expect(set).toMatchObject({ code: 0, stderr: '' })
     expect(await refusal(['drain', 'a'], operator)).toEqual(['last_node', 1])
     expect(await refusal(['start', '--port', '0', '--node', 'b'], operator)).toEqual([
@@ -206,11 +208,11 @@ describe('who may do what, with the shipped configuration', () => {
       ['config', 'reset', 'rebalance.enabled'],
     ]
     for (const words of steps) {
-      const { code, stderr } = await runCli([...words, '--json'], operator)
+      const { code, stderr } = await askCli([...words, '--json'], operator)
       expect({ words, code, stderr }).toEqual({ words, code: 0, stderr: '' })
     }
     const [status, top] = await Promise.all(
-      [['status'], ['top', '--once']].map((words) => runCli([...words, '--json'], operator)),
+      [['status'], ['top', '--once']].map((words) => askCli([...words, '--json'], operator)),
     )
     expect(lastJson(status!)).toMatchObject({ nodes: 2, nodesAnswering: 2 })
     expect(top!.code).toBe(0)
@@ -220,7 +222,7 @@ describe('who may do what, with the shipped configuration', () => {
     const watching = new CliProcess(['config', 'watch', '--json'], as('observer', 'v'))
     running.push(watching)
     await watching.until(/"name":"log.level","value":"debug"/)
-    await runCli(['config', 'set', 'log.level', 'warn'], as('operator', 'o'))
+    await askCli(['config', 'set', 'log.level', 'warn'], as('operator', 'o'))
     await watching.until(/"name":"log.level","value":"warn"/)
     watching.kill('SIGINT')
     expect(await watching.ended).toMatchObject({ code: 0 })

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { askCli } from '../testing/ask-cli.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 
 let folder: ReturnType<typeof temporaryFolder>
@@ -42,12 +43,12 @@ describe('suanpan start', () => {
   it('serves, ends cleanly at SIGTERM, and finds everything again', async () => {
     const { node, url } = await start()
     const at = { SUANPAN_URL: url }
-    await runCli(['accounts', 'open', 'alice', 'CNY'], at)
-    await runCli(['accounts', 'open', 'merchant/tea', 'CNY'], at)
-    await runCli(['accounts', 'deposit', 'alice', '100.00', 'CNY'], at)
+    await askCli(['accounts', 'open', 'alice', 'CNY'], at)
+    await askCli(['accounts', 'open', 'merchant/tea', 'CNY'], at)
+    await askCli(['accounts', 'deposit', 'alice', '100.00', 'CNY'], at)
     const pay = ['payments', 'pay', 'alice', 'tea', '35.00', 'CNY', '--json']
     const paid = lastJson<{ id: string; status: string; amount: number; replayed: boolean }>(
-      await runCli([...pay, '--idempotency-key', 'order-1'], at),
+      await askCli([...pay, '--idempotency-key', 'order-1'], at),
     )
     expect(paid).toMatchObject({ status: 'settled', amount: 3500, replayed: false })
     node.kill('SIGTERM')
@@ -56,11 +57,11 @@ describe('suanpan start', () => {
     expect(stdout).toContain('Stopped cleanly')
 
     const second = await start()
-    const again = await runCli([...pay, '--idempotency-key', 'order-1'], {
+    const again = await askCli([...pay, '--idempotency-key', 'order-1'], {
       SUANPAN_URL: second.url,
     })
     expect(lastJson(again)).toMatchObject({ id: paid.id, replayed: true })
-    const status = lastJson<object>(await runCli(['status', '--url', second.url, '--json']))
+    const status = lastJson<object>(await askCli(['status', '--url', second.url, '--json']))
     expect(status).toMatchObject({ ready: true, shards: 8, audit: { conserved: true } })
     second.node.kill('SIGINT')
     expect((await second.node.ended).stdout).toContain('closed cleanly')
@@ -90,20 +91,20 @@ describe('suanpan start', () => {
   it('goes on serving when nobody reads what it says, and still ends cleanly', async () => {
     const { node, url } = await start()
     node.stopReading()
-    expect((await runCli(['accounts', 'open', 'alice', 'CNY', '--url', url])).code).toBe(0)
+    expect((await askCli(['accounts', 'open', 'alice', 'CNY', '--url', url])).code).toBe(0)
     node.kill('SIGTERM')
     expect((await node.ended).code).toBe(0)
-    const verified = await runCli(['verify', '--data', data, '--json'])
+    const verified = await askCli(['verify', '--data', data, '--json'])
     expect(lastJson(verified)).toMatchObject({ clean: true, accounts: 1 })
   })
 
   it('recovers from kill -9', async () => {
     const { node, url } = await start()
-    await runCli(['accounts', 'open', 'alice', 'CNY', '--url', url])
+    await askCli(['accounts', 'open', 'alice', 'CNY', '--url', url])
     node.kill('SIGKILL')
     await node.ended
     const second = await start()
-    expect((await runCli(['accounts', 'show', 'alice', '--url', second.url])).code).toBe(0)
+    expect((await askCli(['accounts', 'show', 'alice', '--url', second.url])).code).toBe(0)
     second.node.kill('SIGTERM')
     expect((await second.node.ended).stdout).toContain('not closed cleanly, recovered')
   })
@@ -114,13 +115,13 @@ describe('suanpan start', () => {
     const second = await start('--take-over')
     node.kill('SIGCONT')
     // It notices at its next group; nothing of it is acknowledged.
-    const late = await runCli(['accounts', 'open', 'late', 'CNY', '--url', url])
+    const late = await askCli(['accounts', 'open', 'late', 'CNY', '--url', url])
     expect(late.code).toBe(1)
     const { code, stderr } = await node.ended
     expect(code).toBe(1)
     expect(stderr).toMatch(/^suanpan: .*\(fenced\)$/m)
     expect(stderr).not.toMatch(/^\s+at /m)
-    const shown = await runCli(['accounts', 'show', 'late', '--url', second.url, '--json'])
+    const shown = await askCli(['accounts', 'show', 'late', '--url', second.url, '--json'])
     expect(JSON.parse(shown.stderr)).toMatchObject({ error: { code: 'account_not_found' } })
   })
 
@@ -129,7 +130,7 @@ describe('suanpan start', () => {
     const second = await runCli(['start', '--data', data, '--port', '0'])
     expect(second.code).toBe(1)
     expect(second.stderr).toMatch(/^suanpan: .*is in use by process \d+.*\(data_dir_in_use\)\n$/)
-    const verify = await runCli(['verify', '--data', data])
+    const verify = await askCli(['verify', '--data', data])
     expect(verify.stderr).toMatch(/\(data_dir_in_use\)/)
     const other = join(folder.path, 'other')
     const port = new URL(url).port
@@ -145,7 +146,7 @@ describe('suanpan start', () => {
       const { url } = await start()
       const at = { SUANPAN_URL: url }
       const ask = async <T>(...words: string[]): Promise<T> =>
-        lastJson<T>(await runCli([...words, '--json'], at))
+        lastJson<T>(await askCli([...words, '--json'], at))
       for (const id of ['alice', 'bob', 'merchant/hotel']) await ask('accounts', 'open', id, 'EUR')
       await ask('accounts', 'deposit', 'alice', '50000', 'EUR')
       const held = await ask<{ id: string }>(
@@ -166,7 +167,7 @@ describe('suanpan start', () => {
       )
       expect(transfer).toMatchObject({ status: 'settled' })
       await ask('accounts', 'limits', 'alice', '--per-payment', '1.00')
-      const beyond = await runCli(['payments', 'pay', 'alice', 'hotel', '101', 'EUR', '--json'], at)
+      const beyond = await askCli(['payments', 'pay', 'alice', 'hotel', '101', 'EUR', '--json'], at)
       expect(beyond.code).toBe(1)
       expect(JSON.parse(beyond.stderr)).toMatchObject({ error: { code: 'limit_exceeded' } })
       expect(await ask('accounts', 'freeze', 'bob')).toMatchObject({ status: 'frozen' })
@@ -180,7 +181,7 @@ describe('suanpan start', () => {
   it('asks for API keys made by `suanpan keys new`', async () => {
     const file = join(folder.path, 'keys.json')
     const made = lastJson<{ key: string }>(
-      await runCli([
+      await askCli([
         'keys',
         'new',
         '--name',
@@ -196,8 +197,8 @@ describe('suanpan start', () => {
     expect(readFileSync(file, 'utf8')).not.toContain(made.key)
     const { url } = await start('--api-keys', file)
     const open = ['accounts', 'open', 'alice', 'CNY', '--url', url]
-    expect((await runCli(open)).stderr).toMatch(/\(unauthorized\)/)
-    expect((await runCli(open, { SUANPAN_API_KEY: made.key })).code).toBe(0)
+    expect((await askCli(open)).stderr).toMatch(/\(unauthorized\)/)
+    expect((await askCli(open, { SUANPAN_API_KEY: made.key })).code).toBe(0)
   })
 
   it('refuses other addresses without API keys, and a file of keys that is none', async () => {
@@ -223,7 +224,7 @@ describe('suanpan start', () => {
       expect(empty.stderr).toMatch(/\(api_keys_invalid\)\n$/)
     }
     expect(existsSync(data)).toBe(false)
-    const made = await runCli(['keys', 'new', '--name', 'a', '--scope', 'read', '--file', file])
+    const made = await askCli(['keys', 'new', '--name', 'a', '--scope', 'read', '--file', file])
     expect(made.code).toBe(0)
     const { url } = await start('--api-keys', file)
     expect((await fetch(`${url}/v1/audit`)).status).toBe(401)

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
+import { askCli } from '../testing/ask-cli.js'
 import { lastJson, runCli } from '../testing/cli-process.js'
 
 const servers: Server[] = []
@@ -46,10 +47,10 @@ it('a shard whose storage takes nothing is named, with all the others, and there
       'suanpan_shard_left_out{shard="1"} 1',
     ].join('\n'),
   })
-  const json = await runCli(['status', '--url', url, '--json'])
+  const json = await askCli(['status', '--url', url, '--json'])
   expect(json.code).toBe(1)
   expect(lastJson(json)).toMatchObject({ ready: true, shards: 1, ordinals: 7, shardsLeftOut: [1] })
-  const words = await runCli(['status', '--url', url])
+  const words = await askCli(['status', '--url', url])
   expect(words.stdout).toContain('shards 1: their storage takes nothing')
   expect(words.stderr).toContain('Not audited: the storage of shard 1 takes nothing.')
 }, 60_000)

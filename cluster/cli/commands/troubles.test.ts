@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NatsServers } from '../../../transport/nats/testing/index.js'
 import type { ClusterStatus } from '../../membership/control.js'
+import { askCli } from '../testing/ask-cli.js'
 import { CliProcess, lastJson, runCli } from '../testing/cli-process.js'
 
 let servers: NatsServers
@@ -54,8 +55,9 @@ const asking: readonly (readonly string[])[] = [
 async function failure(
   words: readonly string[],
   at = nats,
+  run: typeof runCli = askCli,
 ): Promise<{ code: string; exit: number | null; message: string }> {
-  const ended = await runCli([...words, '--nats', at, '--json'])
+  const ended = await run([...words, '--nats', at, '--json'])
   expect(ended.stdout).toBe('')
   expect(ended.stderr).not.toContain('    at ')
   const { error } = JSON.parse(ended.stderr) as { error: { code: string; message: string } }
@@ -86,12 +88,13 @@ describe('without NATS', () => {
     ['who says nothing', ''],
     ['who speaks something else', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
   ])('somebody is there %s', async (_, greeting) => {
-    const said = await failure(['nodes'], await stranger(greeting))
+    // In processes, which such connections would keep from ending.
+    const said = await failure(['nodes'], await stranger(greeting), runCli)
     expect(said).toMatchObject({ code: 'nats_unreachable', exit: 1 })
   })
 
   it('the name of the host is unknown', async () => {
-    const said = await failure(['nodes'], 'nats://nowhere.invalid:4222')
+    const said = await failure(['nodes'], 'nats://nowhere.invalid:4222', runCli)
     expect(said).toMatchObject({ code: 'nats_unreachable', exit: 1 })
   })
 })
@@ -144,7 +147,7 @@ describe('what is not there, or not so', () => {
 
   it('refused settings leave no trace; accepted ones say who and when', async () => {
     const read = async <T>(...words: string[]): Promise<T> =>
-      lastJson<T>(await runCli([...words, '--nats', nats, '--json']))
+      lastJson<T>(await askCli([...words, '--nats', nats, '--json']))
     expect(await read('config', 'history', 'rebalance.moves_max')).toEqual([])
     for (const value of ['2', '64']) {
       await read('config', 'set', 'rebalance.moves_max', value)
@@ -161,7 +164,7 @@ describe('what is not there, or not so', () => {
 
   it('a node of a name used twice is steered by its id', async () => {
     const look = async <T>(...words: string[]): Promise<T> => {
-      const ended = await runCli([...words, '--nats', nats, '--json'])
+      const ended = await askCli([...words, '--nats', nats, '--json'])
       expect(ended).toMatchObject({ code: 0, stderr: '' })
       return lastJson<T>(ended)
     }

@@ -3,7 +3,8 @@ import { formatsRead, shardOfHome } from '../../../runtime/index.js'
 import { ask } from '../../crash/client.js'
 import { StormCluster, stormShards, type StormNode } from '../../storm/storm-cluster.js'
 import { packageFile } from '../package-file.js'
-import { CliProcess, type Finished } from '../testing/cli-process.js'
+import { askCli } from '../testing/ask-cli.js'
+import type { Finished } from '../testing/cli-process.js'
 
 const [oldest, today] = formatsRead
 const tomorrow = today + 1
@@ -32,7 +33,7 @@ afterAll(async () => {
 })
 
 function suanpan(...words: string[]): Promise<Finished> {
-  return new CliProcess([...words, '--json'], environment).ended
+  return askCli([...words, '--json'], environment)
 }
 
 async function post(path: string, body: object, key: string): Promise<void> {

@@ -2,6 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeCardFile } from '../testing/card-file.js'
+import { askCli } from '../testing/ask-cli.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 
 const folder = temporaryFolder()
@@ -34,12 +35,12 @@ describe('suanpan verify', () => {
   it('counts what is there, proves the money, and changes nothing', async () => {
     const before = contentOf(good)
     const report = lastJson<Record<string, unknown>>(
-      await runCli(['verify', '--data', good, '--json']),
+      await askCli(['verify', '--data', good, '--json']),
     )
     expect(report).toMatchObject({ clean: true, conserved: true, findings: [], payments: 792 })
     expect(report).toMatchObject({ shards: 8, accounts: 97, merchants: 53, tornTails: [] })
     expect(contentOf(good)).toEqual(before)
-    const { code, stdout } = await runCli(['verify', '--data', good])
+    const { code, stdout } = await askCli(['verify', '--data', good])
     expect(code).toBe(0)
     expect(stdout).toContain('whole, every frame checked, money conserved')
   })
@@ -54,11 +55,11 @@ describe('suanpan verify', () => {
     const bytes = readFileSync(largest.path)
     bytes[Math.floor(largest.used / 2)]! ^= 0x10
     writeFileSync(largest.path, bytes)
-    const { code, stderr } = await runCli(['verify', '--data', data])
+    const { code, stderr } = await askCli(['verify', '--data', data])
     expect(code).toBe(1)
     expect(stderr).toContain(largest.path)
     expect(stderr).toMatch(/offset \d+.*\(damaged\)/)
-    const inJson = await runCli(['verify', '--data', data, '--json'])
+    const inJson = await askCli(['verify', '--data', data, '--json'])
     const { error } = JSON.parse(inJson.stderr) as {
       error: { code: string; file: string; offset: number }
     }
@@ -85,7 +86,7 @@ describe('suanpan verify', () => {
     bytes.fill(0xa5, used, used + 24)
     writeFileSync(path, bytes)
     const before = contentOf(data)
-    const finished = await runCli(['verify', '--data', data, '--json'])
+    const finished = await askCli(['verify', '--data', data, '--json'])
     expect(finished.stderr).toBe('')
     const report = lastJson<{ clean: boolean; tornTails: { file: string; offset: number }[] }>(
       finished,
@@ -101,7 +102,7 @@ describe('suanpan verify', () => {
 
   it('says when a folder is none', async () => {
     const nothing = join(folder.path, 'nothing')
-    const { code, stderr } = await runCli(['verify', '--data', nothing])
+    const { code, stderr } = await askCli(['verify', '--data', nothing])
     expect(code).toBe(1)
     expect(stderr).toContain('is no data folder')
     expect(existsSync(nothing)).toBe(false)
