@@ -3,6 +3,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { endsWithUs } from '../../transport/nats/index.js'
 import { straceWords, type SyscallFault } from './faults.js'
 
 /** How a node ended. */
@@ -50,6 +51,7 @@ export class NodeProcess {
       detached: true,
       env: { ...process.env, ...(this.traced ? { UV_THREADPOOL_SIZE: '1' } : {}) },
     })
+    endsWithUs(this.child)
     running.add(this)
     let stderr = ''
     this.child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')))

@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endsWithUs } from '../../../transport/nats/index.js'
 import { packageFile } from '../package-file.js'
 
 const binary = packageFile('dist/bin/suanpan.js')
@@ -32,6 +33,7 @@ export class CliProcess {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    endsWithUs(this.child)
     const collect = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
       this[name] += chunk.toString('utf8')
       for (const watch of this.watchers) watch()
