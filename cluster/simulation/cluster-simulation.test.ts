@@ -9,24 +9,28 @@ const names = ['generic', 'payments'] as const
 describe.each(names)('a simulated cluster, %s', (name) => {
   const run = (seed: number): Promise<ClusterRunResult> => clusterWorkloads[name].run(seed)
 
-  it('does the same for the same seed, to the byte', { timeout: 180_000 }, async () => {
-    for (const seed of [3, 41, 77]) {
-      const first = await run(seed)
-      expect(first.violations).toEqual([])
-      expect(first.events).toBeGreaterThan(500)
-      expect((await run(seed)).hash).toBe(first.hash)
-    }
-  })
+  /** Of the row below: what a run leaves, for another one of the same seed. */
+  const hashes = new Map<number, string>()
 
   it('breaks no rule over a row of seeds, and meets its faults', { timeout: 300_000 }, async () => {
     const met = new Set<string>()
     for (let seed = 1_001; seed <= 1_020; seed++) {
-      const { violations, faults, sometimes } = await run(seed)
+      const { violations, faults, sometimes, events, hash } = await run(seed)
       expect({ seed, violations }).toEqual({ seed, violations: [] })
+      expect(events).toBeGreaterThan(500)
+      hashes.set(seed, hash)
       for (const kind of Object.keys({ ...faults, ...sometimes })) met.add(kind)
     }
     const due = ['kill', 'zombie', 'cut_both', 'move', 'snapshot_damaged', 'nats_reply_lost']
     for (const kind of [...due, 'taken over', 'answer given again']) expect(met).toContain(kind)
+    expect(new Set(hashes.values()).size).toBe(hashes.size)
+  })
+
+  it('does the same for the same seed, to the byte', { timeout: 180_000 }, async () => {
+    for (const seed of [1_001, 1_010, 1_020]) {
+      const known = hashes.get(seed) ?? (await run(seed)).hash
+      expect((await run(seed)).hash).toBe(known)
+    }
   })
 })
 

@@ -11,27 +11,22 @@ const { oracles } = registers
 const fresh = inject('freshSeed')
 
 describe('a simulation', () => {
-  it('does the same for the same seed', async () => {
-    for (let seed = fresh; seed < fresh + 8; seed++) {
+  it('does the same for the same seed, and something else for another one', async () => {
+    const hashes = new Set<string>()
+    for (let seed = fresh; seed < fresh + 4; seed++) {
       const first = await simulate({ seed, workload: registers, oracles, short: true })
       const second = await simulate({ seed, workload: registers, oracles, short: true })
       expect(second).toEqual(first)
       expect(first.violations).toEqual([])
       expect(first.events).toBeGreaterThan(500)
+      hashes.add(first.hash)
     }
+    expect(hashes.size).toBe(4)
   }, 180_000)
-
-  it('does something else for another seed', async () => {
-    const hashes = new Set<string>()
-    for (const seed of [1, 2, 3]) {
-      hashes.add((await simulate({ seed, workload: registers, short: true })).hash)
-    }
-    expect(hashes.size).toBe(3)
-  })
 
   it('runs clean over fresh seeds, with faults of every common kind', async () => {
     const scope = { workload: registers, oracles, short: true }
-    const result = await runCampaign({ ...scope, from: fresh + 8, seeds: 30 })
+    const result = await runCampaign({ ...scope, from: fresh + 4, seeds: 34 })
     expect(result.failures).toEqual([])
     for (const kind of ['kill', 'power_loss', 'message_loss', 'bit_rot', 'lying_sync'] as const) {
       expect(result.faults[kind], kind).toBeGreaterThan(10)
