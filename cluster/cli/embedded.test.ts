@@ -1,4 +1,5 @@
 // The embedded node, its threads and its snapshots: `suanpan` resolves to the built package, with real threads.
+import { createHook } from 'node:async_hooks'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -72,9 +73,30 @@ it('tells the status of every shard, with its tally or, for probes and meters, w
   expect(await runtime.ready()).toBe(false)
 })
 
-/** Ports keep this process alive: two for each shard thread, one of them its own. */
-function portsInUse(): number {
-  return process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length
+/** Threads, and ports to them, that are made from now on and not ended: such keep this process alive. */
+class Threads {
+  private readonly open = new Map<number, string>()
+  private readonly hook = createHook({
+    init: (id, type) => {
+      if (type === 'WORKER' || type === 'MESSAGEPORT') this.open.set(id, type)
+    },
+    destroy: (id) => {
+      this.open.delete(id)
+    },
+  }).enable()
+
+  /** Of threads; what others in this process began before is not counted. */
+  get running(): number {
+    return [...this.open.values()].filter((type) => type === 'WORKER').length
+  }
+
+  get ports(): number {
+    return this.open.size - this.running
+  }
+
+  stop(): void {
+    this.hook.disable()
+  }
 }
 
 it('runs no more threads than there are shards for, and leaves none behind when a folder is refused', async () => {
@@ -82,17 +104,21 @@ it('runs no more threads than there are shards for, and leaves none behind when 
   const dataDir = join(folder.path, 'data')
   const open = (shards: number) =>
     createRuntime({ dataDir, actors: payments.actors, threads: 3, shards })
+  const threads = new Threads()
   try {
-    const before = portsInUse()
     const runtime = await open(2)
     expect(runtime.threads).toBe(2)
-    expect(portsInUse() - before).toBe(4)
+    expect(threads.running).toBe(2)
+    const { ports } = threads
+    expect(ports).toBeGreaterThan(0)
     await expect(open(2)).rejects.toMatchObject({ code: 'data_dir_in_use' })
-    expect(portsInUse() - before).toBe(4)
+    // A port that is closed is gone a moment later.
+    await expect.poll(() => [threads.running, threads.ports]).toEqual([2, ports])
     await runtime.close()
     await expect(open(7)).rejects.toMatchObject({ code: 'shards_differ' })
-    expect(portsInUse()).toBe(before)
+    await expect.poll(() => [threads.running, threads.ports]).toEqual([0, 0])
   } finally {
+    threads.stop()
     folder.remove()
   }
 })
@@ -129,13 +155,14 @@ it('says why actors do not load, and leaves no thread behind', async () => {
   const folder = temporaryFolder()
   const module = pathToFileURL(join(folder.path, 'no-actors.mjs')).href
   const actors = { ...payments.actors, module }
+  const threads = new Threads()
   try {
-    const before = portsInUse()
     await expect(createRuntime({ dataDir: join(folder.path, 'data'), actors })).rejects.toThrow(
       /no-actors\.mjs/,
     )
-    expect(portsInUse()).toBe(before)
+    await expect.poll(() => [threads.running, threads.ports]).toEqual([0, 0])
   } finally {
+    threads.stop()
     folder.remove()
   }
 })

@@ -68,7 +68,8 @@ it('M7: who asks a node without journals hears so within seconds, and of what wa
   expect(await query).toBe('not_ready')
   const begun = performance.now()
   expect(await ended(deposit('eve'))).toBe('not_ready')
-  expect(performance.now() - begun).toBeLessThan(500)
+  // At once, and not after the four seconds above.
+  expect(performance.now() - begun).toBeLessThan(3_000)
 
   link.mend()
   await cluster.until(() => nats.connected)
