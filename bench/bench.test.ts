@@ -14,6 +14,8 @@ afterAll(() => rmSync(data, { recursive: true, force: true }))
 chmodSync(data, 0o711)
 
 const brief = { data, duration: 0.3, rounds: 1, accounts: 50 }
+/** Where they may be chosen: no more shards than show that there are several. */
+const few = { shards: 8 }
 /** For several loads, one after the other. */
 const briefer = { ...brief, duration: 0.1 }
 
@@ -41,7 +43,8 @@ describe('a run', () => {
 
   it('says that figures are invalid when the system could not keep up', async () => {
     // Five times as many as a generator begins at all in such a moment: no need to fill the mailboxes.
-    const result = await runBench('latency', { ...brief, duration: 0.004, rate: 5_000_000 })
+    const rate = 5_000_000
+    const result = await runBench('latency', { ...brief, ...few, duration: 0.001, rate })
     expect(result.valid).toBe(false)
     expect(result.rows[0]?.remark).toMatch(/rate|more came in than went out|refused/)
     expect(textReport(result)).toContain('INVALID')
@@ -53,11 +56,11 @@ describe('a run', () => {
   })
 
   it('moves several accounts at once', async () => {
-    expectWhole(await runBench('smallbank', { ...brief, skew: 1, threads: 1 }))
+    expectWhole(await runBench('smallbank', { ...brief, ...few, skew: 1, threads: 1 }))
   })
 
   it('funds payments from one hot payer', async () => {
-    const result = await runBench('skew', { ...briefer, window: 64, threads: 1 })
+    const result = await runBench('skew', { ...briefer, ...few, window: 64, threads: 1 })
     expectWhole(result)
     expect(result.rows.map(({ name }) => name)).toEqual([
       'uniform',
@@ -72,7 +75,7 @@ describe('a run', () => {
 
   it('kills a node and recovers it', async () => {
     const { rounds: _rounds, ...options } = brief
-    const result = await runBench('recovery', { ...options, window: 64 })
+    const result = await runBench('recovery', { ...options, ...few, window: 64 })
     expectWhole(result)
     expect(result.data['clean']).toBe(false)
     expect(result.data['ordinals']).toBeGreaterThan(100)
@@ -86,7 +89,7 @@ describe('a run', () => {
 
   it.each(['journal', 'snapshot'])('%s runs', async (name) => {
     const { accounts, ...rest } = brief
-    const options = name === 'snapshot' ? { ...rest, accounts, rate: 200 } : rest
+    const options = name === 'snapshot' ? { ...rest, ...few, accounts, rate: 200 } : rest
     const result = await runBench(name, options)
     expect(result.completed).toBeGreaterThan(0)
   })
@@ -97,7 +100,7 @@ describe('a run', () => {
   })
 
   it('names peers that are missing, and compares those that are there', async () => {
-    const result = await runBench('peers', { ...brief, window: 64 })
+    const result = await runBench('peers', { ...brief, ...few, window: 64 })
     expectWhole(result)
     expect(result.rows.map(({ name }) => name).sort()).toEqual(['PostgreSQL', 'Redis', 'suanpan'])
     for (const row of result.rows) {

@@ -5,6 +5,7 @@ import { createRuntime } from 'suanpan'
 import { payments } from 'suanpan/payments'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { cardHeader, writeCardFile } from '../testing/card-file.js'
+import { askCli } from '../testing/ask-cli.js'
 import { CliProcess, lastJson, runCli, temporaryFolder } from '../testing/cli-process.js'
 
 interface Summary {
@@ -92,7 +93,7 @@ describe('a file of card transactions', () => {
     const forgotten = await runCli(inline)
     expect(forgotten.code).toBe(1)
     expect(forgotten.stderr).toContain('keys_forgotten')
-    const audit = await runCli(['verify', '--data', data, '--json'])
+    const audit = await askCli(['verify', '--data', data, '--json'])
     expect(lastJson(audit)).toMatchObject({ payments: rows - zeroRows, conserved: true })
   })
 
@@ -133,7 +134,7 @@ describe('a file of card transactions', () => {
     expect(second.settled).toBeGreaterThan(0)
     expect(second.settled + second.replayed).toBe(rows - zeroRows)
     expect(second).toMatchObject({ refused: {}, findings: [], conserved: true })
-    expect((await runCli(['verify', '--data', data])).code).toBe(0)
+    expect((await askCli(['verify', '--data', data])).code).toBe(0)
   })
 
   it('stops at Ctrl-C and says how to go on', async () => {
@@ -188,7 +189,7 @@ describe('a file that is wrong', () => {
     ['it is empty', '', /line 1/],
   ])('is refused before anything is done: %s', async (_, text, sentence) => {
     writeFileSync(file, text)
-    const { code, stderr } = await runCli(replay())
+    const { code, stderr } = await askCli(replay())
     expect(code).toBe(1)
     expect(stderr).toMatch(sentence)
     expect(stderr).toContain('Nothing was done.')
@@ -199,13 +200,13 @@ describe('a file that is wrong', () => {
     writeCardFile(file, 500)
     const zipped = gzipSync(readFileSync(file))
     writeFileSync(file, zipped.subarray(0, zipped.length - 20))
-    const { code, stderr } = await runCli(replay('--json'))
+    const { code, stderr } = await askCli(replay('--json'))
     expect(code).toBe(1)
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'file_malformed', file } })
   })
 
   it('is no file but a folder, and named', async () => {
-    const { code, stderr } = await runCli(['replay', folder.path, '--data', data])
+    const { code, stderr } = await askCli(['replay', folder.path, '--data', data])
     expect(code).toBe(1)
     expect(stderr).toBe(`suanpan: ${folder.path} is a folder; name a file. (file_unreadable)\n`)
   })
