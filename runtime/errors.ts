@@ -154,15 +154,18 @@ export class Fault extends SuanpanError {
   override readonly name = 'Fault'
   readonly retryable: boolean
   readonly outcome: OutcomeKnown
+  /** True when its cause lasts already: to ask again at once is no use. */
+  readonly lasting: boolean
   constructor(
     readonly code: RuntimeCode,
     detail?: string,
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; lasting?: boolean },
   ) {
     const entry = runtimeCodes[code]
     super(detail ?? entry.advice, options)
     this.retryable = entry.retryable
     this.outcome = entry.outcome
+    this.lasting = options?.lasting === true
   }
 }
 

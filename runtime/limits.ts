@@ -65,8 +65,10 @@ export const limits = {
   requestTimeoutMsDefault: 30_000,
   /** Bytes of answers a lane keeps until it is certain of its ownership again; beyond, who asks hears that at once. */
   withheldBytesMax: 1024 * 1024,
-  /** Looks at the ownership, half a second apart, for which it keeps them: who asked has given up by then. */
-  withheldLooksMax: 60,
+  /** Looks, half a second apart, for which it keeps them, or waits for an append: as long as most elections last. */
+  waitedLooksMax: 10,
+  /** ms of an opening without any piece being read after which it counts as one that lasts. */
+  openingLastsMs: 5_000,
   /** ms answers of a shard's last owner may be on their way after the shard was handed over. */
   answersOnTheirWayMs: 1_000,
   /** Journal bytes of a thread after which its shards are snapshotted. About a second of replay. Halving it costs a tenth of the rate. */

@@ -28,6 +28,8 @@ export interface RequestClientOptions {
   readonly requestsMax: number
   /** Where a shard is served: a thread, or a node; undefined when nobody knows. */
   readonly placeOf: (shard: number) => number | undefined
+  /** Why nobody is asked for a shard without a place. @default it is not ready */
+  readonly notServed?: (shard: number) => Fault
   /** Sends a batch to a place. */
   readonly send: (place: number, bytes: Uint8Array) => void
   /** Whether no answer can come now: what waits for one ends with the next look. @default one always may */
@@ -163,7 +165,7 @@ export class RequestClient {
       const id = this.pending.nextNumber()
       const place = this.options.placeOf(shard)
       if (place === undefined) {
-        reject(new Fault('not_ready'))
+        reject(this.options.notServed?.(shard) ?? new Fault('not_ready'))
         return
       }
       const timeoutMs = options?.timeoutMs ?? this.options.requestTimeoutMs
@@ -277,7 +279,9 @@ export class RequestClient {
 /** A query executes nothing: where its answer is missing, nothing is unknown but that. @throws the error as told */
 function ofQuery(error: unknown): never {
   if (!(error instanceof Fault) || error.code !== 'outcome_unknown') throw error
-  throw new Fault('not_ready', 'The answer did not arrive in time; ask again.', { cause: error })
+  const { lasting } = error
+  const sentence = 'The answer did not arrive in time; ask again.'
+  throw new Fault('not_ready', sentence, { cause: error, lasting })
 }
 
 /** What is wrong with an address. Callers without types may hand over anything. */
@@ -306,8 +310,8 @@ function settle(pending: Ending<Answered<unknown>>, kind: AnswerKind, value: unk
       return
     }
     case answerKinds.fault: {
-      const [code, detail] = value as [RuntimeCode, string]
-      pending.reject(new Fault(code in runtimeCodes ? code : 'actor_failed', detail))
+      const [code, detail, lasting = false] = value as [RuntimeCode, string, boolean?]
+      pending.reject(new Fault(code in runtimeCodes ? code : 'actor_failed', detail, { lasting }))
     }
   }
 }

@@ -17,7 +17,6 @@ import type { KeyBucket } from '../../transport/index.js'
 import { Configuration } from '../configuration/configuration.js'
 import { rebalanceSettings } from '../configuration/rebalance-settings.js'
 import { Coordinator } from '../membership/coordinator.js'
-import type { ShardReport } from '../membership/member.js'
 import { Membership } from '../membership/membership.js'
 import { MapStore } from '../placement/map-store.js'
 import type { ShardMap } from '../placement/shard-map.js'
@@ -37,6 +36,7 @@ import { PatientClient } from './patient-client.js'
 import { Places } from './places.js'
 import { Reach } from './reach.js'
 import { ShardKeeper } from './shard-keeper.js'
+import { shardReports, type Told } from './shard-reports.js'
 import { shardVitals, vitalsWaitMs, type NodeVitals } from './vitals.js'
 
 export type { ClusterNodeOptions }
@@ -68,11 +68,8 @@ export class ClusterNode {
   /** Owner of each shard, as far as is known here. */
   owners: readonly (string | undefined)[] = []
   private timer: { cancel(): void } | undefined
-  private told = {
-    at: 0,
-    times: 0,
-    ordinals: new Map<number, number>() as ReadonlyMap<number, number>,
-  }
+  private told: Told = { at: 0, ordinals: new Map() }
+  private timesTold = 0
   private readonly hot = new HotActors()
   private stopped = false
 
@@ -107,7 +104,10 @@ export class ClusterNode {
     this.identity = identity
     const { cluster, name, lease, lifeBegins, report } = options
     const facts = { address: '', reads: formatsOf(options), capacity: 1, shards: new Map() }
-    this.reach = new Reach(env.clock, options, () => this.link !== undefined)
+    this.reach = new Reach(env.clock, options, {
+      isLinked: () => this.link !== undefined,
+      hasLease: () => this.membership.valid,
+    })
     const hindrance = (): string | undefined => this.reach.hindrance()
     const onPast = (): void => options.fail(bucketRegressed(cluster))
     const member = { name, facts, lease, lifeBegins, hindrance, onPast }
@@ -138,8 +138,8 @@ export class ClusterNode {
       report,
     })
     const { requestTimeoutMs = ShardNode.defaults.requestTimeoutMs } = options
-    const here = { answered: options.answered, isCutOff: () => this.reach.cutOff() }
-    const patient = new PatientClient(env, this.node, requestTimeoutMs, here)
+    const { reach, node } = this
+    const patient = new PatientClient(env, node, requestTimeoutMs, reach, options.answered)
     this.client = new ClusterClient(env, identity.shards, patient, this.members())
   }
 
@@ -307,25 +307,20 @@ export class ClusterNode {
 
   /** Tells the others how far the shards here are durable, and how much they do. */
   private tell(): void {
-    const now = this.env.clock.monotonic()
     const ordinals = this.node.durableOrdinals()
-    const seconds = Math.max(0.001, (now - this.told.at) / 1000)
-    const reports = new Map<number, ShardReport>()
-    for (const [shard, ordinal] of ordinals) {
-      const before = this.told.ordinals.get(shard) ?? ordinal
-      reports.set(shard, { ordinal, load: Math.round(Math.max(0, ordinal - before) / seconds) })
-    }
+    const now = { at: this.env.clock.monotonic(), ordinals }
+    const { reports, told } = shardReports(this.told, now)
+    this.told = told
     // Of what it should serve and does not, too: whoever starts meanwhile must know how far it was durable (V3).
     for (const [shard, { owner }] of this.store.map?.shards.entries() ?? []) {
       const ordinal = this.membership.view.ordinalOf(shard)
       const isMissing = owner === this.membership.id && !ordinals.has(shard) && ordinal > 0
       if (isMissing) reports.set(shard, { ordinal, load: 0 })
     }
-    this.told = { at: now, ordinals, times: this.told.times }
     this.membership.tellShards(reports)
     this.clockWatch.look()
     // What is hot now, not what once was.
-    if (++this.told.times % decayEvery === 0) this.hot.decay()
+    if (++this.timesTold % decayEvery === 0) this.hot.decay()
     this.timer = this.env.timers.after(tellMs, () => {
       this.tell()
     })

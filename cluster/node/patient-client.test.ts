@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Fault, Refused, type Answered, type Env } from '../../runtime/index.js'
-import { PatientClient, type Attempts } from './patient-client.js'
+import { PatientClient, type Attempts, type Surroundings } from './patient-client.js'
 
 /** Time that passes only while somebody waits. */
 function waitingEnv(): Env {
@@ -52,8 +52,10 @@ class Scripted implements Attempts {
 const done = { value: 'settled', replayed: false }
 const key = { idempotencyKey: 'k-1' }
 
+const fairWeather: Surroundings = { cutOff: () => false, adrift: () => false }
+
 function client(attempts: Attempts): PatientClient {
-  return new PatientClient(waitingEnv(), attempts, 30_000)
+  return new PatientClient(waitingEnv(), attempts, 30_000, fairWeather)
 }
 
 describe('a patient client', () => {
@@ -135,7 +137,7 @@ describe('a patient client', () => {
         }),
       )
     }
-    const asked = new PatientClient(env, { command: silence, query: silence }, 30_000)
+    const asked = new PatientClient(env, { command: silence, query: silence }, 30_000, fairWeather)
     await expect(
       asked.command('account/a', 'pay', {}, { ...key, timeoutMs: 10_000 }),
     ).rejects.toThrow()
@@ -153,7 +155,7 @@ describe('a patient client', () => {
   describe('P4: where nothing can be answered', () => {
     let cut = true
     const asked = (attempts: Attempts): PatientClient =>
-      new PatientClient(waitingEnv(), attempts, 30_000, { isCutOff: () => cut })
+      new PatientClient(waitingEnv(), attempts, 30_000, { ...fairWeather, cutOff: () => cut })
 
     it('says that what was not tried is not executed', async () => {
       cut = true
@@ -190,6 +192,45 @@ describe('a patient client', () => {
       await expect(tried.query('account/a', 'look', {})).rejects.toMatchObject({
         code: 'not_ready',
       })
+    })
+  })
+
+  describe('P5: where trouble lasts', () => {
+    const lasting = { lasting: true }
+
+    it('asks once, and tells what the owner says of a request that was not executed', async () => {
+      const told = new Fault('not_ready', 'no room', lasting)
+      const attempts = new Scripted(new Fault('not_ready'), told, done)
+      const asked = client(attempts)
+      await expect(asked.command('account/a', 'pay', {}, key)).rejects.toBe(told)
+      expect(attempts.timeouts).toHaveLength(2)
+      const again = new Scripted(told, done)
+      await expect(client(again).query('account/a', 'view', null)).rejects.toBe(told)
+    })
+
+    it('P2: says that the outcome is unknown when an attempt before may have been executed', async () => {
+      const told = new Fault('not_ready', 'no room', lasting)
+      const attempts = new Scripted(new Fault('outcome_unknown'), told, done)
+      const asked = client(attempts).command('account/a', 'pay', {}, key)
+      await expect(asked).rejects.toMatchObject({ code: 'outcome_unknown' })
+      const unknown = new Scripted(new Fault('outcome_unknown', undefined, lasting), done)
+      const other = client(unknown).command('account/a', 'pay', {}, key)
+      await expect(other).rejects.toMatchObject({ code: 'outcome_unknown' })
+      expect(unknown.timeouts).toHaveLength(1)
+    })
+
+    it('waits for no other owner while nobody here holds a lease, and takes what answers there are', async () => {
+      let adrift = true
+      const asked = (attempts: Attempts): PatientClient =>
+        new PatientClient(waitingEnv(), attempts, 30_000, { ...fairWeather, adrift: () => adrift })
+      const attempts = new Scripted(new Fault('not_ready'), done)
+      await expect(asked(attempts).command('account/a', 'pay', {}, key)).rejects.toMatchObject({
+        code: 'not_ready',
+      })
+      await expect(asked(attempts).command('account/a', 'pay', {}, key)).resolves.toEqual(done)
+      adrift = false
+      const later = new Scripted(new Fault('not_ready'), done)
+      await expect(asked(later).command('account/a', 'pay', {}, key)).resolves.toEqual(done)
     })
   })
 

@@ -10,6 +10,8 @@
  * P3. A query executes nothing, however often it was tried: what ends it is told as it is.
  * P4. Where nothing can be answered (M7 in `reach.ts`) nobody waits for the end of their time: what was not tried is
  *     not executed, and what was is as in P2.
+ * P5. Where trouble lasts – the owner says so, or this node holds no lease (M8) – what ends an attempt ends the
+ *     request: to ask again at once is no use, and who asks would wait for the end of their time.
  */
 import {
   Fault,
@@ -35,12 +37,12 @@ export interface Attempts {
   ): Promise<Answered<unknown>>
 }
 
-/** What a client needs to know, or to tell. */
+/** What a client needs to know of where it is. */
 export interface Surroundings {
-  /** Told how long each answered request took, ms. */
-  readonly answered?: ((ms: number) => void) | undefined
-  /** Whether nothing can be answered here now (P4). @default something always may */
-  readonly isCutOff?: () => boolean
+  /** Whether nothing can be answered here now (P4). */
+  cutOff(): boolean
+  /** Whether nobody can be expected to take over now what is not served (P5). */
+  adrift(): boolean
 }
 
 /** What a repetition of a request does: nothing, nothing anew, or the same again. */
@@ -57,16 +59,18 @@ export class PatientClient {
   private readonly attempts: Attempts
   private readonly requestTimeoutMs: number
   private readonly answered: ((ms: number) => void) | undefined
-  private readonly isCutOff: () => boolean
+  private readonly surroundings: Surroundings
 
+  /** @param answered told how long each answered request took, ms */
   constructor(
     env: Env,
     attempts: Attempts,
     requestTimeoutMs: number,
-    { answered, isCutOff = () => false }: Surroundings = {},
+    surroundings: Surroundings,
+    answered?: (ms: number) => void,
   ) {
     this.answered = answered
-    this.isCutOff = isCutOff
+    this.surroundings = surroundings
     this.env = env
     this.attempts = attempts
     this.requestTimeoutMs = requestTimeoutMs
@@ -107,7 +111,7 @@ export class PatientClient {
     let pauseMs = firstPauseMs
     let executed = false
     for (;;) {
-      if (this.isCutOff()) throw executed ? new Fault('outcome_unknown') : cutOff()
+      if (this.surroundings.cutOff()) throw executed ? new Fault('outcome_unknown') : cutOff()
       const asked = clock.monotonic()
       const waitMs = Math.max(1, Math.min(attemptMs, deadline - asked))
       try {
@@ -118,7 +122,8 @@ export class PatientClient {
         if (!(error instanceof Fault) || error.code === 'idempotency_conflict') throw error
         executed ||= error.outcome === 'unknown' && repetition !== 'query'
         const passing = passes(error) || (executed && error.code === 'overloaded')
-        const isLast = !passing || clock.monotonic() + pauseMs >= deadline
+        const lasts = error.lasting || this.surroundings.adrift()
+        const isLast = lasts || !passing || clock.monotonic() + pauseMs >= deadline
         if (isLast || (executed && repetition === 'unkeyed')) {
           throw executed && error.code !== 'outcome_unknown' ? new Fault('outcome_unknown') : error
         }

@@ -1,8 +1,13 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Fault } from '../../runtime/index.js'
 import { connectNats, LinkProxy } from '../../transport/nats/index.js'
-import { Reach } from './reach.js'
+import { Reach, type MembershipLook } from './reach.js'
 import { RealNodes } from './testing/real-nodes.js'
+
+const member = (isLinked: () => boolean, hasLease = isLinked): MembershipLook => ({
+  isLinked,
+  hasLease,
+})
 
 let cluster: RealNodes | undefined
 let link: LinkProxy | undefined
@@ -86,7 +91,11 @@ it('M6: without both connections it is NATS that is away', () => {
   const control = { connected: false }
   const clock = { now: () => now, monotonic: () => now }
   const lease = { leaseMs: 1_000, renewMs: 200, marginMs: 100, attemptMs: 300 }
-  const reach = new Reach(clock, { nats, control, lease }, () => true)
+  const reach = new Reach(
+    clock,
+    { nats, control, lease },
+    member(() => true),
+  )
   now = 60_000
   expect(reach.hindrance()).toBeUndefined()
   control.connected = true
@@ -107,7 +116,11 @@ it('M7: who is no member for longer than joining takes is cut off, connected or 
   let linked = true
   const nats = { connected: true }
   const clock = { now: () => now, monotonic: () => now }
-  const reach = new Reach(clock, { nats, control: nats }, () => linked)
+  const reach = new Reach(
+    clock,
+    { nats, control: nats },
+    member(() => linked),
+  )
   expect(reach.cutOff()).toBe(false)
   linked = false
   now = 10_000
@@ -118,4 +131,27 @@ it('M7: who is no member for longer than joining takes is cut off, connected or 
   expect(reach.cutOff()).toBe(true)
   linked = true
   expect(reach.cutOff()).toBe(false)
+})
+
+it('M8: who has held no lease for longer than an election lasts is adrift, until it holds one', () => {
+  let now = 0
+  let leased = true
+  const nats = { connected: true }
+  const clock = { now: () => now, monotonic: () => now }
+  const linked = member(
+    () => true,
+    () => leased,
+  )
+  const reach = new Reach(clock, { nats, control: nats }, linked)
+  expect(reach.adrift()).toBe(false)
+  leased = false
+  now = 10_000
+  reach.hindrance()
+  now += 5_000
+  expect(reach.adrift()).toBe(false)
+  now += 1
+  expect(reach.adrift()).toBe(true)
+  expect(reach.cutOff()).toBe(false)
+  leased = true
+  expect(reach.adrift()).toBe(false)
 })

@@ -8,6 +8,7 @@ import { fairWeather } from '../simulation/nats/weather.js'
 import { SimulatedProcess } from '../simulation/process.js'
 import { Random } from '../simulation/random.js'
 import { NatsUnreachable, type Nats, type StreamLog } from '../../transport/index.js'
+import type { Fault } from '../errors.js'
 import { limits } from '../limits.js'
 import { JetStreamStorages } from './jetstream-storage.js'
 import type { ShardNodeLinks } from './shard-node-options.js'
@@ -377,6 +378,90 @@ describe('a node of a cluster', () => {
     pair.nodes[1].ownerChanged(3, true)
     await expect(pair.soon(lost)).rejects.toMatchObject({ code: 'not_ready' })
     expect(pair.kernel.now - begun).toBeLessThan(2_000)
+  })
+
+  describe('G6: while the stream of a shard takes nothing', () => {
+    const key = { idempotencyKey: 'once', timeoutMs: 30_000 }
+    const later = { idempotencyKey: 'later', timeoutMs: 30_000 }
+    const address = `purse/${purseIn(0)}`
+    const within = async (ms: number, asked: Promise<unknown>, code: string): Promise<void> => {
+      const begun = pair.kernel.now
+      await expect(pair.soon(asked)).rejects.toMatchObject({ code, lasting: true })
+      expect(pair.kernel.now - begun).toBeLessThan(ms)
+    }
+
+    it.each([0, 1] as const)(
+      'who asks node %i hears so in seconds: unknown of what was begun, not_ready of the rest',
+      async (self) => {
+        const fill = (of: typeof key) => pair.nodes[self].command(address, 'fill', { coins: 1 }, of)
+        const coins = () => pair.nodes[self].query(address, 'coins', null, { timeoutMs: 30_000 })
+        pair.refused = 'SHARD_pair_0'
+        const underWay = [fill(key), fill(key)]
+        const read = coins()
+        const ends = underWay.map((asked) => within(6_500, asked, 'outcome_unknown'))
+        await Promise.all([...ends, within(6_500, read, 'not_ready')])
+        await within(500, fill(later), 'not_ready')
+        await within(500, coins(), 'not_ready')
+        // What its key leads to may stand in the journal.
+        await within(500, fill(key), 'outcome_unknown')
+        const other = pair.nodes[self].command(`purse/${purseIn(1)}`, 'fill', { coins: 1 })
+        expect((await pair.soon(other)).value).toBe(1)
+        pair.refused = ''
+        await pair.soon(pair.kernel.wait(2_000))
+        expect(await pair.soon(fill(key))).toEqual({ value: 1, replayed: true })
+        expect(await pair.soon(fill(later))).toEqual({ value: 2, replayed: false })
+        expect((await pair.soon(coins())).value).toBe(2)
+      },
+    )
+
+    it('says so without a lease too, for it says nothing of any state', async () => {
+      pair.refused = 'SHARD_pair_0'
+      pair.mayAnswer[0] = false
+      const fill = (of: typeof key) => pair.nodes[1].command(address, 'fill', { coins: 1 }, of)
+      await within(6_500, fill(key), 'outcome_unknown')
+      await within(500, fill(later), 'not_ready')
+    })
+
+    it.each([0, 1] as const)('tells node %i that an opening lasts', async (self) => {
+      expect(await pair.soon(pair.nodes[0].handOver(0))).toBe(true)
+      pair.leaderless = 'SHARD_pair_0'
+      const opened = pair.nodes[0].open(0, 0)
+      const fill = () => pair.nodes[self].command(address, 'fill', { coins: 1 }, key)
+      await pair.soon(pair.kernel.wait(4_000))
+      // An opening takes that long, and whoever asks again may be served.
+      const early = { code: 'not_ready', lasting: false }
+      await expect(pair.soon(fill())).rejects.toMatchObject(early)
+      await pair.soon(pair.kernel.wait(1_500))
+      await within(500, fill(), 'not_ready')
+      pair.leaderless = ''
+      await pair.soon(opened)
+      expect((await pair.soon(fill())).value).toBe(1)
+    })
+
+    it('keeps no request waiting that the full frame has no room for', async () => {
+      pair.refused = 'SHARD_pair_0'
+      const note = 'a long note '.repeat(200)
+      const ends = { outcome_unknown: 0, not_ready: 0 }
+      const asked = Array.from({ length: 400 }, async () => {
+        const fill = pair.nodes[0].command(
+          address,
+          'fill',
+          { coins: 1, note },
+          { timeoutMs: 30_000 },
+        )
+        await fill.catch((error: unknown) => {
+          ends[(error as Fault).code as keyof typeof ends]++
+        })
+      })
+      const begun = pair.kernel.now
+      await pair.soon(Promise.all(asked))
+      expect(pair.kernel.now - begun).toBeLessThan(6_500)
+      expect(ends.not_ready).toBeGreaterThan(100)
+      pair.refused = ''
+      await pair.soon(pair.kernel.wait(2_000))
+      const { value } = await pair.soon(pair.nodes[0].query(address, 'coins', null))
+      expect(value).toBe(ends.outcome_unknown)
+    })
   })
 
   it('SN6: makes no journal anew that has begun, and opens it when it is back', async () => {

@@ -34,7 +34,7 @@ import { AnswerBatch, PeerWriter, readPeers, readRequests } from '../threads/bat
 import { ShardHost } from '../threads/shard-host.js'
 import type { StatusOrder } from '../threads/thread-protocol.js'
 import { startDueSnapshot } from './due-snapshots.js'
-import { goesElsewhere, ShardReading } from './shard-reading.js'
+import { goesElsewhere, notHere, ShardReading } from './shard-reading.js'
 import { peerPieces } from './peer-pieces.js'
 import { nodeDefaults, type ShardNodeLinks, type ShardNodeOptions } from './shard-node-options.js'
 
@@ -99,6 +99,7 @@ export class ShardNode {
       keyTime: options.keyTime,
       requestsMax: limits.clientRequestsMax,
       placeOf: (shard) => (this.served.has(shard) ? here : links.placeOf(shard)),
+      notServed: (shard) => this.reading.notServed(shard),
       isCutOff: links.isCutOff,
       send: (place, bytes) => {
         if (place === here) this.takeRequests(here, bytes)
@@ -238,6 +239,7 @@ export class ShardNode {
 
   /** Stops serving a shard at once: somebody else owns it, or nobody knows. */
   drop(shard: number): void {
+    this.reading.dropped(shard)
     const served = this.served.get(shard)
     served?.abandon()
     served?.lane.fail(new Fault('fenced', notHere(shard)))
@@ -288,7 +290,8 @@ export class ShardNode {
         } else {
           refused ??= new AnswerBatch()
           const number = request.open().id % 2 ** 32
-          refused.add(number, answerKinds.fault, ['not_ready', notHere(shard)])
+          const { code, message, lasting } = this.reading.notServed(shard)
+          refused.add(number, answerKinds.fault, [code, message, lasting])
         }
       },
       place,
@@ -385,10 +388,6 @@ export class ShardNode {
     const { kinds, formats } = this
     return new ShardState({ shard, shards, kinds, keyRetentionMs, formats })
   }
-}
-
-function notHere(shard: number): string {
-  return `Shard ${shard} is not served here; ask again shortly, with the same idempotency key.`
 }
 
 function regressed(shard: number, found: number, known: number): Error {

@@ -5,6 +5,7 @@
 import { NatsUnreachable, type NextPiece } from '../../transport/index.js'
 import type { Env } from '../env/env.js'
 import { Fault } from '../errors.js'
+import { limits } from '../limits.js'
 import type { SnapshotStore } from '../snapshot/snapshot-store.js'
 import { restoreNewest } from '../snapshot/restore-newest.js'
 import type { ShardState } from '../shard/shard-state.js'
@@ -39,6 +40,10 @@ export class ShardReading {
   private readonly turns: ReadingTurns
   /** States read ahead of their hand-over, by shard. */
   private readonly prepared = new Map<number, ShardState>()
+  /** Monotonic ms since when each shard that is to be served here is being opened. */
+  private readonly openings = new Map<number, number>()
+  /** Monotonic ms at which a piece of any stream was read last. */
+  private pieceAt = -Infinity
   /** How often what was read ahead of a shard was forgotten: a reading begun before that is not wanted. */
   private readonly forgotten = new Map<number, number>()
 
@@ -68,6 +73,19 @@ export class ShardReading {
     this.prepared.set(shard, await read)
   }
 
+  /** What who asks for a shard that is not served here is told: also whether that lasts, for its opening gets no further. */
+  notServed(shard: number): Fault {
+    const since = Math.max(this.openings.get(shard) ?? Infinity, this.pieceAt)
+    const lasting = this.env.clock.monotonic() - since > limits.openingLastsMs
+    const sentence = lasting ? waits(shard) : notHere(shard)
+    return new Fault('not_ready', sentence, { lasting })
+  }
+
+  /** A shard is not to be served here any more. */
+  dropped(shard: number): void {
+    this.openings.delete(shard)
+  }
+
   /** Forgets what was read ahead; a reading that is under way waits for NATS no more. */
   forget(shard: number): void {
     this.forgotten.set(shard, (this.forgotten.get(shard) ?? 0) + 1)
@@ -79,9 +97,26 @@ export class ShardReading {
    * @throws as {@link ShardStorage.open}; Fault fenced when the shard is not wanted any more, not_ready when this node
    *   may not serve it now
    */
-  open(shard: number, wanted: () => boolean): Promise<OpenedShard> {
-    return this.turns.take(true, async (nextPiece) => {
+  async open(shard: number, wanted: () => boolean): Promise<OpenedShard> {
+    // Also one that failed, and is tried again, goes on from when it was wanted first.
+    if (!this.openings.has(shard)) this.openings.set(shard, this.env.clock.monotonic())
+    try {
+      const opened = await this.openInTurn(shard, wanted)
+      this.dropped(shard)
+      return opened
+    } catch (error) {
+      if (!wanted()) this.dropped(shard)
+      throw error
+    }
+  }
+
+  private openInTurn(shard: number, wanted: () => boolean): Promise<OpenedShard> {
+    return this.turns.take(true, async (next) => {
       const { clock } = this.env
+      const nextPiece = async (): Promise<void> => {
+        await next()
+        this.pieceAt = clock.monotonic()
+      }
       const begun = clock.monotonic()
       const storage = await this.links.storageOf(shard)
       const state = this.prepared.get(shard) ?? (await this.restore(shard, storage, nextPiece))
@@ -117,6 +152,14 @@ export class ShardReading {
       this.links.report('snapshot_damaged', { shard, snapshot, why })
     return restoreNewest(snapshots, shard, () => this.links.empty(shard), damaged, nextPiece)
   }
+}
+
+export function notHere(shard: number): string {
+  return `Shard ${shard} is not served here; ask again shortly, with the same idempotency key.`
+}
+
+function waits(shard: number): string {
+  return `Shard ${shard} waits for its streams: they have no leader, or take nothing. Ask again when that is over, with the same idempotency key.`
 }
 
 export function goesElsewhere(shard: number, cause?: unknown): Fault {

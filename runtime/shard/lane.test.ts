@@ -87,19 +87,23 @@ describe('G5: answers without a look at the ownership', () => {
     expect(left.at(-1)).toEqual([many, answerKinds.value, value])
   })
 
-  it('that were withheld for long are let go, others are kept for a short while without it', () => {
+  it('that were withheld for long are not given, and who waits hears so; others are kept for a while', () => {
     const lane = make()
     lane.answer(shard(0), true, 1, answerKinds.value, value)
-    for (let look = 0; look < limits.withheldLooksMax; look++) lane.checkOwner()
+    for (let look = 0; look < limits.waitedLooksMax; look++) lane.checkOwner()
     owner = true
     lane.flush()
     expect(left.map(([id]) => id)).toEqual([1])
     owner = false
     lane.answer(shard(0), true, 2, answerKinds.value, value)
-    for (let look = 0; look <= limits.withheldLooksMax; look++) lane.checkOwner()
+    for (let look = 0; look <= limits.waitedLooksMax; look++) lane.checkOwner()
+    lane.flush()
+    expect(left.slice(1)).toEqual([
+      [2, answerKinds.fault, ['outcome_unknown', expect.stringContaining('key'), true]],
+    ])
     owner = true
     lane.answer(shard(0), true, 3, answerKinds.value, value)
     lane.flush()
-    expect(left.map(([id]) => id)).toEqual([1, 3])
+    expect(left.map(([id]) => id)).toEqual([1, 2, 3])
   })
 })

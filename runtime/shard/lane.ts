@@ -10,8 +10,11 @@
  *     later, or a fresh check. An append proves ownership only for its own moment.
  * G5. What waits for such a look is bounded, in bytes and in time. Beyond that nothing is kept: who asks is
  *     told so, in words that say nothing of any state, and asks elsewhere.
+ * G6. Where lanes fail alone, an append that lasts keeps nobody waiting: whose answer depends on it hears that
+ *     nobody knows, who asks from then on that nothing was done, until it is durable after all. Both hear that it
+ *     lasts: to ask again at once is no use.
  */
-import { runtimeCodes } from '../errors.js'
+import { runtimeCodes, type RuntimeCode } from '../errors.js'
 import type { FrameDraft, JournalLane } from '../journal/journal.js'
 import type { Message } from '../messaging/message.js'
 import { limits } from '../limits.js'
@@ -31,6 +34,8 @@ export interface AnswerBatch {
   /** Bytes gathered so far. */
   readonly bytes: number
   add(id: number, kind: AnswerKind, value: unknown): void
+  /** Forgets all answers, and tells whose they were. */
+  forget(visit: (id: number) => void): void
   /** Sends the answers as bytes, to whom they belong; the batch is empty again afterwards. */
   leave(send: (origin: number, bytes: Uint8Array) => void): void
 }
@@ -53,6 +58,8 @@ export interface LaneServices {
    * @returns true when they are about to be run, and the lane is flushed behind them
    */
   goOn(): boolean
+  /** Whether who waits for an append that lasts is told so (G6). @default false */
+  readonly tellsOfWaits?: boolean
 }
 
 export class Lane {
@@ -77,6 +84,9 @@ export class Lane {
   private withheld = false
   /** Looks since then, of those that come by the clock. */
   private withheldLooks = 0
+  /** The group that was in flight at the last of those looks, and at how many in a row. */
+  private seenInFlight: Released | undefined
+  private seenLooks = 0
   /** An empty batch to fill next. */
   private spare: AnswerBatch | undefined
   private failed = false
@@ -228,19 +238,45 @@ export class Lane {
   }
 
   /**
-   * An idle owner that was succeeded finds out too, and answers that were withheld for too long are let go (G5).
+   * An idle owner that was succeeded finds out too, and what has waited for too long is told so (G5, G6).
    * Called by the clock, twice a second at most.
    */
   checkOwner(): void {
     if (this.failed) return
     try {
-      if (this.isCertain() || ++this.withheldLooks <= limits.withheldLooksMax) return
+      if (this.services.tellsOfWaits === true) this.lookAtAppend()
+      if (this.isCertain() || ++this.withheldLooks <= limits.waitedLooksMax) return
       this.withheldLooks = 0
-      this.free = this.services.answerBatch()
-      this.late = this.services.answerBatch()
+      this.giveUp(this.free)
+      this.giveUp(this.late)
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  /** G6 */
+  private lookAtAppend(): void {
+    const { inFlight } = this
+    this.seenLooks =
+      inFlight !== undefined && inFlight === this.seenInFlight ? this.seenLooks + 1 : 0
+    this.seenInFlight = inFlight
+    if (inFlight === undefined || this.seenLooks < limits.waitedLooksMax) return
+    for (const shard of this.shards) shard.stall()
+    this.giveUp(inFlight.answers)
+    this.giveUp(this.open)
+    this.giveUp(this.late)
+  }
+
+  /** Who waits for these answers hears that nobody knows; what they would have told is not needed any more. */
+  private giveUp(answers: AnswerBatch): void {
+    answers.forget((id) => {
+      this.turnAway(id, 'outcome_unknown', lastingWait)
+    })
+  }
+
+  /** Answers a request with what says nothing of any state, and that its cause lasts. */
+  turnAway(id: number, code: RuntimeCode, detail: string): void {
+    this.plain.add(id, answerKinds.fault, [code, detail, true])
   }
 
   /** Answers of a lane that has failed: that it has, and nothing else. */
@@ -309,6 +345,9 @@ export class Lane {
     if (this.failed) return
     this.inFlight = undefined
     for (const frame of frames) this.durable.set(frame.shard, frame.firstOrdinal + frame.count - 1)
+    if (this.seenLooks >= limits.waitedLooksMax)
+      for (const shard of this.shards) shard.stalled = false
+    this.seenLooks = 0
     this.services.release(group)
     this.spare = group.answers
     // What waits goes into the next group: in a cluster under load several times what was run meanwhile.
@@ -331,6 +370,8 @@ export class Lane {
     for (const resolve of this.settled.splice(0)) resolve()
   }
 }
+
+const lastingWait = `The storage of the shard takes nothing at present. ${runtimeCodes.outcome_unknown.advice}`
 
 /** It may have been executed: what is withheld here tells it, or the next owner. */
 const uncertain = ['outcome_unknown', runtimeCodes.outcome_unknown.advice] as const

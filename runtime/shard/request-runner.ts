@@ -61,6 +61,21 @@ export class RequestRunner {
     this.fault(request, this.isKnown(request) ? 'outcome_unknown' : 'not_ready', detail)
   }
 
+  /** Tells a request, unhandled, that the shard's storage takes nothing (G6). */
+  stall(queued: QueuedRequest): void {
+    const request = queued.open()
+    const code = this.isKnown(request) ? 'outcome_unknown' : 'not_ready'
+    this.shard.services.turnAway(request.id, code, stalled)
+  }
+
+  /** All that wait for a token hear the same. */
+  stallParked(): void {
+    for (const { request, note } of this.parked.takeAll()) {
+      const code = note === undefined ? 'not_ready' : 'outcome_unknown'
+      this.shard.services.turnAway(request.id, code, stalled)
+    }
+  }
+
   private isKnown({ hashes }: ShardRequest): boolean {
     return hashes !== undefined && this.shard.state.keys.find(hashes) !== undefined
   }
@@ -344,6 +359,8 @@ function toldOf({ refused, detail }: Refusal): readonly [string, string] {
   return [refused, toldDetail(detail)]
 }
 
+const stalled =
+  'The storage of the shard takes nothing at present: its stream has no leader, or there is no room for more. Ask again when that is over, with the same idempotency key.'
 const answerLost =
   'The command ran, but its actor failed to build the answer. Report it; once the actor is mended, asking again with the same idempotency key gives the answer.'
 

@@ -1,5 +1,6 @@
 /** What the host of a shard gives it. */
 import type { Message } from '../messaging/message.js'
+import type { RuntimeCode } from '../errors.js'
 import type { AnswerSink } from './requests.js'
 import type { Shard } from './shard.js'
 
@@ -8,6 +9,8 @@ export interface ShardServices extends AnswerSink {
   monotonic(): number
   /** Clock for a new frame, ms since 1970, already guarded against jumps. */
   now(): number
+  /** Answers a request that is not taken because of what lasts, whatever waits. */
+  turnAway(id: number, code: RuntimeCode, detail: string): void
   /** A message is in the open frame. Inside the lane it may be handled at once. */
   sent(message: Message): void
   /** A shard of the lane that turns of this one may call into. */

@@ -53,6 +53,8 @@ export class Shard implements TurnShard {
   private openSources = new Set<number>()
   /** True when the shard goes to another owner: it runs nothing any more. */
   private retired = false
+  /** True while the journal has taken nothing for too long (G6 in `lane.ts`). */
+  stalled = false
   /** False while a message is handled whose own frame is not durable yet: nothing may leave early. */
   causeDurable = true
 
@@ -94,6 +96,7 @@ export class Shard implements TurnShard {
   /** Takes a client's request in, or sheds it. */
   submit(request: QueuedRequest): void {
     if (this.retired) this.runner.turnAway(request, movedOn)
+    else if (this.stalled) this.runner.stall(request)
     else if (this.overloaded && !this.runner.mustAccept(request))
       this.runner.fault(request.open(), 'overloaded')
     else this.requests.push(request)
@@ -119,6 +122,13 @@ export class Shard implements TurnShard {
     while (this.messages.length > 0) this.messages.shift()
     while (this.requests.length > 0) this.runner.turnAway(this.requests.shift()!, movedOn)
     this.runner.retire()
+  }
+
+  /** Takes no requests until it may go on, and keeps none. */
+  stall(): void {
+    this.stalled = true
+    while (this.requests.length > 0) this.runner.stall(this.requests.shift()!)
+    this.runner.stallParked()
   }
 
   /** A turn begun when it is on its way would be in a frame nobody waits for. @throws Fault not_ready */

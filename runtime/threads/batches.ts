@@ -164,6 +164,10 @@ export class AnswerBatch {
     }
   }
 
+  forget(visit: (id: number) => void): void {
+    if (!this.empty) readAnswers(this.row.take([]), visit)
+  }
+
   leave(send: (origin: number, bytes: Uint8Array) => void): void {
     send(0, this.row.take([]))
   }
@@ -194,6 +198,12 @@ export class AnswersByOrigin {
     if (batch === undefined) this.batches.set(origin, (batch = new AnswerBatch()))
     batch.add(id % numbersEach, kind, value)
     if (batch.bytes >= limits.nodeBatchBytes) this.end(origin, batch)
+  }
+
+  forget(visit: (id: number) => void): void {
+    this.leave((origin, bytes) => {
+      readAnswers(bytes, (number) => visit(origin * numbersEach + number))
+    })
   }
 
   leave(send: (origin: number, bytes: Uint8Array) => void): void {

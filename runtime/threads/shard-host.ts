@@ -61,6 +61,7 @@ export class ShardHost {
   addLane(journal: JournalLane, states: readonly ShardState[]): Lane {
     const lane: Lane = new Lane(journal, {
       answerBatch: () => (this.links.laneFailed ? new AnswersByOrigin() : new AnswerBatch()),
+      tellsOfWaits: this.links.laneFailed !== undefined,
       release: (released) => this.release(released),
       fail: (error) => this.laneFailed(lane, error),
       goOn: () => this.goOn(lane),
@@ -75,6 +76,7 @@ export class ShardHost {
           answer: (id, kind, value, gated) => {
             lane.answer(shard, gated, id, kind, value)
           },
+          turnAway: (id, code, detail) => lane.turnAway(id, code, detail),
           sent: (message) => {
             if (this.laneOf[message.target] === lane) this.deliver(message)
           },
