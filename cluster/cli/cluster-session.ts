@@ -3,6 +3,7 @@
  *
  * CS1. A coordinator that dies holds a command up and does not end it: another is in office within three seconds,
  *      and is asked the same. What is so already by then, the one before has done.
+ * CS2. Who looks is shown what is known though nobody is in office, and told what hinders that (`uncoordinated.ts`).
  */
 import { userInfo, hostname } from 'node:os'
 import { NatsRefused, unpack, type KeyBucket, type Nats } from '../../transport/index.js'
@@ -18,6 +19,7 @@ import { nodeSubject } from '../node/node-link.js'
 import type { NodeVitals } from '../node/vitals.js'
 import { natsOptions, type NatsWords } from './nats-options.js'
 import { CommandFailed } from './problem.js'
+import { uncoordinatedStatus } from './uncoordinated.js'
 
 /** Nobody answers for a dead coordinator: it is asked so often, each time for so long, after a pause. */
 const asksMax = 4
@@ -81,6 +83,21 @@ export class ClusterSession {
     return status
   }
 
+  /**
+   * The status, or what is known of it where nobody is in office (CS2).
+   * @throws CommandFailed no_coordinator when no node answers either
+   */
+  async seen(): Promise<ClusterStatus> {
+    try {
+      return await this.status()
+    } catch (error) {
+      if (!(error instanceof CommandFailed) || error.code !== 'no_coordinator') throw error
+      const known = await uncoordinatedStatus(this)
+      if (known === undefined) throw error
+      return known
+    }
+  }
+
   /** How a node is; undefined when it does not answer in time, or can't. */
   async vitalsOf(node: string): Promise<NodeVitals | undefined> {
     const subject = nodeSubject(this.cluster, node, 'vitals')
@@ -107,6 +124,11 @@ export async function withCluster<T>(
   } finally {
     await nats.close()
   }
+}
+
+/** Fails where nobody is in office, once what is known was shown. @throws CommandFailed no_coordinator */
+export function checkCoordinated({ trouble }: ClusterStatus): void {
+  if (trouble !== undefined) throw new CommandFailed('no_coordinator', trouble)
 }
 
 /** `user@host`, for the record of who changed what. */

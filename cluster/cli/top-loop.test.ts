@@ -40,7 +40,7 @@ function start(asked: () => Promise<ClusterStatus>, { tty = true, keysTty = true
   const raw = keysTty ? { isTTY: true, setRawMode: (on: boolean) => modes.push(on) } : {}
   const stdin = Object.assign(new EventEmitter(), { pause: () => undefined }, raw)
   let interrupt: () => void = () => undefined
-  const session = { cluster: 'c', status: asked, vitalsOf: () => Promise.resolve(undefined) }
+  const session = { cluster: 'c', seen: asked, vitalsOf: () => Promise.resolve(undefined) }
   const ended = showLive(session, {
     intervalMs,
     output: new Output(false, { stdout: stream, stderr: stream }),

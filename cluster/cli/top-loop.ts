@@ -16,7 +16,7 @@ import { factsOf, screen, topViews, type Look, type TopView } from './top-screen
 /** The cluster, as far as it is looked at. */
 export interface Looked {
   readonly cluster: string
-  status(): Promise<ClusterStatus>
+  seen(): Promise<ClusterStatus>
   vitalsOf(node: string): Promise<NodeVitals | undefined>
 }
 
@@ -165,7 +165,7 @@ class LiveView {
 }
 
 async function look(session: Looked): Promise<Look> {
-  const status = await session.status()
+  const status = await session.seen()
   const asked = status.nodes
     .filter(({ state }) => state !== 'dead')
     .map(({ id }) => session.vitalsOf(id))

@@ -25,6 +25,7 @@ function rate(before: Look, now: Look, of: (vitals: NodeVitals) => number, id: s
 export function factsOf(before: Look, now: Look) {
   return {
     coordinator: now.status.coordinator,
+    ...(now.status.trouble === undefined ? {} : { trouble: now.status.trouble }),
     mapVersion: now.status.mapVersion,
     transit: transitOf(now),
     nodes: now.vitals.map((vitals) => ({
@@ -78,8 +79,9 @@ export function screen(view: TopView, before: Look, now: Look, cluster: string):
   )
   const leftOut = now.vitals.flatMap((one) => one.leftOut ?? []).toSorted((a, b) => a - b)
   const head = [
-    `Cluster "${cluster}": ${status.nodes.filter(({ state }) => state !== 'dead').length} nodes, ${status.shards.length} shards, coordinator ${nameOf(status, status.coordinator)}, map ${status.mapVersion}`,
+    `Cluster "${cluster}": ${status.nodes.filter(({ state }) => state !== 'dead').length} nodes, ${status.shards.length} shards, coordinator ${nameOf(status, status.coordinator || null)}, map ${status.mapVersion}`,
     `${count(turns)} turns/s; on its way: ${transit.join(', ') || 'nothing'}`,
+    ...(status.trouble === undefined ? [] : [status.trouble]),
     ...(leftOut.length === 0
       ? []
       : [`left out, for their storage takes nothing: shards ${leftOut.join(', ')}`]),

@@ -85,6 +85,8 @@ export interface ClusterStatus {
   readonly format: number
   /** It is evening nodes out because an operator asked; coordinators of before do not say. */
   readonly evening?: boolean
+  /** Why no coordinator is in office, in a sentence, where the status is told by others; `coordinator` is '' then. */
+  readonly trouble?: string
   readonly nodes: readonly NodeStatus[]
   readonly shards: readonly ShardStatus[]
 }

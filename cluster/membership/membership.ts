@@ -64,6 +64,7 @@ export class Membership {
   /** Why NATS will never let this node in. */
   private refused: NatsRefused | undefined
   private closed = false
+  private whyLeaseless = ''
   private readonly lostListeners = new Set<() => void>()
 
   /** @throws RangeError when the name or the times make no sense */
@@ -102,6 +103,11 @@ export class Membership {
   /** Whether the lease holds now. */
   get valid(): boolean {
     return this.options.env.clock.monotonic() < this.leaseUntil
+  }
+
+  /** Why a lease that was held is over; undefined while one holds. */
+  get leaseless(): string | undefined {
+    return this.valid || this.whyLeaseless === '' ? undefined : this.whyLeaseless
   }
 
   /** @see LeasedKey.steadySince */
@@ -220,8 +226,10 @@ export class Membership {
       onPast: () => this.end(key),
       onRenewed: () => this.troubles.over(),
       onTrouble: (error) => this.trouble(error),
-      onLease: (holds, why) =>
-        this.options.report?.(holds ? 'lease_back' : 'lease_over', { id, why }),
+      onLease: (holds, why) => {
+        this.whyLeaseless = why
+        this.options.report?.(holds ? 'lease_back' : 'lease_over', { id, why })
+      },
       hindrance: this.options.hindrance,
     })
     this.key = key

@@ -180,7 +180,7 @@ export class ClusterNode {
 
   /** How this node is. */
   async vitals(): Promise<NodeVitals> {
-    const { id } = this.membership
+    const { id, leaseless } = this.membership
     const asked = this.shards
     const statuses = await this.node.status({ waitMs: vitalsWaitMs })
     return {
@@ -189,6 +189,7 @@ export class ClusterNode {
       name: this.options.name,
       address: this.membership.view.get(id)?.address ?? '',
       ...shardVitals(asked, statuses),
+      ...(leaseless === undefined ? {} : { leaseless }),
       hot: this.hot.top(hotShown),
       transit: this.options.transitOf?.(statuses) ?? {},
     }

@@ -1,37 +1,14 @@
 import { afterEach, expect, it } from 'vitest'
-import { connect } from '@nats-io/transport-node'
 import type { Fault } from '../../runtime/index.js'
+import { fillAccount, smallAccount } from './testing/full-account.js'
 import { RealNodes } from './testing/real-nodes.js'
 
 let cluster: RealNodes | undefined
 
 afterEach(() => cluster?.stop())
 
-/** Servers with an account that takes so many bytes. */
-const small = (bytes: number): string =>
-  `accounts { P { jetstream { max_file: ${bytes} }, users: [{ user: p, password: p }] } }\nno_auth_user: p`
-
-/** Fills what room there is with a stream of somebody else. @returns a function that removes it */
-async function fillAccount(address: string): Promise<() => Promise<void>> {
-  const nats = await connect({ servers: address })
-  const ask = async (what: string, question: object): Promise<void> => {
-    await nats.request(`$JS.API.STREAM.${what}.BALLAST`, JSON.stringify(question))
-  }
-  await ask('CREATE', { name: 'BALLAST', subjects: ['ballast'], storage: 'file', num_replicas: 1 })
-  for (let bytes = 512 * 1024; bytes >= 1; bytes = Math.floor(bytes / 2)) {
-    for (let full = false; !full;) {
-      const reply = await nats.request('ballast', new Uint8Array(bytes))
-      full = 'error' in reply.json<object>()
-    }
-  }
-  return async () => {
-    await ask('DELETE', {})
-    await nats.close()
-  }
-}
-
 it('G6, M8: whoever asks while the account is full hears so within seconds, and of what was begun that nobody knows', async () => {
-  cluster = await RealNodes.start({ syncAlways: false, config: small(8 * 1024 * 1024) })
+  cluster = await RealNodes.start({ syncAlways: false, config: smallAccount })
   const nodes = [await cluster.join({ shards: 4 }), await cluster.join({ shards: 4 })]
   await cluster.even()
   const names = ['ann', 'bob', 'cid', 'dan']

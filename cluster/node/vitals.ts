@@ -35,6 +35,8 @@ export interface NodeVitals extends Partial<ProcessVitals> {
   readonly shards: readonly ShardVitals[]
   /** Shards of the node that are left out above, for their storage takes nothing. Missing in earlier releases. */
   readonly leftOut?: readonly number[]
+  /** Why the node holds no lease, as long as it holds none. */
+  readonly leaseless?: string
   /** Addresses asked most, with their share of the requests here. */
   readonly hot: readonly (readonly [address: string, share: number])[]
   /** Minor units on their way, by currency; what other nodes hold of them counts there. */

@@ -23,6 +23,8 @@ const codes = {
   tooManyReplicas: 10074,
   noSuitablePeers: 10005,
   noResources: 10023,
+  accountFull: 10002,
+  storeFull: 10047,
 } as const
 
 const utf8 = new TextEncoder()
@@ -196,7 +198,21 @@ function appendedOf(reply: { seq?: number; error?: ApiError }): Appended {
         `Another stream takes this subject (${error.description}); remove it, or choose another cluster name.`,
       )
     default:
-      return { outcome: 'unknown', reason: `${error.description} (${error.err_code})` }
+      return { outcome: 'unknown', reason: whyNotStored(error) }
+  }
+}
+
+/** Why a message was not stored, and what to do where that does not pass by itself. */
+function whyNotStored({ err_code, description }: ApiError): string {
+  const said = `${description} (${err_code})`
+  switch (err_code) {
+    case codes.accountFull:
+      return `the JetStream account has no room left: ${said}; raise its limits, or remove streams that nobody needs`
+    case codes.noResources:
+    case codes.storeFull:
+      return `the servers have no room left for JetStream: ${said}; make room, or raise max_file_store`
+    default:
+      return said
   }
 }
 

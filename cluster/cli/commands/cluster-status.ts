@@ -8,7 +8,7 @@
 import type { ClusterStatus } from '../../membership/control.js'
 import { leaseDefaults, silenceMs } from '../../membership/settings.js'
 import type { NodeVitals } from '../../node/vitals.js'
-import { withCluster, type ClusterSession } from '../cluster-session.js'
+import { checkCoordinated, withCluster, type ClusterSession } from '../cluster-session.js'
 import { nameOf } from '../cluster-waits.js'
 import type { NatsWords } from '../nats-options.js'
 import { bytes, count, counted, pairsTable, type Output } from '../output.js'
@@ -23,12 +23,13 @@ export async function runClusterStatus(words: NatsWords, output: Output): Promis
     const { status, vitals } = await settledLook(() => lookAt(session))
     const look = lookOf(words.cluster, status, vitals)
     output.result(look, () => inWords(look))
+    checkCoordinated(status)
     if (look.notReady !== undefined) throw new CommandFailed('not_ready', look.notReady)
   })
 }
 
 interface Seen {
-  readonly status: Pick<ClusterStatus, 'nodes' | 'shards'>
+  readonly status: Pick<ClusterStatus, 'nodes' | 'shards' | 'trouble'>
   /** Of the nodes that answered. */
   readonly vitals: readonly Pick<NodeVitals, 'id' | 'shards' | 'leftOut'>[]
 }
@@ -36,7 +37,7 @@ interface Seen {
 async function lookAt(
   session: ClusterSession,
 ): Promise<{ status: ClusterStatus; vitals: NodeVitals[] }> {
-  const status = await session.status()
+  const status = await session.seen()
   const alive = status.nodes.filter(({ state }) => state !== 'dead')
   const vitals = await Promise.all(alive.map(({ id }) => session.vitalsOf(id)))
   return { status, vitals: vitals.filter((one) => one !== undefined) }
@@ -52,6 +53,7 @@ export async function settledLook<S extends Seen>(look: () => Promise<S>): Promi
 }
 
 function isPassing({ status, vitals }: Seen): boolean {
+  if (status.trouble !== undefined) return false
   const { ownerless, waiting } = unserved(status, vitals)
   const leftOut = new Set(vitals.flatMap((one) => one.leftOut ?? []))
   return (
@@ -121,6 +123,7 @@ function unserved(
 export function whyNotReady(status: Seen['status'], vitals: Seen['vitals']): string | undefined {
   const { ownerless, waiting } = unserved(status, vitals)
   const sentences: string[] = []
+  if (status.trouble !== undefined) return status.trouble
   if (ownerless.length > 0)
     sentences.push(
       `${shardsOf(ownerless)} without an owner that answers: ${listOf(ownerless)}; look at "suanpan nodes".`,
@@ -137,13 +140,16 @@ type Shards = ClusterStatus['shards']
 const shardsOf = (shards: Shards): string => counted(shards.length, 'shard')
 const listOf = (shards: Shards): string => shards.map(({ shard }) => shard).join(', ')
 
+const coordinatorOf = ({ coordinator }: { readonly coordinator: string }): string =>
+  coordinator === '' ? 'no coordinator' : `coordinator ${coordinator}`
+
 function inWords(look: Look): string {
   const { nodesSilent, shardsLeftOut } = look
   const rows: (readonly [string, string])[] = [
     ['ready', look.notReady === undefined ? 'yes' : `no: ${look.notReady}`],
     [
       'nodes',
-      `${counted(look.nodes, 'node')}, coordinator ${look.coordinator} in term ${look.term}` +
+      `${counted(look.nodes, 'node')}, ${coordinatorOf(look)} in term ${look.term}` +
         (nodesSilent === undefined ? '' : `; no answer of ${nodesSilent.join(', ')}`),
     ],
     [

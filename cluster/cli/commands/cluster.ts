@@ -1,7 +1,7 @@
 /** `suanpan nodes`, `shards`, `move`, `drain`, `undrain`, `rebalance`: a cluster, steered over NATS. */
 import type { Command } from 'commander'
 import type { ClusterStatus } from '../../membership/control.js'
-import { withCluster, type ClusterSession } from '../cluster-session.js'
+import { checkCoordinated, withCluster, type ClusterSession } from '../cluster-session.js'
 import { nameOf, nodeMeant, shardsOf, untilEmpty, untilEven, untilMoved } from '../cluster-waits.js'
 import { withNats, type NatsWords } from '../nats-options.js'
 import { examples, jsonOption, shardsMax, whole } from '../options.js'
@@ -14,12 +14,14 @@ interface Words extends NatsWords {
 
 export function addCluster(program: Command): void {
   add(program, 'nodes', 'the nodes of a cluster', async (session, output) => {
-    const status = await session.status()
+    const status = await session.seen()
     output.result(status.nodes, () => nodesTable(status))
+    checkCoordinated(status)
   })
   add(program, 'shards', 'the shards of a cluster, and who owns them', async (session, output) => {
-    const status = await session.status()
+    const status = await session.seen()
     output.result(status.shards, () => shardsTable(status))
+    checkCoordinated(status)
   })
   addMove(program)
   addDrain(program)
