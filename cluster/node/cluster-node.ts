@@ -353,7 +353,7 @@ export class ClusterNode {
           if (id !== this.membership.id) this.link?.send(id, 'opened', bytes)
         }
       },
-      shardLost: (shard) => this.keeper.lost(shard),
+      shardLost: (shard, error) => this.keeper.lost(shard, error),
       sampled: (address) => this.hot.add(address),
       report,
       fail,

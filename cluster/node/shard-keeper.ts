@@ -7,7 +7,7 @@
  * K3. A hand-over is told to the map only when the last frame is durable and the shard takes no more.
  * K4. What was opened for an earlier wish serves no later one: that one opens anew.
  */
-import type { Env, ShardNode } from '../../runtime/index.js'
+import { OpenRefused, type Env, type ShardNode } from '../../runtime/index.js'
 import { LastingTrouble } from '../../transport/index.js'
 import type { ShardDuties } from '../placement/shard-assignments.js'
 
@@ -30,6 +30,8 @@ interface Wish {
 /** ms between two tries: at first, and at most. */
 const firstPauseMs = 50
 const longestPauseMs = 2_000
+/** ms until a journal is opened again that has lost its end: somebody has to restore it meanwhile. */
+const regressedPauseMs = 60_000
 /** A journal that is lost again within so many ms of being opened is opened after a pause. */
 const soonMs = 10_000
 
@@ -85,7 +87,7 @@ export class ShardKeeper implements ShardDuties {
    * The journal of a shard was lost: when it is still to be served, it is opened again, at once the first time. An
    * opening fences the journal, so one that is lost at once every time must not be opened without end.
    */
-  lost(shard: number): void {
+  lost(shard: number, error?: unknown): void {
     const wish = this.wishes.get(shard)
     if (wish?.type !== 'serve') return
     const at = this.env.clock.monotonic()
@@ -93,10 +95,13 @@ export class ShardKeeper implements ShardDuties {
     const isSoon = before !== undefined && at - before.at < soonMs
     const next = isSoon ? Math.min(before.pauseMs * 2, longestPauseMs) : firstPauseMs
     this.losses.set(shard, { at, pauseMs: next })
+    const isRegressed = error instanceof OpenRefused && error.code === 'journal_regressed'
     const again = (): void => {
       if (this.wishOf(shard) === wish) this.wish(shard, 'serve')
     }
-    if (isSoon) this.env.timers.after(before.pauseMs, again)
+    // What does not fit the others fits them no better in a moment, and would be served for that long.
+    if (isRegressed) this.env.timers.after(regressedPauseMs, again)
+    else if (isSoon) this.env.timers.after(before.pauseMs, again)
     else again()
   }
 

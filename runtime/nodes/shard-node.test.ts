@@ -101,8 +101,10 @@ class Pair {
         peers: (_, bytes) => this.carry(other, (node) => node.takePeers(bytes)),
         opened: (shard) => this.carry(other, (node) => node.openedElsewhere(shard)),
         shardLost: (shard) => void this.lost.push(shard),
-        report: (event, { shard, epoch }) => {
+        report: (event, detail) => {
+          const { shard, epoch } = detail
           if (event === 'shard_opened') this.epochs.push([self, shard, epoch])
+          if (event === 'shard_lost') this.reports.push({ event, detail })
         },
         fail: (error) => {
           throw error
@@ -482,6 +484,58 @@ describe('a node of a cluster', () => {
     pair.owners[1] = 1
     await pair.soon(pair.nodes[1].open(1, 0))
     expect((await pair.soon(pair.nodes[1].query(address, 'coins', null))).value).toBe(1)
+  })
+
+  describe('A9: a journal without messages that its shard once said it had', () => {
+    const payer = `purse/${purseIn(0)}` as const
+    const name = 'SHARD_pair_3'
+
+    /** Shard 3 has a message of shard 0, which forgot it, and goes back to before. */
+    async function goBack(): Promise<void> {
+      const give = () =>
+        pair.soon(pair.nodes[0].command(payer, 'give', { to: purseIn(3), coins: 1 }))
+      await pair.soon(pair.nodes[0].command(payer, 'fill', { coins: 9 }))
+      await give()
+      await pair.soon(pair.kernel.wait(100))
+      const log = await pair.soon(pair.nats.stream(name, { replicas: 3 }))
+      const { last } = await pair.soon(log.bounds())
+      const kept: Uint8Array[] = []
+      await pair.soon(log.read(1, last, (_, bytes) => kept.push(Uint8Array.from(bytes))))
+      await give()
+      await pair.soon(pair.kernel.wait(100))
+      // A journal alone would send everything again.
+      await pair.soon(pair.nodes[0].snapshot())
+      pair.service.remove('SNAP_pair_3')
+      for (const shard of [0, 3]) expect(await pair.soon(pair.nodes[0].handOver(shard))).toBe(true)
+      pair.service.remove(name)
+      const older = await pair.soon(pair.nats.stream(name, { replicas: 3 }))
+      for (const [i, bytes] of kept.entries()) await pair.soon(older.append(bytes, i))
+    }
+
+    it.each([
+      ['on one node, opened last', 1, [0, 3]],
+      ['on one node, opened first', 1, [3, 0]],
+      ['on two nodes, opened last', 0, [0, 3]],
+      ['on two nodes, opened first', 0, [3, 0]],
+    ] as const)('is served no more: %s', async (_, at, order) => {
+      await goBack()
+      pair.owners[3] = 1
+      pair.owners[0] = at
+      for (const shard of order) await pair.soon(pair.nodes[shard === 3 ? 1 : at].open(shard, 0))
+      await pair.soon(pair.kernel.wait(2_500))
+      expect(pair.lost).toEqual([3])
+      expect(pair.nodes[at].serves(0)).toBe(true)
+      const why = {
+        error: expect.objectContaining({
+          code: 'journal_regressed',
+          message: expect.stringContaining('one moment'),
+        }),
+      }
+      expect(pair.reports).toContainEqual({
+        event: 'shard_lost',
+        detail: expect.objectContaining(why),
+      })
+    })
   })
 
   it('SN6: serves no shard whose journal is not noted', async () => {

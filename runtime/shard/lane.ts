@@ -237,6 +237,16 @@ export class Lane {
     this.notifySettled()
   }
 
+  /** Fails, unless somebody else may own the journal by now: then it is that one's business. */
+  failAsOwner(error: unknown): void {
+    if (this.failed) return
+    try {
+      if (this.isCertain()) this.fail(error)
+    } catch (fenced) {
+      this.fail(fenced)
+    }
+  }
+
   /**
    * An idle owner that was succeeded finds out too, and what has waited for too long is told so (G5, G6).
    * Called by the clock, twice a second at most.

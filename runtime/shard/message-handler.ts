@@ -24,9 +24,10 @@ export class MessageHandler {
     const { shard } = this
     const next = shard.state.cursors[message.source]! + 1
     shard.causeDurable = message.durable
-    // Older ones were applied; newer ones come again after the missing one.
+    // Older ones were applied; newer ones come again after the missing one. Who sent it hears how far this one is:
+    // the missing one may be one it does not owe any more (A9).
     if (message.number !== next) {
-      if (message.number < next) shard.tellAgain(message.source)
+      shard.tellAgain(message.source)
       return
     }
     if (message.command === '') shard.commit(shard.begin(), message)

@@ -6,6 +6,7 @@ import type { Message } from '../messaging/message.js'
 import type { Acknowledgement } from '../shard/lane.js'
 import type { ShardState } from '../shard/shard-state.js'
 import type { PeerBatch } from './batches.js'
+import { claimsOf, goalOf } from './claims.js'
 
 interface Growing extends PeerBatch {
   readonly messages: Message[]
@@ -25,7 +26,7 @@ export class Outgoing {
   }
 
   acknowledgement(acknowledgement: Acknowledgement): void {
-    this.batchFor(acknowledgement.source)?.acknowledgements.push(acknowledgement)
+    this.batchFor(goalOf(acknowledgement))?.acknowledgements.push(acknowledgement)
   }
 
   leave(send: (place: number, batch: PeerBatch) => void): void {
@@ -42,9 +43,10 @@ export class Outgoing {
   }
 }
 
-/** How far a shard has the messages of the others. */
-export function greetingsOf({ shard, cursors }: ShardState): Acknowledgement[] {
-  const acknowledgements: Acknowledgement[] = []
+/** How far a shard has the messages of the others, and what it knows of how far they have its own. */
+export function greetingsOf(state: ShardState): Acknowledgement[] {
+  const { shard, cursors } = state
+  const acknowledgements = claimsOf(state)
   cursors.forEach((number, source) => {
     if (number > 0) acknowledgements.push({ source, target: shard, number })
   })

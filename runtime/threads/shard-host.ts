@@ -17,6 +17,7 @@ import type { ShardState } from '../shard/shard-state.js'
 import { Shard } from '../shard/shard.js'
 import { Transaction } from '../shard/transaction.js'
 import { durableStatuses } from './durable-statuses.js'
+import { claimsTo, goalOf, hearClaim } from './claims.js'
 import { ReadyShards } from './ready-shards.js'
 import type { HostLinks, HostOptions } from './host-surroundings.js'
 import { greetingsOf, Outgoing } from './outgoing.js'
@@ -80,7 +81,10 @@ export class ShardHost {
           sent: (message) => {
             if (this.laneOf[message.target] === lane) this.deliver(message)
           },
-          near: (number) => this.nearIn(lane, number),
+          near: (number) => {
+            const isNear = this.options.nearCalls && this.laneOf[number] === lane
+            return isNear ? this.byNumber[number] : undefined
+          },
           settled: (message) =>
             this.laneOf[message.source] === lane &&
             this.byNumber[message.source]!.state.outbox.settle(message.target, message.number),
@@ -100,12 +104,6 @@ export class ShardHost {
     return lane
   }
 
-  private nearIn(lane: Lane, number: number): Shard | undefined {
-    return this.options.nearCalls && this.laneOf[number] === lane
-      ? this.byNumber[number]
-      : undefined
-  }
-
   /** True when this thread may be sent work. */
   get isReady(): boolean {
     return this.serving && !this.stopped && !this.clock.jumped
@@ -115,7 +113,8 @@ export class ShardHost {
   begin(lane: Lane): void {
     this.greet(lane.shards)
     const monotonic = this.env.clock.monotonic()
-    for (const { state } of lane.shards) {
+    for (const { state, number } of lane.shards) {
+      this.resendTo(number)
       state.outbox.releaseAll()
       this.send(state.outbox.overdue(Infinity, Infinity, monotonic), [])
     }
@@ -147,7 +146,8 @@ export class ShardHost {
   resendTo(target: number): void {
     const monotonic = this.env.clock.monotonic()
     for (const { state } of this.shards) {
-      this.send(state.outbox.owedTo(target, limits.resendMessagesMax, monotonic), [])
+      const owed = state.outbox.owedTo(target, limits.resendMessagesMax, monotonic)
+      this.send(owed, claimsTo(state, target))
     }
   }
 
@@ -292,7 +292,7 @@ export class ShardHost {
       else outgoing.message(message)
     }
     for (const ack of acknowledgements) {
-      if (this.byNumber[ack.source] !== undefined) this.acknowledge(ack)
+      if (this.byNumber[goalOf(ack)] !== undefined) this.acknowledge(ack)
       else outgoing.acknowledgement(ack)
     }
     outgoing.leave((place, batch) => {
@@ -309,13 +309,19 @@ export class ShardHost {
   }
 
   private acknowledge(ack: Acknowledgement): void {
-    const shard = this.byNumber[ack.source]
-    if (shard === undefined) return
-    const known = shard.state.outbox.acknowledge(ack.target, ack.number, this.env.clock.monotonic())
+    const state = this.byNumber[goalOf(ack)]?.state
+    if (state === undefined) return
+    if (ack.number < 0) {
+      hearClaim(ack, state, this.laneOf[state.shard]!)
+      return
+    }
+    // An old one, or of a shard that has lost what it had.
+    if (ack.number < state.outbox.acknowledgedNumber(ack.target))
+      this.send([], claimsTo(state, ack.target))
+    const known = state.outbox.acknowledge(ack.target, ack.number, this.env.clock.monotonic())
     if (known) return
-    const { target, source, number } = ack
-    const lost = regressed({ shard: target, source, number }, 'Restore what was lost')
-    this.laneOf[source]!.fail(lost)
+    const lost = regressed({ ...ack, shard: ack.target }, 'Restore what was lost')
+    this.laneOf[ack.source]!.fail(lost)
   }
 
   private resend(olderMs: number, atMost: number): void {
@@ -341,7 +347,8 @@ export class ShardHost {
       // An idle owner that was succeeded finds out too, and ends.
       if (this.ticks++ % fenceTicks === 0) for (const lane of this.lanes) lane.checkOwner()
       for (const shard of this.shards) {
-        if (!this.clock.jumped) this.fireTimers(shard)
+        // A timer's turn may wake requests.
+        if (!this.clock.jumped && shard.fireTimers(limits.sliceTurnsMax) > 0) this.wakeUp(shard)
         sweepIdleActors(shard.state, shard.now())
         if (this.ticks % sweepTicks === 0) shard.runner.sweep()
       }
@@ -350,11 +357,6 @@ export class ShardHost {
     } catch (error) {
       this.fail(error)
     }
-  }
-
-  /** A timer's turn may wake requests. */
-  private fireTimers(shard: Shard): void {
-    if (shard.fireTimers(limits.sliceTurnsMax) > 0) this.wakeUp(shard)
   }
 
   private wakeUp(shard: Shard): void {
