@@ -137,6 +137,7 @@ describe('suanpan start', () => {
     const third = await runCli(['start', '--data', other, '--port', port])
     expect(third.code).toBe(1)
     expect(third.stderr).toMatch(/Port \d+ .*\(address_in_use\)\n$/)
+    expect(existsSync(other)).toBe(false)
   })
 
   it(

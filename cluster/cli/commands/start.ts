@@ -4,6 +4,7 @@
  * S1. It says where it listens only when requests are served, and that it stopped only when
  *     everything is durable and sealed.
  * S2. When the runtime stops by itself (disk, fencing, a broken rule), it says why and exits 1.
+ * S10. Who can't listen opens no data folder, and makes none.
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -115,6 +116,9 @@ async function runStart(options: StartOptions, output: Output): Promise<void> {
       await startCluster(options, apiKeys, output, interrupt)
       return
     }
+    // Who takes over may take the port over, too, as its owner ends.
+    if (options.exit !== true && options.takeOver !== true)
+      await (await loadGateway()).checkAddress(options)
     if (options.sample === true) await sample(options, output, interrupt)
     if (options.exit === true) return
     const opening = open(options, output)
