@@ -24,6 +24,7 @@ import {
   TimeoutError,
 } from '@nats-io/transport-node'
 import { isInbox } from './inbox.js'
+import { expiredAt } from './login-expiry.js'
 import { Outage } from './outage.js'
 import { connectionOptions, requestTimeoutMsDefault, type NatsOptions } from './options.js'
 import { NatsRefused, NatsUnreachable } from './port.js'
@@ -229,25 +230,27 @@ export class Connection {
 /** @throws NatsUnreachable, NatsRefused */
 export async function openConnection(options: NatsOptions): Promise<Connection> {
   const how = connectionOptions(options)
-  const { servers } = options
   try {
     if (options.onlyTheseServers !== true) await knock(how)
     const whyNot = (): Promise<Error | undefined> =>
       knock(how).then(
         () => undefined,
-        (error: unknown) => explained(servers, error),
+        (error: unknown) => explained(options, error),
       )
     return new Connection(await connect(how), options, whyNot)
   } catch (error) {
-    throw await explained(servers, error)
+    throw await explained(options, error)
   }
 }
 
-async function explained(servers: readonly string[], error: unknown): Promise<Error> {
+async function explained(
+  { servers, credentialsFile }: NatsOptions,
+  error: unknown,
+): Promise<Error> {
   // The client's words for a server that hangs up before it says anything.
   const hungUp = error instanceof Error && error.message.includes('undefined error')
   if (hungUp || error instanceof TimeoutError) return errorOfSilence(servers, error)
-  return errorOfConnecting(servers.join(', '), error)
+  return errorOfConnecting(servers.join(', '), error, credentialsFile)
 }
 
 /**
@@ -275,16 +278,17 @@ async function errorOfSilence(servers: readonly string[], error: Error): Promise
   )
 }
 
-function errorOfConnecting(servers: string, given: unknown): Error {
+function errorOfConnecting(servers: string, given: unknown, credentialsFile?: string): Error {
   const error = given instanceof Error ? given : new Error(String(given))
   const { message } = error
   const cause = { cause: error }
   if (error instanceof AuthorizationError || /authoriz|authentic/i.test(message)) {
-    return new NatsRefused(
-      'nats_login',
-      `NATS at ${servers} refuses this login; check the user, the credentials and the server's users.`,
-      cause,
-    )
+    const over = credentialsFile === undefined ? undefined : expiredAt(credentialsFile, Date.now())
+    const why =
+      over === undefined
+        ? `check the user, the credentials and the server's users.`
+        : `its credentials (${credentialsFile}) expired at ${over.toISOString()}: have new ones signed, or put the clock right.`
+    return new NatsRefused('nats_login', `NATS at ${servers} refuses this login; ${why}`, cause)
   }
   const trouble = tlsTrouble(error)
   if (trouble !== undefined) {

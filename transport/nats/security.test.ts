@@ -79,6 +79,12 @@ describe('logins', () => {
     expect(await enter({ credentialsFile: fileOf(operator.credentials()) })).toBe('in')
     const foreign = fileOf(new OperatorMode().credentials())
     expect(await enter({ credentialsFile: foreign })).toMatch(/^nats_login: /)
+    const over = operator.credentials(undefined, new Date('2020-01-02T03:04:05Z'))
+    expect(await enter({ credentialsFile: fileOf(over) })).toMatch(
+      /^nats_login: .*expired at 2020-01-02T03:04:05/,
+    )
+    const later = operator.credentials(undefined, new Date(Date.now() + 60_000))
+    expect(await enter({ credentialsFile: fileOf(later) })).toBe('in')
     expect(await enter({})).toMatch(/^nats_login: /)
     expect(await enter({ credentialsFile: fileOf('no credentials') })).toMatch(
       /^nats_options: The credentials file .* holds no/,

@@ -47,25 +47,33 @@ export class OperatorMode {
   }
 
   /** The content of a credentials file for a new user. */
-  credentials(permissions?: SignedPermissions): string {
+  credentials(permissions?: SignedPermissions, expires?: Date): string {
     const user = nkeys.createUser()
-    const jwt = this.signed(this.account, user, 'user', {
+    const claims = {
       ...{ subs: unlimited, data: unlimited, payload: unlimited },
       ...(permissions === undefined
         ? {}
         : { pub: { allow: permissions.publish }, sub: { allow: permissions.subscribe } }),
-    })
+    }
+    const jwt = this.signed(this.account, user, 'user', claims, expires)
     return (
       block('NATS USER JWT', jwt) +
       block('USER NKEY SEED', new TextDecoder().decode(user.getSeed()))
     )
   }
 
-  private signed(by: KeyPair, whose: KeyPair, type: string, claims: object): string {
+  private signed(
+    by: KeyPair,
+    whose: KeyPair,
+    type: string,
+    claims: object,
+    expires?: Date,
+  ): string {
     const header = encoded({ typ: 'JWT', alg: 'ed25519-nkey' })
     const body = encoded({
       jti: randomBytes(16).toString('hex'),
       iat: Math.floor(Date.now() / 1000),
+      ...(expires === undefined ? {} : { exp: Math.floor(expires.getTime() / 1000) }),
       iss: by.getPublicKey(),
       name: type,
       sub: whose.getPublicKey(),
