@@ -222,12 +222,16 @@ class EmbeddedRuntime implements Runtime {
     options: StatusOrder,
   ): Promise<ShardStatus[]> {
     const statuses: ShardStatus[] = []
+    const begun = this.env.clock.monotonic()
     const step = Math.max(1, this.threads)
     for (let first = thread; first < this.shards; first += step * talliesAtOnce) {
       const end = Math.min(this.shards, first + step * talliesAtOnce)
       const shards: number[] = []
       for (let shard = first; shard < end; shard += step) shards.push(shard)
-      const order = { type: 'status', ...options, shards } as const
+      const { waitMs = Infinity } = options
+      const leftMs = Math.max(0, waitMs - (this.env.clock.monotonic() - begun))
+      const waits = leftMs === Infinity ? {} : { waitMs: leftMs }
+      const order = { type: 'status', ...options, ...waits, shards } as const
       statuses.push(...((await handle.order(order)) as ShardStatus[]))
     }
     return statuses

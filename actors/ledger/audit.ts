@@ -6,8 +6,15 @@
  * A2. Shards are looked at twice, one after the other. Totals only grow, so what the first look shows
  *     as given and the second doesn't show as taken was in flight, and what was taken at the first
  *     look but is not given at the second is a finding, whatever runs meanwhile.
+ * A3. An audit waits for no disk without bound: where a shard can't tell what is durable there is none.
  */
-import type { Address, RuntimeClient, ShardStatus, SilentPair } from '../../runtime/index.js'
+import {
+  Fault,
+  type Address,
+  type RuntimeClient,
+  type ShardStatus,
+  type SilentPair,
+} from '../../runtime/index.js'
 import type { AuditView } from '../bank.js'
 import { ageOf } from './marks.js'
 import { sums, totals, type LedgerTally, type PairTally } from './transit.js'
@@ -22,6 +29,8 @@ export interface AuditOptions {
   readonly compareTimeoutMs: number
 }
 
+/** ms for which a look at all shards waits for what they show to be durable. */
+const statusWaitMs = 5_000
 /** Newest entries of an account that are recomputed while it serves. */
 const entriesOfAudit = 200
 
@@ -30,8 +39,8 @@ type InFlight = AuditView['inFlight'][number]
 /** @throws Fault when the shards can't be asked */
 export async function audit(runtime: RuntimeClient, options: AuditOptions): Promise<AuditView> {
   const silent = await runtime.comparePairs({ timeoutMs: options.compareTimeoutMs })
-  const first = await runtime.shardStatus()
-  const second = await runtime.shardStatus()
+  const first = await allStatuses(runtime)
+  const second = await allStatuses(runtime)
   const findings = [
     ...silent.map(silentSentence),
     ...first.flatMap(({ disagreements }) => disagreements),
@@ -49,6 +58,17 @@ export async function audit(runtime: RuntimeClient, options: AuditOptions): Prom
     findings: unique,
     checkedAt: now,
   }
+}
+
+/** A part of the shards proves nothing. @throws Fault not_ready when some have storage that takes nothing */
+async function allStatuses(runtime: RuntimeClient): Promise<ShardStatus[]> {
+  const statuses = await runtime.shardStatus({ waitMs: statusWaitMs })
+  if (statuses.length >= runtime.shards) return statuses
+  const told = new Set(statuses.map(({ shard }) => shard))
+  const all = Array.from({ length: runtime.shards }, (_, shard) => shard)
+  const missing = all.filter((shard) => !told.has(shard))
+  const sentence = `There is no audit now: the storage of shards ${missing.join(', ')} takes nothing. Look at the disk, then ask again.`
+  throw new Fault('not_ready', sentence)
 }
 
 function silentSentence({ from, to }: SilentPair): string {

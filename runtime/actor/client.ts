@@ -104,8 +104,11 @@ export interface RuntimeClient {
     input: unknown,
     options?: { timeoutMs?: number },
   ): Promise<unknown>
-  /** Status of every shard, at one moment each; waits until what it shows is durable. */
-  shardStatus(): Promise<ShardStatus[]>
+  /**
+   * Status of every shard, at one moment each; waits until what it shows is durable.
+   * @param options `waitMs`: shards for which that takes longer are left out, or refused. @default no bound
+   */
+  shardStatus(options?: { readonly waitMs?: number }): Promise<ShardStatus[]>
   /**
    * Makes every pair of shards that ever exchanged messages exchange one more: after it, both sides
    * of each pair have been compared at equal message numbers.
