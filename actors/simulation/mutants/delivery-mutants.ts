@@ -59,6 +59,7 @@ export const deliveryMutants: readonly Mutant[] = [
     replace: 'else this.command(kind, request)',
     oracle: 'applied-once',
     fast: true,
+    seed: 34,
   },
   {
     name: 'direct_leaves_no_key',
