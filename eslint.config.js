@@ -82,7 +82,7 @@ export default tseslint.config(
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],
     languageOptions: {
-      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+      parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname },
     },
     plugins: { 'import-x': importX },
     settings: {
@@ -97,6 +97,12 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },
+      ],
+      // Here are no enums of our own to guard, nor may there be; the look at every assignment takes long.
+      '@typescript-eslint/no-unsafe-enum-assignment': 'off',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'TSEnumDeclaration', message: 'Use a union of literals, or a const object.' },
       ],
       // Typed arrays and frames are read by index behind a bounds check that stands above.
       '@typescript-eslint/no-non-null-assertion': 'off',

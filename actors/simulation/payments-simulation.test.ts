@@ -9,7 +9,7 @@ const subject = { workload: paymentWorkload, oracles: [paymentOracles] }
 
 describe('payments in simulation', () => {
   it('do the same for the same seed, to the byte', async () => {
-    for (let seed = fresh; seed < fresh + 3; seed++) {
+    for (let seed = fresh; seed < fresh + 2; seed++) {
       const first = await simulate({ seed, ...subject, short: true })
       const second = await simulate({ seed, ...subject, short: true })
       expect({ seed, hash: second.hash }).toEqual({ seed, hash: first.hash })
@@ -18,7 +18,7 @@ describe('payments in simulation', () => {
   }, 180_000)
 
   it('break no rule over fresh seeds', async () => {
-    const result = await runCampaign({ ...subject, short: true, from: fresh + 3, seeds: 23 })
+    const result = await runCampaign({ ...subject, short: true, from: fresh + 2, seeds: 14 })
     expect(result.failures).toEqual([])
   }, 300_000)
 

@@ -14,7 +14,7 @@ describe.each(names)('a simulated cluster, %s', (name) => {
 
   it('breaks no rule over a row of seeds, and meets its faults', { timeout: 300_000 }, async () => {
     const met = new Set<string>()
-    for (let seed = 1_001; seed <= 1_020; seed++) {
+    for (let seed = 1_001; seed <= 1_015; seed++) {
       const { violations, faults, sometimes, events, hash } = await run(seed)
       expect({ seed, violations }).toEqual({ seed, violations: [] })
       expect(events).toBeGreaterThan(500)
@@ -27,7 +27,7 @@ describe.each(names)('a simulated cluster, %s', (name) => {
   })
 
   it('does the same for the same seed, to the byte', { timeout: 180_000 }, async () => {
-    for (const seed of [1_001, 1_010, 1_020]) {
+    for (const seed of [1_001, 1_010, 1_015]) {
       const known = hashes.get(seed) ?? (await run(seed)).hash
       expect((await run(seed)).hash).toBe(known)
     }
