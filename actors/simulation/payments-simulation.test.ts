@@ -18,7 +18,7 @@ describe('payments in simulation', () => {
   }, 180_000)
 
   it('break no rule over fresh seeds', async () => {
-    const result = await runCampaign({ ...subject, short: true, from: fresh + 2, seeds: 14 })
+    const result = await runCampaign({ ...subject, short: true, from: fresh + 2, seeds: 10 })
     expect(result.failures).toEqual([])
   }, 300_000)
 
