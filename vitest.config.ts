@@ -80,8 +80,8 @@ export default defineConfig({
     // Files of a worker share its modules: none keeps anything at their top level.
     isolate: false,
     pool: 'forks',
-    // One more than the cores that CI has: many tests wait, for servers, leases and elections.
-    maxWorkers: 3,
+    // As many as the cores that CI has: with one more, servers take so long that tests give them up.
+    maxWorkers: 2,
     // Cores are at work already: threads of V8 beside them would only take turns with the tests.
     execArgv: ['--single-threaded'],
   },

@@ -53,7 +53,7 @@ it('takes its servers with it when it is killed, lets no second one in, and find
   const [, again] = await second.until(/listens on (http:\S+)\. Stop/)
   const shown = await askCli(['accounts', 'show', 'alice', '--json'], { SUANPAN_URL: again! })
   expect(lastJson(shown)).toMatchObject({ id: 'alice', currency: 'CNY' })
-}, 120_000)
+}, 300_000)
 
 /** Process ids of the servers whose configuration this is. */
 function pidsOf(configuration: string): number[] {
@@ -93,7 +93,7 @@ it('starts a server again that was killed, and says so', async () => {
     await until('the server to answer again', () => answers(first!))
     expect(pidsOf(join(path, 'n1.conf'))).not.toContain(killed)
   })
-}, 120_000)
+}, 300_000)
 
 it('goes on when nobody reads it any more', async () => {
   const [port] = await freePorts(1)
@@ -102,4 +102,4 @@ it('goes on when nobody reads it any more', async () => {
     run.stopReading()
     await until('the node to listen', () => answers(`http://127.0.0.1:${port}`))
   })
-}, 120_000)
+}, 300_000)

@@ -10,7 +10,7 @@ import { endsWithUs } from '../../../transport/nats/index.js'
 import { packageFile } from '../package-file.js'
 
 const binary = packageFile('dist/bin/suanpan.js')
-const lineTimeoutMs = 50_000
+const lineTimeoutMs = 150_000
 
 /** What a finished command left behind. */
 export interface Finished {
